@@ -1,0 +1,1 @@
+//! The checker: names, types, effects. Tree in, typed tree and diagnostics out.

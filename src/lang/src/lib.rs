@@ -1,0 +1,21 @@
+//! The rrb language: text in, diagnostics and a runnable program out.
+//!
+//! ```text
+//! text ──syntax──▶ AST ──check──▶ typed tree (hir) ──program──▶ bytecode ──vm──▶ commands
+//! ```
+//!
+//! This crate performs nothing: it has no I/O, no clock and no randomness, and depends on nothing that has.
+//! Modules only look down, in the order of the list below; a test reads the `use crate::` lines and holds them to it.
+
+pub mod check;
+pub mod diag;
+pub mod hir;
+pub mod ids;
+pub mod json;
+pub mod program;
+pub mod project;
+pub mod span;
+pub mod syntax;
+pub mod types;
+pub mod value;
+pub mod vm;

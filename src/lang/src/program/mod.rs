@@ -1,0 +1,1 @@
+//! The typed tree lowered to bytecode and tables; content-addressed.

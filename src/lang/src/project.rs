@@ -1,0 +1,1 @@
+//! `rrb.toml`: what a project is called, who is in it, its settings and its safety rules.

@@ -1,0 +1,3 @@
+//! Text to tree: the grammar's pairs lowered to [`ast`].
+
+pub mod ast;
