@@ -1,1 +1,5 @@
 //! The checker: names, types, effects. Tree in, typed tree and diagnostics out.
+
+pub mod approvals;
+pub mod effects;
+pub mod settings;

@@ -1,0 +1,1 @@
+//! Text and TOML → values of a setting's type.

@@ -1,0 +1,13 @@
+//! `rrb.toml`: what a project is called, who is in it, its settings and its safety rules.
+//!
+//! The keys are described at the fields of [`ProjectConfig`], for people in `docs/project-file.md`. Text in, [`ProjectConfig`] and
+//! diagnostics out; the settings' types are known to the program only, so [`resolve_settings`] converts them later.
+
+mod config;
+mod convert;
+mod parse;
+mod resolve;
+
+pub use config::{ConnectorConfig, Given, Group, ProjectConfig, Safety, Serve, Toml, TomlKind, TomlTable, User};
+pub use parse::{MAX_BYTES, parse};
+pub use resolve::{Declared, env_name, resolve_settings};
