@@ -12,6 +12,7 @@ pub mod diag;
 pub mod hir;
 pub mod ids;
 pub mod json;
+pub mod methods;
 pub mod program;
 pub mod project;
 pub mod span;
