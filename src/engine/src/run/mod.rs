@@ -1,0 +1,3 @@
+//! Runs: machines driven against a journal.
+
+pub mod host;
