@@ -605,8 +605,12 @@ pub enum Principal {
 pub struct Waive {
     pub reason: Expr,
     pub by: SmolStr,
+    /// Where `by` stands.
+    pub by_span: Span,
     /// Milliseconds since the epoch.
     pub until: i64,
+    /// Where the date stands.
+    pub until_span: Span,
     pub body: Block,
     pub site: SiteId,
 }
