@@ -6,7 +6,9 @@
 mod config;
 mod convert;
 mod parse;
+mod quantity;
 mod resolve;
+mod tree;
 
 pub use config::{ConnectorConfig, Given, Group, ProjectConfig, Safety, Serve, Toml, TomlKind, TomlTable, User};
 pub use parse::{MAX_BYTES, parse};
