@@ -1,1 +1,3 @@
+//! What crosses rooms: one test binary, one module a question.
 
+mod layering;
