@@ -16,6 +16,7 @@ pub mod methods;
 pub mod program;
 pub mod project;
 pub mod span;
+pub mod stdlib;
 pub mod syntax;
 pub mod types;
 pub mod value;

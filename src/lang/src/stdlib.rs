@@ -1,0 +1,60 @@
+//! The standard library: its text is part of the binary. A project overrides a module by a file at the same place,
+//! `std/slack.rrb` for `std.slack`.
+
+/// A module of connectors: `std.slack`, its file and its text.
+macro_rules! modules {
+    ($($name:literal $file:literal;)*) => {
+        &[$((concat!("std.", $name), concat!("stdlib/", $file), include_str!(concat!("../../../stdlib/", $file))),)*]
+    };
+}
+
+/// The native primitives of a module: `http`, its file and its text.
+macro_rules! natives {
+    ($($name:literal)*) => {
+        &[$((
+            $name,
+            concat!("stdlib/native/", $name, ".rrb"),
+            include_str!(concat!("../../../stdlib/native/", $name, ".rrb")),
+        ),)*]
+    };
+}
+
+const MODULES: &[(&str, &str, &str)] = modules! {};
+
+const NATIVES: &[(&str, &str, &str)] = natives!("core" "env" "exec" "file" "http" "time");
+
+/// File name and text of a module by its path as `use` writes it: `std.slack`.
+pub fn get(path: &str) -> Option<(&'static str, &'static str)> {
+    MODULES.iter().find(|(name, ..)| *name == path).map(|(_, file, text)| (*file, *text))
+}
+
+/// The paths of all modules, in alphabetical order.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    MODULES.iter().map(|(name, ..)| *name)
+}
+
+/// The native primitives: module, file name and text. `core` is in scope everywhere without its name.
+pub fn natives() -> &'static [(&'static str, &'static str, &'static str)] {
+    NATIVES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_found() {
+        assert!(names().collect::<Vec<_>>().is_sorted());
+        assert!(names().all(|n| get(n).is_some_and(|(file, text)| file.ends_with(".rrb") && !text.is_empty())));
+        assert_eq!(get("std.nothing"), None);
+        assert_eq!(get("slack"), None);
+    }
+
+    #[test]
+    fn every_native_module_declares_and_documents() {
+        for (_, file, text) in natives() {
+            assert!(text.starts_with("//!"), "{file}");
+            assert!(text.contains("native action "), "{file}");
+        }
+    }
+}
