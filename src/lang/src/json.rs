@@ -1,10 +1,14 @@
 //! What came from outside: a JSON value that is cheap to walk and to share, keeps the order of keys and every 64-bit integer.
 
+mod parse;
+
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+
+pub use parse::{Bounds, parse};
 
 /// A JSON value. Children are shared, so taking a part of a large document copies nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

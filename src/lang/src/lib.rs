@@ -15,6 +15,7 @@ pub mod json;
 pub mod methods;
 pub mod program;
 pub mod project;
+pub mod schemes;
 pub mod span;
 pub mod stdlib;
 pub mod syntax;
