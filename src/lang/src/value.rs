@@ -41,6 +41,7 @@ pub enum Value {
     Range(Box<RangeValue>),
     List(Arc<Vec<Value>>),
     Set(Arc<IndexSet<Value>>),
+    #[serde(with = "crate::json::pairs")]
     Map(Arc<IndexMap<Value, Value>>),
     Record(Arc<Record>),
     Variant(Arc<VariantValue>),

@@ -52,6 +52,7 @@ pub struct RunInput {
     pub runbook: RunbookId,
     /// In the order of the runbook's parameters, defaults filled in.
     pub params: Vec<Value>,
+    #[serde(with = "crate::json::pairs")]
     pub settings: SettingValues,
     /// The person or trigger that started it, as shown: `user:ana`, `event:01J…`, `schedule`.
     pub requester: SmolStr,
