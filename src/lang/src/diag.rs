@@ -1,6 +1,7 @@
 //! Diagnostics: one model for every mistake a person can make, rendered elsewhere (miette in the CLI, LSP in the editor).
 
 pub mod codes;
+pub mod plain;
 
 use serde::Serialize;
 

@@ -3,3 +3,5 @@
 pub mod approvals;
 pub mod effects;
 pub mod settings;
+pub mod summary;
+pub mod visit;

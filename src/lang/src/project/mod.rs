@@ -12,4 +12,5 @@ mod tree;
 
 pub use config::{ConnectorConfig, Given, Group, ProjectConfig, Safety, Serve, Toml, TomlKind, TomlTable, User};
 pub use parse::{MAX_BYTES, parse};
+pub(crate) use resolve::check_given;
 pub use resolve::{Declared, env_name, resolve_settings};
