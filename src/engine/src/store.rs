@@ -1,5 +1,9 @@
 //! What the engine keeps, as operations on a store. One [`Store::commit`] is one atomic, durable transaction.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+pub mod memory;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -99,6 +103,7 @@ pub enum Op {
     DropSnapshot {
         run: String,
     },
+    /// A new approval, or an old one anew: then the votes it has stay.
     PutApproval(ApprovalRow),
     PutVote(VoteRow),
     CloseApproval {
@@ -225,7 +230,7 @@ pub struct JournalRow {
     /// From 1, without gaps.
     pub seq: u64,
     pub at: Millis,
-    /// `start intent outcome abandon cancel end`
+    /// `start intent outcome abandon cancel note attempt resume end`
     pub kind: String,
     /// The effect's id as text; empty where there is none.
     pub effect: String,
