@@ -28,6 +28,8 @@ pub(super) struct Mismatch {
     pub(super) expected: String,
     /// What stands there instead.
     pub(super) found: String,
+    /// Said after the path instead of "must be …, found …".
+    pub(super) says: Option<String>,
     /// What to do, when there is more to say.
     pub(super) help: Option<String>,
     /// A Secret is meant: the text must not be shown.
@@ -113,7 +115,7 @@ impl<'a> Converter<'a> {
         if let Some((name, entry)) = table.iter().find(|(name, _)| !fields.iter().any(|f| f.name == **name)) {
             let mut wrong = mismatch(entry, "a field of the record");
             wrong.span = entry.key;
-            wrong.found = format!("the unknown field `{}`", shorten(name));
+            wrong.says = Some(format!("has no field `{}`", shorten(name)));
             wrong.help = Some(match nearest(name, names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the fields are {}", names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
@@ -128,8 +130,8 @@ impl<'a> Converter<'a> {
                 (None, Some(default), _) => (self.declared.constants)(default).unwrap_or(Value::None),
                 (None, None, Type::Optional(_)) => Value::None,
                 (None, None, _) => {
-                    let mut wrong = mismatch(toml, &format!("a table with the field `{}`", field.name));
-                    wrong.found = "one without it".to_owned();
+                    let mut wrong = mismatch(toml, &format!("the field `{}`", field.name));
+                    wrong.says = Some(format!("lacks the field `{}`", field.name));
                     return Err(wrong);
                 }
             });
@@ -227,6 +229,7 @@ fn mismatch(toml: &Toml, expected: &str) -> Box<Mismatch> {
         path: String::new(),
         expected: expected.to_owned(),
         found,
+        says: None,
         help,
         secret: false,
     })

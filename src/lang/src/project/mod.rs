@@ -14,3 +14,6 @@ pub use config::{ConnectorConfig, Given, Group, ProjectConfig, Safety, Serve, To
 pub use parse::{MAX_BYTES, parse};
 pub(crate) use resolve::check_given;
 pub use resolve::{Declared, env_name, resolve_settings};
+
+#[cfg(test)]
+mod tests;

@@ -25,9 +25,11 @@ pub fn parse(file: FileId, text: &str) -> (ProjectConfig, Vec<Diagnostic>) {
         return (config, vec![error.help("it holds settings, not data: keep large values in a module or a file")]);
     }
     let (root, diagnostics) = tree::read(file, text);
-    let mut parser = Parser { config, diagnostics };
+    // After a mistake in the TOML itself, keys may stand in the wrong table: what else seems wrong would mislead.
+    let broken = !diagnostics.is_empty();
+    let mut parser = Parser { config, diagnostics: Vec::new() };
     parser.root(&root);
-    (parser.config, parser.diagnostics)
+    (parser.config, if broken { diagnostics } else { parser.diagnostics })
 }
 
 struct Parser {
@@ -68,7 +70,7 @@ impl Parser {
         let mut logins: IndexMap<SmolStr, Span> = IndexMap::new();
         for (key, value) in table {
             let path = format!("[users.{key}]");
-            self.name(key, value.key, "user");
+            self.name(key, value.key, "a user");
             let Some(user) = self.table(value, &path) else { continue };
             self.known(user, &path, &["name", "email", "login"]);
             let name = self.text(user, &path, "name").unwrap_or_else(|| key.clone());
@@ -87,7 +89,7 @@ impl Parser {
 
     fn groups(&mut self, table: &TomlTable) {
         for (key, value) in table {
-            self.name(key, value.key, "group");
+            self.name(key, value.key, "a group");
             let TomlKind::List(items) = &value.kind else {
                 self.wrong_type(value, &format!("[groups] {key}"), "a list of users such as `[\"ana\", \"bo\"]`");
                 continue;
@@ -124,13 +126,13 @@ impl Parser {
 
     fn connectors(&mut self, table: &TomlTable) {
         for (key, value) in table {
-            self.name(key, value.key, "connector");
+            self.name(key, value.key, "a connector");
             let Some(entries) = self.table(value, &format!("[connectors.{key}]")) else { continue };
             let mut connector = ConnectorConfig { span: value.key, ..ConnectorConfig::default() };
             for (name, entry) in entries {
                 match &entry.kind {
                     TomlKind::Table(table) => {
-                        self.name(name, entry.key, "instance");
+                        self.name(name, entry.key, "an instance");
                         connector.instances.insert(name.clone(), Given { table: table.clone(), span: entry.key });
                     }
                     _ => {
@@ -209,6 +211,9 @@ impl Parser {
             TomlKind::Table(table) => Some(table),
             _ => {
                 self.wrong_type(value, path, "a table");
+                if let Some(error) = self.diagnostics.last_mut() {
+                    error.help.push(format!("begin it with `{path}` on its own line, its keys below"));
+                }
                 None
             }
         }
@@ -260,7 +265,12 @@ impl Parser {
         if range.contains(&bytes) {
             return Some(bytes);
         }
-        self.out_of_range(value, &path, text, &format!("{} to {} bytes", range.start(), range.end()));
+        self.out_of_range(
+            value,
+            &path,
+            text,
+            &format!("{} to {}", quantity::print_size(*range.start()), quantity::print_size(*range.end())),
+        );
         None
     }
 
@@ -306,7 +316,7 @@ impl Parser {
         if !name.is_empty() && name.chars().count() <= MAX_NAME && name.chars().all(fits) {
             return;
         }
-        let message = format!("`{}` cannot be the name of a {what}", shorten(name));
+        let message = format!("`{}` cannot be the name of {what}", shorten(name));
         let error = Diagnostic::error(codes::PROJECT_VALUE, message, span, "not a name");
         self.diagnostics.push(error.help(format!("use at most {MAX_NAME} letters, digits and `-`, `_`, `.`, `@`")));
     }

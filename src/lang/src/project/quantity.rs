@@ -44,6 +44,13 @@ pub(super) fn size(text: &str) -> Option<i64> {
     scaled(number, factor)
 }
 
+/// Bytes with the largest unit that leaves no rest.
+pub(super) fn print_size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let whole = units.iter().find(|(_, shift)| bytes >= 1 << shift && bytes.trailing_zeros() >= *shift);
+    whole.map_or_else(|| format!("{bytes}B"), |(unit, shift)| format!("{}{unit}", bytes >> shift))
+}
+
 /// The digits, with underscores and one point, and what follows.
 fn split_number(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))?;

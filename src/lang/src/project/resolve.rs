@@ -87,6 +87,7 @@ pub(crate) fn check_given(declared: Declared<'_>, config: &ProjectConfig) -> Vec
 fn module_values<'a>(settings: &'a TomlTable, module: &str, name: &str) -> Vec<&'a Toml> {
     let mut found = Vec::new();
     collect(settings, module, name, &mut found);
+    found.sort_by_key(|v| v.key.start);
     found
 }
 
@@ -291,8 +292,12 @@ fn wrong_in_toml(setting: &Setting, path: &str, wrong: Mismatch) -> Diagnostic {
             ))
             .help("if a real secret stood in the file, replace it at its issuer");
     }
-    let message = format!("`{key}` must be {}, found {}", wrong.expected, wrong.found);
-    let error = Diagnostic::error(codes::SETTING_TYPE, message, wrong.span, format!("expected {}", wrong.expected))
+    let message = match &wrong.says {
+        Some(says) => format!("`{key}` {says}"),
+        None => format!("`{key}` must be {}, found {}", wrong.expected, wrong.found),
+    };
+    let expected = wrong.expected.split(" such as").next().unwrap_or_default();
+    let error = Diagnostic::error(codes::SETTING_TYPE, message, wrong.span, format!("expected {expected}"))
         .label(setting.span, "declared here");
     wrong.help.into_iter().fold(error, Diagnostic::help)
 }
@@ -300,7 +305,16 @@ fn wrong_in_toml(setting: &Setting, path: &str, wrong: Mismatch) -> Diagnostic {
 fn wrong_in_env(setting: &Setting, name: &str, wrong: Mismatch) -> Diagnostic {
     let of = if wrong.path.is_empty() { String::new() } else { format!(" at `{}`", wrong.path) };
     // The environment may hold a secret where a plain value was meant, so it is not shown.
-    let message = format!("`{name}` in the environment must be {}{of}", wrong.expected);
-    let error = Diagnostic::error(codes::SETTING_TYPE, message, setting.span, format!("is {}", expected(&setting.ty)));
-    wrong.help.into_iter().fold(error, Diagnostic::help)
+    let message = match &wrong.says {
+        Some(says) => format!("`{name}` in the environment {says}{of}"),
+        // Single values stand without quotes there.
+        None => {
+            let unquoted = wrong.expected.replace("`\"", "`").replace("\"`", "`");
+            format!("`{name}` in the environment must be {unquoted}{of}")
+        }
+    };
+    let declared = expected(&setting.ty);
+    let declared = declared.split(" such as").next().unwrap_or_default().to_owned();
+    let error = Diagnostic::error(codes::SETTING_TYPE, message, setting.span, format!("declared as {declared}"));
+    wrong.help.into_iter().filter(|h| !h.contains("quotes")).fold(error, Diagnostic::help)
 }

@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::parse::shorten;
 use super::{Toml, TomlKind, TomlTable};
 use crate::diag::{Diagnostic, codes};
 use crate::span::{FileId, Span};
@@ -16,20 +17,27 @@ pub(super) fn read(file: FileId, text: &str) -> (TomlTable, Vec<Diagnostic>) {
     let mut reader = Reader { file, diagnostics: Vec::new() };
     for error in errors.iter().take(MAX_ERRORS) {
         let span = error.span().unwrap_or(0..0);
-        reader.diagnostics.push(syntax_error(reader.span(span), error.message()));
+        let written = text.get(span.clone()).unwrap_or_default();
+        reader.diagnostics.push(syntax_error(reader.span(span), error.message(), written));
     }
     let table = reader.table(root.get_ref());
     (table, reader.diagnostics)
 }
 
-fn syntax_error(span: Span, message: &str) -> Diagnostic {
+fn syntax_error(span: Span, message: &str, written: &str) -> Diagnostic {
     if message.contains("duplicate key") {
-        return Diagnostic::error(codes::PROJECT_DUPLICATE_KEY, "this key is written twice", span, "written before")
+        let message = format!("`{}` is written twice", shorten(written));
+        return Diagnostic::error(codes::PROJECT_DUPLICATE_KEY, message, span, "stands above already")
             .help("keep one of the two");
     }
-    let line = message.lines().next().unwrap_or_default();
-    Diagnostic::error(codes::PROJECT_SYNTAX, format!("`rrb.toml` is not valid TOML: {line}"), span, "here")
-        .help("texts need quotes: `name = \"checkout\"`; tables begin with `[name]`")
+    let quotes = message.contains("must be quoted");
+    let what = if quotes { "a text must be in quotes" } else { message.lines().next().unwrap_or_default() };
+    let error = Diagnostic::error(codes::PROJECT_SYNTAX, format!("`rrb.toml` is not valid TOML: {what}"), span, "here");
+    if quotes {
+        error.help(format!("write `\"{}\"`", shorten(written)))
+    } else {
+        error.help("a table is `[name]`, a value `key = \"text\"`, one per line")
+    }
 }
 
 struct Reader {
