@@ -5,3 +5,6 @@ pub mod effects;
 pub mod settings;
 pub mod summary;
 pub mod visit;
+
+#[cfg(test)]
+mod pass_tests;
