@@ -19,8 +19,7 @@ const CHECKED: u64 = 512;
 
 impl Chain {
     /// Seals a record and writes it.
-    pub fn append(&mut self, db: &Connection, mut draft: AuditDraft) -> Result<(), Fault> {
-        draft.body = codec::settled(draft.body);
+    pub fn append(&mut self, db: &Connection, draft: AuditDraft) -> Result<(), Fault> {
         let body = codec::text(&draft.body)?;
         let record = AuditRecord::seal(self.seq + 1, &self.hash, draft);
         let AuditRecord { seq, draft, prev, hash } = &record;

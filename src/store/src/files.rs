@@ -53,7 +53,11 @@ pub(crate) fn prepare_folder(folder: &Path) -> Result<File, OpenError> {
         return Err(OpenError::Exposed { folder: folder.to_owned() });
     }
     let stat = rustix::fs::fstatfs(&dir).map_err(|e| io_error("look at the file system of", folder)(e.into()))?;
-    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the type of the field differs between platforms")]
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        reason = "the type of the field differs between platforms"
+    )]
     match network(stat.f_type as u64) {
         Some(kind) => Err(OpenError::Network { folder: folder.to_owned(), kind }),
         None => Ok(dir),
@@ -87,13 +91,7 @@ pub(crate) fn create_private(path: &Path) -> Result<(), OpenError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(io_error("replace", path)(e)),
     }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-        .map_err(io_error("create", path))
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop).map_err(io_error("create", path))
 }
 
 /// Makes a finished file durable under its final name.

@@ -1,7 +1,8 @@
 //! Operations to SQL.
 
 use rrb_engine::store::{
-    ApprovalRow, DeliveryRow, DispositionRow, EventRow, JournalRow, MarkRow, Op, RunRow, SnapshotRow, TokenRow, VoteRow,
+    ApprovalRow, ApprovalState, DeliveryRow, DispositionRow, EventRow, JournalRow, MarkRow, Op, RunRow, SnapshotRow,
+    TokenRow, VoteRow,
 };
 use rusqlite::{Connection, Params, params};
 use serde_json::Value;
@@ -47,11 +48,18 @@ pub(crate) fn apply(db: &Connection, op: Op, head: &mut Head) -> Result<(), Faul
         Op::PutVote(row) => put_vote(db, &row),
         Op::CloseApproval { id, state, at } => {
             let sql = "UPDATE approvals SET state = ?2, closed = ?3 WHERE id = ?1";
-            one(run(db, sql, params![id, spell(&state)?, at])?, "approval", &id)
+            let closed = (state != ApprovalState::Open).then_some(at);
+            one(run(db, sql, params![id, spell(&state)?, closed])?, "approval", &id)
         }
         Op::PutMark(row) => put_mark(db, &row),
         Op::DropMarks { before } => run(db, "DELETE FROM marks WHERE at < ?1", params![before]).map(drop),
-        Op::HoldTarget { target, run: id, at } => hold(db, &target, &id, at),
+        Op::HoldTarget { target, run: id, at } => run(
+            db,
+            "INSERT INTO targets (target, run, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (target) DO UPDATE SET run = excluded.run, at = excluded.at",
+            params![target, id, at],
+        )
+        .map(drop),
         Op::ReleaseTargets { run: id } => run(db, "DELETE FROM targets WHERE run = ?1", params![id]).map(drop),
         Op::PutSchedule { key, fired } => run(
             db,
@@ -156,12 +164,13 @@ fn put_disposition(db: &Connection, r: &DispositionRow) -> Result<(), Fault> {
 
 fn put_run(db: &Connection, r: &RunRow) -> Result<(), Fault> {
     let sql = "INSERT INTO runs (id, runbook, program, status, requester, event, input, params, concurrency_key, created, updated, ended)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+       ON CONFLICT (id) DO UPDATE SET runbook = excluded.runbook, program = excluded.program, status = excluded.status,
+         requester = excluded.requester, event = excluded.event, input = excluded.input, params = excluded.params,
+         concurrency_key = excluded.concurrency_key, created = excluded.created, updated = excluded.updated, ended = excluded.ended";
     let end = r.end.as_ref().map(text).transpose()?;
-    fresh(
+    run(
         db,
-        "run",
-        &r.id,
         sql,
         params![
             r.id,
@@ -178,6 +187,7 @@ fn put_run(db: &Connection, r: &RunRow) -> Result<(), Fault> {
             end
         ],
     )
+    .map(drop)
 }
 
 fn append(db: &Connection, r: &JournalRow) -> Result<(), Fault> {
@@ -202,13 +212,17 @@ fn put_snapshot(db: &Connection, r: &SnapshotRow) -> Result<(), Fault> {
     run(db, sql, params![r.run, signed(r.seq)?, r.bytes]).map(drop)
 }
 
+/// Votes are kept when an approval is put again.
 fn put_approval(db: &Connection, r: &ApprovalRow) -> Result<(), Fault> {
+    let known = db.prepare_cached("SELECT 1 FROM approvals WHERE id = ?1")?.exists(params![r.id])?;
     let sql = "INSERT INTO approvals (id, run, runbook, effect, ask, digest, requester, asked, expires, state, closed)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    fresh(
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+       ON CONFLICT (id) DO UPDATE SET run = excluded.run, runbook = excluded.runbook, effect = excluded.effect,
+         ask = excluded.ask, digest = excluded.digest, requester = excluded.requester, asked = excluded.asked,
+         expires = excluded.expires, state = excluded.state, closed = excluded.closed";
+    let state = spell(&r.state)?;
+    run(
         db,
-        "approval",
-        &r.id,
         sql,
         params![
             r.id,
@@ -220,11 +234,11 @@ fn put_approval(db: &Connection, r: &ApprovalRow) -> Result<(), Fault> {
             r.requester,
             r.asked,
             r.expires,
-            spell(&r.state)?,
+            state,
             r.closed
         ],
     )?;
-    r.votes.iter().try_for_each(|v| put_vote(db, v))
+    if known { Ok(()) } else { r.votes.iter().try_for_each(|v| put_vote(db, v)) }
 }
 
 fn put_vote(db: &Connection, r: &VoteRow) -> Result<(), Fault> {
@@ -235,15 +249,6 @@ fn put_vote(db: &Connection, r: &VoteRow) -> Result<(), Fault> {
 fn put_mark(db: &Connection, r: &MarkRow) -> Result<(), Fault> {
     let sql = "INSERT INTO marks (kind, runbook, key, at, run) VALUES (?1, ?2, ?3, ?4, ?5)";
     run(db, sql, params![r.kind, r.runbook, r.key, r.at, r.run]).map(drop)
-}
-
-fn hold(db: &Connection, target: &str, id: &str, at: i64) -> Result<(), Fault> {
-    let sql = "INSERT INTO targets (target, run, at) VALUES (?1, ?2, ?3)
-       ON CONFLICT (target) DO UPDATE SET at = targets.at WHERE targets.run = excluded.run";
-    match run(db, sql, params![target, id, at])? {
-        0 => Err(Fault::Caller(format!("the target `{target}` is held by another run"))),
-        _ => Ok(()),
-    }
 }
 
 fn put_token(db: &Connection, r: &TokenRow) -> Result<(), Fault> {

@@ -53,14 +53,18 @@ pub(crate) fn runs(db: &Connection, filter: RunFilter) -> Result<Vec<RunRow>, Fa
         .and("status = ?", status)
         .and("event = ?", filter.event)
         .plain("status <> 'done'", filter.open_only);
-    let sql = format!("SELECT {RUN} FROM runs{} ORDER BY created DESC, n DESC LIMIT {}", wanted.sql(), limit(filter.limit));
+    let sql =
+        format!("SELECT {RUN} FROM runs{} ORDER BY created DESC, n DESC LIMIT {}", wanted.sql(), limit(filter.limit));
     all(db, &sql, params_from_iter(wanted.params), rows::run)
 }
 
 pub(crate) fn events(db: &Connection, filter: EventFilter) -> Result<Vec<EventRow>, Fault> {
     let wanted = Where::default().and("source = ?", filter.source).and("received >= ?", filter.since);
-    let sql =
-        format!("SELECT {EVENT} FROM events{} ORDER BY received DESC, n DESC LIMIT {}", wanted.sql(), limit(filter.limit));
+    let sql = format!(
+        "SELECT {EVENT} FROM events{} ORDER BY received DESC, n DESC LIMIT {}",
+        wanted.sql(),
+        limit(filter.limit)
+    );
     all(db, &sql, params_from_iter(wanted.params), rows::event)
 }
 

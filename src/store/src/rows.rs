@@ -13,8 +13,7 @@ pub(crate) const RUN: &str =
     "id, runbook, program, status, requester, event, input, params, concurrency_key, created, updated, ended";
 pub(crate) const EVENT: &str = "id, delivery, source, instance, sender_id, at, received, payload";
 pub(crate) const DELIVERY: &str = "id, at, source, instance, path, body, headers, dead";
-pub(crate) const APPROVAL: &str =
-    "id, run, runbook, effect, ask, digest, requester, asked, expires, state, closed";
+pub(crate) const APPROVAL: &str = "id, run, runbook, effect, ask, digest, requester, asked, expires, state, closed";
 
 /// Every row of a query.
 pub(crate) fn all<T>(

@@ -220,7 +220,9 @@ impl Writer<'_> {
         let clean = self.db.is_autocommit() || self.db.execute_batch("ROLLBACK").is_ok();
         match fault {
             Fault::Full(why) if clean && self.db.is_autocommit() => StoreError::Full(why),
-            Fault::Full(why) | Fault::Caller(why) | Fault::Fatal(why) | Fault::Unreadable(why) => StoreError::Failed(why),
+            Fault::Full(why) | Fault::Caller(why) | Fault::Fatal(why) | Fault::Unreadable(why) => {
+                StoreError::Failed(why)
+            }
         }
     }
 
@@ -255,5 +257,57 @@ impl Writer<'_> {
         if let Some(hook) = &self.options.on_commit {
             hook(self.number, phase);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Files;
+    use crate::open;
+
+    /// A writer on a database that may have `pages` more pages than it has.
+    fn with_room(dir: &std::path::Path, pages: i64) -> (mpsc::Sender<Job>, Arc<Shared>, std::thread::JoinHandle<()>) {
+        let options = Options::default();
+        let opened = open::writing(&Files::of(dir), &options).unwrap();
+        let now: i64 = opened.db.query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
+        let most: i64 =
+            opened.db.query_row(&format!("PRAGMA max_page_count = {}", now + pages), [], |r| r.get(0)).unwrap();
+        assert_eq!(most, now + pages);
+        let shared = Arc::new(Shared::default());
+        let (jobs, waiting) = mpsc::channel(8);
+        let thread = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || run(opened, &options, &shared, waiting)
+        });
+        (jobs, shared, thread)
+    }
+
+    fn commit(jobs: &mpsc::Sender<Job>, shared: &Shared, id: &str, bytes: usize) -> Result<Committed, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        shared.bytes.fetch_add(bytes, Ordering::AcqRel);
+        let ops = vec![Op::PutProgram { id: id.to_owned(), bytes: vec![1; bytes] }];
+        jobs.blocking_send(Job { ops, bytes, answer }).unwrap();
+        answered.blocking_recv().unwrap()
+    }
+
+    #[test]
+    fn a_full_disk_refuses_and_what_fits_still_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (jobs, shared, thread) = with_room(&dir.path().join("state"), 20);
+        commit(&jobs, &shared, "small", 100).unwrap();
+        for _ in 0..3 {
+            let full = commit(&jobs, &shared, "large", 200_000);
+            assert!(matches!(&full, Err(StoreError::Full(why)) if why.contains("disk is full")), "{full:?}");
+        }
+        commit(&jobs, &shared, "fits", 4_000).unwrap();
+        assert_eq!(shared.failed.get(), None);
+        drop(jobs);
+        thread.join().unwrap();
+        let db = open::reading(&Files::of(&dir.path().join("state")), &Options::default()).unwrap();
+        let kept: String =
+            db.query_row("SELECT group_concat(id, ',' ORDER BY id) FROM programs", [], |r| r.get(0)).unwrap();
+        assert_eq!(kept, "fits,small");
     }
 }
