@@ -52,6 +52,24 @@ codes! {
         "Brackets, blocks and texts may nest 128 levels deep. Give the inner part a name.";
     SYNTAX_TOO_LARGE = "rrb::syntax::too-large", "the file is too large",
         "A source file may have 1 MiB. Split it into modules.";
+    SYNTAX_NUMBER = "rrb::syntax::number", "a number or quantity cannot be read",
+        "Numbers are written `42`, `1_000`, `0xff`, `3.5`, `1e-3` and `85%`. A duration is a number with one of the units `ms s m h d w`, largest unit first (`1h30m`); a size has `B KB MB GB TB PB` (powers of 1000) or `KiB MiB GiB TiB PiB` (powers of 1024).";
+    SYNTAX_ESCAPE = "rrb::syntax::escape", "a text has an escape that does not exist",
+        "In `\"…\"` the escapes are `\\n \\t \\r \\\" \\\\ \\$ \\u{1F600}`. Raw texts (`r\"…\"`) have none.";
+    SYNTAX_OPERATOR = "rrb::syntax::operator", "an operator is written as in another language, or cannot stand here",
+        "rrb writes `and`, `or`, `not`, `mod` and `==`. Comparisons do not chain: write `a < b and b < c`.";
+    SYNTAX_FOREIGN = "rrb::syntax::foreign", "a word or mark of another language",
+        "The help says what rrb writes instead.";
+    SYNTAX_PLACE = "rrb::syntax::place", "this is valid rrb, but not at this place",
+        "Header clauses stand before the first statement of a runbook, `on failure` and `finally` after the last. Runbooks stand at the top level, events inside a connector.";
+    SYNTAX_REPEATED = "rrb::syntax::repeated", "a clause is written twice",
+        "Each clause may stand once. Keep one of them.";
+    SYNTAX_MODIFIER = "rrb::syntax::modifier", "a modifier without its call",
+        "`retry`, `timeout`, `key` and `undo` belong to a call that is the whole expression. Inside an operator put the call and its modifiers in parentheses.";
+    SYNTAX_DO = "rrb::syntax::do", "`do` takes one call",
+        "`do` takes the name of an action and its arguments: `do k8s.restart(ns, name)`. To go on with the result use parentheses: `(do http.post(url)).json`.";
+    SYNTAX_RESERVED = "rrb::syntax::reserved", "a reserved word where a name should stand",
+        "Reserved words name nothing. After a `.` and before a `:` every word is a name.";
     PROJECT_SYNTAX = "rrb::project::syntax", "`rrb.toml` is not valid TOML",
         "The file must be TOML (https://toml.io). The label shows where reading stopped. Most often a text lacks its quotes, or a table's header lacks its brackets.";
     PROJECT_TOO_LARGE = "rrb::project::too-large", "`rrb.toml` is too large",

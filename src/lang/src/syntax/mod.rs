@@ -1,11 +1,30 @@
 //! Text to tree: the grammar's pairs lowered to [`ast`].
 
 pub mod ast;
+mod comments;
+mod grammar;
+mod lower;
+mod scan;
+#[cfg(test)]
+mod tests;
 
+use pest::Parser;
+
+use self::{
+    comments::Comments,
+    grammar::{Grammar, Rule},
+    lower::Lower,
+};
 use crate::{
-    diag::Diagnostic,
+    diag::{Diagnostic, codes},
     span::{FileId, Span},
 };
+
+/// How deep the tree of an expression may be.
+const MAX_DEPTH: usize = 256;
+
+/// How deep brackets, blocks and texts may nest.
+const MAX_NESTING: usize = 128;
 
 /// What reading a file gives: always a tree, and what is wrong with the text.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +37,28 @@ pub struct Parsed {
 
 /// Reads one file. Never fails and never panics.
 pub fn parse(file: FileId, text: &str) -> Parsed {
-    let _ = (file, text);
-    Parsed { module: ast::Module::default(), diagnostics: Vec::new() }
+    let scan = scan::scan(text, MAX_NESTING, false);
+    match Grammar::parse(Rule::file, text) {
+        Ok(mut pairs) => {
+            let mut lower = Lower::new(file, text, Comments::new(text, &scan.comments));
+            let module = pairs.next().map(|p| lower.module(p)).unwrap_or_default();
+            Parsed { module, diagnostics: lower.diagnostics }
+        }
+        Err(e) => {
+            let at = match e.location {
+                pest::error::InputLocation::Pos(p) => p,
+                pest::error::InputLocation::Span((p, _)) => p,
+            };
+            let at = u32::try_from(at).unwrap_or(0);
+            let d = Diagnostic::error(
+                codes::SYNTAX_UNEXPECTED,
+                e.variant.message().into_owned(),
+                Span::new(file, at, at),
+                "here",
+            );
+            Parsed { module: ast::Module::default(), diagnostics: vec![d] }
+        }
+    }
 }
 
 /// Reads one expression, e.g. a line of the REPL.
@@ -32,10 +71,4 @@ pub fn parse_expression(file: FileId, text: &str) -> (ast::Expr, Vec<Diagnostic>
 pub fn parse_type(file: FileId, text: &str) -> (ast::Type, Vec<Diagnostic>) {
     let _ = text;
     (ast::Type { kind: ast::TypeKind::Missing, span: Span::new(file, 0, 0) }, Vec::new())
-}
-
-/// The tree as text that reads back to the same tree. Comments are left out.
-pub fn print(module: &ast::Module) -> String {
-    let _ = module;
-    String::new()
 }

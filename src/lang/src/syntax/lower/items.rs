@@ -1,0 +1,254 @@
+//! Declarations.
+
+use super::{super::ast::*, Lower, P, exprs, has, kid, kids};
+use crate::{diag::codes, syntax::grammar::Rule};
+
+/// Where a declaration stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    File,
+    Connector,
+}
+
+impl<'i> Lower<'i> {
+    pub(super) fn item(&mut self, p: P<'i>, place: Place) -> Option<Item> {
+        let span = self.span(&p);
+        let docs = match p.as_rule() {
+            Rule::EOI => return None,
+            Rule::semicolon => {
+                self.semicolon(&p);
+                return None;
+            }
+            _ => self.comments.take_docs(p.as_span().start()),
+        };
+        let kind = self.item_kind(p)?;
+        self.check_place(&kind, place, span);
+        Some(Item { docs, kind, span })
+    }
+
+    fn item_kind(&mut self, p: P<'i>) -> Option<ItemKind> {
+        Some(match p.as_rule() {
+            Rule::use_item => ItemKind::Use(self.use_item(&p)),
+            Rule::const_item => {
+                let ty = self.type_note(&p);
+                ItemKind::Const(Const { name: self.ident_in(&p), ty, value: self.expr_in(&p) })
+            }
+            Rule::settings_item => ItemKind::Settings(Settings { fields: self.fields_in(&p, Rule::setting_fields) }),
+            Rule::type_item => {
+                let ty = self.type_in(&p);
+                ItemKind::Type(TypeDecl { name: self.ident_in(&p), generics: self.generics(&p), ty })
+            }
+            Rule::enum_item => {
+                let variants = kids(&p, Rule::variant).map(|v| self.variant(v)).collect();
+                ItemKind::Enum(EnumDecl { name: self.ident_in(&p), variants })
+            }
+            Rule::fn_item => ItemKind::Fn(self.fn_item(&p)),
+            Rule::action_item => ItemKind::Action(self.action_item(&p)),
+            Rule::runbook_item => ItemKind::Runbook(Box::new(self.runbook(&p))),
+            Rule::connector_item => {
+                let name = self.ident_in(&p);
+                let items = p.into_inner().skip(2).filter_map(|k| self.item(k, Place::Connector)).collect();
+                ItemKind::Connector(Connector { name, items })
+            }
+            Rule::event_item => ItemKind::Event(self.event_item(&p)),
+            Rule::bad => ItemKind::Bad,
+            _ => return None,
+        })
+    }
+
+    fn check_place(&mut self, kind: &ItemKind, place: Place, span: crate::span::Span) {
+        let (what, help) = match (kind, place) {
+            (ItemKind::Event(_), Place::File) => ("an event", "put it inside `connector NAME { … }`"),
+            (ItemKind::Runbook(_), Place::Connector) => ("a runbook", "move it out of the connector"),
+            (ItemKind::Connector(_), Place::Connector) => ("a connector", "move it out of the connector"),
+            (ItemKind::Use(_), Place::Connector) => ("`use`", "move it to the top of the file"),
+            _ => return,
+        };
+        let place = if place == Place::File { "at the top level" } else { "inside a connector" };
+        let message = format!("{what} does not stand {place}");
+        self.error(codes::SYNTAX_PLACE, message, span, "not here").help.push(help.into());
+    }
+
+    fn use_item(&mut self, p: &P<'i>) -> Use {
+        let path = match kid(p, Rule::path) {
+            Some(path) => self.path_in(&path),
+            None => self.path_in(p),
+        };
+        let alias = has(p, Rule::k_as).then(|| self.ident_in(p));
+        let names = kid(p, Rule::use_names).map(|n| kids(&n, Rule::ident).map(|i| self.ident(&i)).collect());
+        Use { path, alias, names }
+    }
+
+    fn generics(&self, p: &P<'i>) -> Vec<Ident> {
+        kid(p, Rule::generics).map_or(Vec::new(), |g| kids(&g, Rule::ident).map(|i| self.ident(&i)).collect())
+    }
+
+    fn variant(&mut self, p: P<'i>) -> Variant {
+        let docs = self.comments.take_docs(p.as_span().start());
+        Variant { docs, name: self.ident_in(&p), payload: self.params(&p), span: self.span(&p) }
+    }
+
+    pub(super) fn params(&mut self, p: &P<'i>) -> Vec<FieldDecl> {
+        kid(p, Rule::params).map_or(Vec::new(), |ps| kids(&ps, Rule::field_decl).map(|f| self.field_decl(f)).collect())
+    }
+
+    pub(super) fn fields_in(&mut self, p: &P<'i>, rule: Rule) -> Vec<FieldDecl> {
+        kid(p, rule).map_or(Vec::new(), |fs| kids(&fs, Rule::field_decl).map(|f| self.field_decl(f)).collect())
+    }
+
+    fn field_decl(&mut self, p: P<'i>) -> FieldDecl {
+        let docs = self.comments.take_docs(p.as_span().start());
+        let ty = self.type_in(&p);
+        FieldDecl { docs, name: self.ident_in(&p), ty, default: self.try_expr_in(&p), span: self.span(&p) }
+    }
+
+    pub(super) fn type_note(&mut self, p: &P<'i>) -> Option<Type> {
+        kid(p, Rule::type_note).map(|n| self.type_in(&n))
+    }
+
+    fn returns(&mut self, p: &P<'i>) -> Option<Type> {
+        kid(p, Rule::returns).map(|r| self.type_in(&r))
+    }
+
+    fn fn_item(&mut self, p: &P<'i>) -> FnDecl {
+        let (params, ret) = (self.params(p), self.returns(p));
+        FnDecl { name: self.ident_in(p), generics: self.generics(p), params, ret, body: self.block_in(p) }
+    }
+
+    fn action_item(&mut self, p: &P<'i>) -> ActionDecl {
+        let (params, ret) = (self.params(p), self.returns(p));
+        let mut action = ActionDecl {
+            name: self.ident_in(p),
+            generics: self.generics(p),
+            params,
+            ret,
+            effect: None,
+            class: None,
+            target: None,
+            on_busy_fail: false,
+            undo: None,
+            body: None,
+            native: has(p, Rule::c_native),
+        };
+        for clause in p.clone().into_inner() {
+            self.action_clause(&mut action, &clause);
+        }
+        action.body = kid(p, Rule::block).map(|b| self.block(b));
+        self.check_body(&action, p);
+        action
+    }
+
+    fn action_clause(&mut self, action: &mut ActionDecl, clause: &P<'i>) {
+        let span = self.span(clause);
+        match clause.as_rule() {
+            Rule::effect => {
+                let effect = (effect(clause), span);
+                self.once(&mut action.effect, effect, "the effect", span);
+            }
+            Rule::a_target => {
+                let target = self.expr_in(clause);
+                self.once(&mut action.target, target, "target", span);
+            }
+            Rule::a_undo => {
+                let undo = self.block_in(clause);
+                self.once(&mut action.undo, undo, "undo", span);
+            }
+            Rule::a_busy if action.on_busy_fail => self.repeated("on busy", span),
+            Rule::a_busy => action.on_busy_fail = true,
+            Rule::a_idempotent | Rule::a_once | Rule::a_keyed | Rule::a_probe => {
+                let class = self.repeat_class(clause);
+                self.once(&mut action.class, (class, span), "the repeat class", span);
+            }
+            _ => {}
+        }
+    }
+
+    fn repeat_class(&mut self, clause: &P<'i>) -> RepeatClass {
+        match clause.as_rule() {
+            Rule::a_idempotent => RepeatClass::Idempotent,
+            Rule::a_keyed => RepeatClass::Keyed(self.boxed_in(clause)),
+            Rule::a_probe => RepeatClass::Probe(self.block_in(clause)),
+            _ => RepeatClass::Once,
+        }
+    }
+
+    fn check_body(&mut self, action: &ActionDecl, p: &P<'i>) {
+        let (message, help) = match (action.native, &action.body) {
+            (false, None) => ("this action has no body", "add `{ … }` after its header"),
+            (true, Some(_)) => ("a native action has no body", "remove the block, or the word `native`"),
+            _ => return,
+        };
+        let span = action.body.as_ref().map_or(self.span(p).after(), |b| b.span);
+        self.error(codes::SYNTAX_UNEXPECTED, message, span, "").help.push(help.into());
+    }
+
+    fn event_item(&mut self, p: &P<'i>) -> Event {
+        let ty = self.type_in(p);
+        let mut event = Event {
+            name: self.ident_in(p),
+            ty,
+            source: self.event_source(p),
+            verify: None,
+            each: None,
+            id: None,
+            at: None,
+            emit: None,
+        };
+        for clause in p.clone().into_inner() {
+            self.event_clause(&mut event, &clause);
+        }
+        event
+    }
+
+    fn event_source(&mut self, p: &P<'i>) -> EventSource {
+        let source = kid(p, Rule::event_source).and_then(|s| s.into_inner().next());
+        let Some(source) = source else {
+            return EventSource::Webhook { path: self.missing(self.span(p)), span: self.span(p) };
+        };
+        let span = self.span(&source);
+        match source.as_rule() {
+            Rule::src_poll => EventSource::Poll { every: self.expr_in(&source), body: self.block_in(&source), span },
+            _ => EventSource::Webhook { path: self.expr_in(&source), span },
+        }
+    }
+
+    fn event_clause(&mut self, event: &mut Event, clause: &P<'i>) {
+        let span = self.span(clause);
+        match clause.as_rule() {
+            Rule::e_verify => {
+                let scheme = Verification::Scheme(self.expr_in(clause));
+                self.once(&mut event.verify, scheme, "verify", span);
+            }
+            Rule::e_verify_none => {
+                let because = self.clause(clause, Rule::because);
+                self.once(&mut event.verify, Verification::None { because, span }, "verify", span);
+            }
+            Rule::e_each => {
+                let each = (self.expr_in(clause), self.ident_in(clause));
+                self.once(&mut event.each, each, "each", span);
+            }
+            Rule::e_id | Rule::e_at | Rule::e_emit => self.event_value(event, clause),
+            _ => {}
+        }
+    }
+
+    fn event_value(&mut self, event: &mut Event, clause: &P<'i>) {
+        let Some(value) = exprs(clause).next().map(|e| self.expr(e)) else { return };
+        let (slot, name) = match clause.as_rule() {
+            Rule::e_id => (&mut event.id, "id"),
+            Rule::e_at => (&mut event.at, "at"),
+            _ => (&mut event.emit, "emit"),
+        };
+        self.once(slot, value, name, self.span(clause));
+    }
+}
+
+/// The effect that a pair with an effect word names.
+pub(super) fn effect(p: &P<'_>) -> Effect {
+    match p.as_str().split_whitespace().next() {
+        Some("reads") => Effect::Reads,
+        Some("changes") => Effect::Changes,
+        Some("destroys") => Effect::Destroys,
+        _ => Effect::Pure,
+    }
+}

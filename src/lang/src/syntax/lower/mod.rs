@@ -1,0 +1,212 @@
+//! Pest's pairs to the tree. One method per rule; what the grammar lets through only to be named as a mistake is reported here.
+
+mod clauses;
+mod constructs;
+mod exprs;
+mod items;
+mod numbers;
+mod patterns;
+mod runbooks;
+mod texts;
+mod types;
+
+use pest::iterators::Pair;
+use smol_str::SmolStr;
+
+use super::{
+    MAX_DEPTH,
+    ast::{Block, Expr, ExprKind, Ident, Module, Path, Stmt},
+    comments::Comments,
+    grammar::Rule,
+};
+use crate::{
+    diag::{Code, Diagnostic, codes},
+    span::{FileId, Span},
+};
+
+pub(super) type P<'i> = Pair<'i, Rule>;
+
+/// Lowers the pairs of one text.
+pub(super) struct Lower<'i> {
+    file: FileId,
+    text: &'i str,
+    comments: Comments<'i>,
+    depth: usize,
+    too_deep: bool,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'i> Lower<'i> {
+    pub(super) fn new(file: FileId, text: &'i str, comments: Comments<'i>) -> Self {
+        Self { file, text, comments, depth: 0, too_deep: false, diagnostics: Vec::new() }
+    }
+
+    /// The tree of a whole file.
+    pub(super) fn module(&mut self, file: P<'i>) -> Module {
+        let docs = self.comments.take_module_docs();
+        let items = file.into_inner().filter_map(|p| self.item(p, items::Place::File)).collect();
+        let (comments, blank_lines) = self.comments.take_rest(self.file);
+        Module { docs, items, comments, blank_lines }
+    }
+
+    /// The place of a pair without the space and comments that its rule may have swallowed at its end.
+    fn span(&self, p: &P<'i>) -> Span {
+        let at = p.as_span();
+        self.span_at(at.start(), self.end(p))
+    }
+
+    fn end(&self, p: &P<'i>) -> usize {
+        let end = p.as_span().end();
+        match p.clone().into_inner().next_back() {
+            Some(last) if is_trivia(self.text.get(last.as_span().end()..end).unwrap_or("")) => self.end(&last),
+            _ => end,
+        }
+    }
+
+    fn span_at(&self, start: usize, end: usize) -> Span {
+        Span::new(self.file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX))
+    }
+
+    fn error(&mut self, code: Code, message: impl Into<String>, span: Span, label: &str) -> &mut Diagnostic {
+        self.diagnostics.push(Diagnostic::error(code, message, span, label));
+        let last = self.diagnostics.len() - 1;
+        #[allow(clippy::indexing_slicing)] // just pushed
+        &mut self.diagnostics[last]
+    }
+
+    /// Runs `f` one level deeper; at the limit it reports that once and gives None.
+    fn deeper<T>(&mut self, levels: usize, span: Span, f: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.depth + levels > MAX_DEPTH {
+            if !self.too_deep {
+                self.too_deep = true;
+                let message = format!("this expression is more than {MAX_DEPTH} operations deep");
+                self.error(codes::SYNTAX_NESTING, message, span, "too deep")
+                    .help
+                    .push("name a part of it with `let`".into());
+            }
+            return None;
+        }
+        self.depth += levels;
+        let result = f(self);
+        self.depth -= levels;
+        Some(result)
+    }
+
+    fn ident(&self, p: &P<'i>) -> Ident {
+        Ident { name: SmolStr::new(p.as_str()), span: self.span(p) }
+    }
+
+    /// The first name among the children.
+    fn ident_in(&self, p: &P<'i>) -> Ident {
+        match p.clone().into_inner().find(|k| matches!(k.as_rule(), Rule::ident | Rule::word)) {
+            Some(name) => self.ident(&name),
+            None => Ident { name: SmolStr::default(), span: self.span(p).before() },
+        }
+    }
+
+    fn path_in(&self, p: &P<'i>) -> Path {
+        let names = |k: &P<'i>| matches!(k.as_rule(), Rule::ident | Rule::word);
+        let parts: Vec<Ident> = p.clone().into_inner().filter(names).map(|k| self.ident(&k)).collect();
+        let span = match (parts.first(), parts.last()) {
+            (Some(first), Some(last)) => first.span.to(last.span),
+            _ => self.span(p),
+        };
+        Path { parts, span }
+    }
+
+    fn missing(&self, span: Span) -> Expr {
+        Expr { kind: ExprKind::Missing, span }
+    }
+
+    /// The first expression among the children; a hole when there is none.
+    fn expr_in(&mut self, p: &P<'i>) -> Expr {
+        self.try_expr_in(p).unwrap_or_else(|| self.missing(self.span(p).after()))
+    }
+
+    fn try_expr_in(&mut self, p: &P<'i>) -> Option<Expr> {
+        exprs(p).next().map(|k| self.expr(k))
+    }
+
+    fn boxed_in(&mut self, p: &P<'i>) -> Box<Expr> {
+        Box::new(self.expr_in(p))
+    }
+
+    /// The expression inside the clause `rule`, when that is among the children.
+    fn clause(&mut self, p: &P<'i>, rule: Rule) -> Option<Expr> {
+        kid(p, rule).map(|k| self.expr_in(&k))
+    }
+
+    fn block_in(&mut self, p: &P<'i>) -> Block {
+        match kid(p, Rule::block) {
+            Some(b) => self.block(b),
+            None => Block { stmts: Vec::new(), span: self.span(p).after() },
+        }
+    }
+
+    fn block(&mut self, p: P<'i>) -> Block {
+        let span = self.span(&p);
+        let stmts = self.deeper(1, span, |l| l.stmts(p)).unwrap_or_default();
+        Block { stmts, span }
+    }
+
+    fn stmts(&mut self, p: P<'i>) -> Vec<Stmt> {
+        p.into_inner().filter_map(|k| self.stmt(k)).collect()
+    }
+
+    /// Reports the second of two clauses that may stand once.
+    fn repeated(&mut self, name: &str, span: Span) {
+        self.error(codes::SYNTAX_REPEATED, format!("`{name}` is written twice"), span, "the second one")
+            .help
+            .push("keep one of them".into());
+    }
+
+    /// Stores a clause that may stand once.
+    fn once<T>(&mut self, slot: &mut Option<T>, value: T, name: &str, span: Span) {
+        if slot.is_some() {
+            self.repeated(name, span);
+        } else {
+            *slot = Some(value);
+        }
+    }
+
+    fn semicolon(&mut self, p: &P<'i>) {
+        let span = self.span(p);
+        let d = self.error(codes::SYNTAX_FOREIGN, "there are no semicolons in rrb", span, "not needed");
+        d.help.push("remove it; a new line is enough".into());
+        d.fixes.push(crate::diag::Fix { title: "remove `;`".into(), edits: vec![(span, String::new())] });
+    }
+}
+
+/// The first child of this rule.
+fn kid<'i>(p: &P<'i>, rule: Rule) -> Option<P<'i>> {
+    p.clone().into_inner().find(|k| k.as_rule() == rule)
+}
+
+fn has(p: &P<'_>, rule: Rule) -> bool {
+    kid(p, rule).is_some()
+}
+
+/// The children of this rule.
+fn kids<'i>(p: &P<'i>, rule: Rule) -> impl Iterator<Item = P<'i>> + use<'i> {
+    p.clone().into_inner().filter(move |k| k.as_rule() == rule)
+}
+
+/// The children that are expressions.
+fn exprs<'i>(p: &P<'i>) -> impl Iterator<Item = P<'i>> + use<'i> {
+    p.clone().into_inner().filter(|k| is_expr(k.as_rule()))
+}
+
+fn is_expr(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::expr | Rule::operation | Rule::condition | Rule::operand | Rule::mod_operand | Rule::each_source
+    )
+}
+
+/// Whether there are only spaces and comments.
+fn is_trivia(text: &str) -> bool {
+    text.lines().all(|line| {
+        let line = line.trim_start();
+        line.is_empty() || line.starts_with("//")
+    })
+}
