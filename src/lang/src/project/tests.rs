@@ -349,7 +349,8 @@ fn mistakes_in_settings() {
     let (level, world) = level();
     let record = Type::Record(vec![FieldTy { name: "port".into(), ty: ty(Type::Int), default: None }]);
     let list = Type::List(ty(Type::Duration));
-    let cases: Vec<(World, &str, &[(&str, &str)])> = vec![
+    type Case<'a> = (World, &'a str, &'a [(&'a str, &'a str)]);
+    let cases: Vec<Case<'_>> = vec![
         (World::new().module("lib.paging", "channel", Type::Text), "", &[]),
         (World::new().connector("slack", "token", Type::Secret), "", &[]),
         (
