@@ -3,7 +3,7 @@
 //! The keys are described at the fields of [`ProjectConfig`], for people in `docs/project-file.md`. Text in, [`ProjectConfig`] and
 //! diagnostics out; the settings' types are known to the program only, so [`resolve_settings`] converts them later.
 
-mod config;
+pub mod config;
 mod convert;
 mod parse;
 mod quantity;
