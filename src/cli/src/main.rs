@@ -1,1 +1,7 @@
-fn main() {}
+//! The `rrb` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rrb_cli::main()
+}

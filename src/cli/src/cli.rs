@@ -1,0 +1,115 @@
+//! The command line: what can be written, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, builder::styling};
+
+use crate::commands::{approvals, audit, check, emit, explain, runs, status, why};
+use crate::out::ColorChoice;
+
+const STYLES: styling::Styles = styling::Styles::styled()
+    .header(styling::AnsiColor::Green.on_default().bold())
+    .usage(styling::AnsiColor::Green.on_default().bold())
+    .literal(styling::AnsiColor::Cyan.on_default())
+    .placeholder(styling::AnsiColor::Cyan.on_default().dimmed());
+
+const START: &str = "\
+Getting started:
+  rrb init fix-my-disk      make a small project
+  rrb check                 find mistakes before anything runs
+  rrb watch                 run it in the foreground, reload on save, approve from the keyboard
+  rrb serve                 run it as a daemon: webhooks in, runs, approvals, audit
+
+Exit codes: `rrb help exit-codes`. What a diagnostic means: `rrb explain CODE`.";
+
+/// A typed language for remediation runbooks: checked before they run, durable while they run.
+#[derive(Debug, Parser)]
+#[command(name = "rrb", version, styles = STYLES, after_help = START, arg_required_else_help = true, subcommand_required = true)]
+#[command(max_term_width = 110, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Look for the project from this folder (or of this file) on, instead of the current one.
+    #[arg(short = 'C', long = "project", value_name = "DIR", global = true, help_heading = "Everywhere")]
+    pub project: Option<PathBuf>,
+    /// When to use colour.
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Everywhere")]
+    pub color: ColorChoice,
+    /// Talk to the daemon at this address instead of the project's own.
+    #[arg(long, value_name = "URL", env = "RRB_URL", global = true, help_heading = "Everywhere")]
+    pub url: Option<String>,
+    /// Read the API token from this file, instead of `RRB_TOKEN` or the project's operator token.
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Everywhere")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a project or single files: names, types, effects, approvals, settings.
+    Check(check::CheckArgs),
+    /// List runs, show one, and act on it.
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
+    /// List approvals, show one with its plan, and answer it.
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
+    /// Say what became of an event, trigger by trigger.
+    Why(why::WhyArgs),
+    /// Send a sample event to the daemon.
+    Emit(emit::EmitArgs),
+    /// Verify the audit log and read it.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Stop new runs and hold running ones before their next effect.
+    Pause(status::PauseArgs),
+    /// Let paused runbooks go on.
+    Unpause(status::PauseArgs),
+    /// Say what the daemon has loaded and what waits.
+    Status(status::StatusArgs),
+    /// Explain a diagnostic's code at length.
+    Explain(explain::ExplainArgs),
+    /// Speak the language server protocol on standard input and output.
+    #[command(
+        after_help = "Example (Helix, languages.toml):\n  [language-server.rrb]\n  command = \"rrb\"\n  args = [\"lsp\"]"
+    )]
+    Lsp,
+    /// Print help for a command or a topic (`exit-codes`, `environment`).
+    Help(crate::commands::help::HelpArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands() {
+                let path = format!("{path} {}", sub.get_name());
+                if sub.has_subcommands() {
+                    walk(sub, &path);
+                } else {
+                    let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(help.contains("Example"), "`{path}` has no example in its help");
+                    assert!(sub.get_about().is_some(), "`{path}` has no description");
+                }
+            }
+        }
+        walk(&Cli::command(), "rrb");
+    }
+}

@@ -1,0 +1,39 @@
+//! The subcommands, one file each.
+
+pub mod approvals;
+pub mod audit;
+pub mod check;
+pub mod emit;
+pub mod explain;
+pub mod help;
+pub mod runs;
+pub mod status;
+pub mod why;
+
+use crate::cli::Command;
+use crate::context::Context;
+use crate::exit::{CliError, Exit};
+
+/// Does what was asked; the exit code when it did.
+///
+/// # Errors
+/// Why it did not.
+pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Check(args) => check::check(context, &args),
+        Command::Runs(command) => runs::dispatch(context, command).await,
+        Command::Approvals(command) => approvals::dispatch(context, command).await,
+        Command::Why(args) => why::why(context, &args).await,
+        Command::Emit(args) => emit::emit(context, &args).await,
+        Command::Audit(command) => audit::dispatch(context, command).await,
+        Command::Pause(args) => status::pause(context, &args, true).await,
+        Command::Unpause(args) => status::pause(context, &args, false).await,
+        Command::Status(args) => status::status(context, &args).await,
+        Command::Explain(args) => explain::explain(context, &args),
+        Command::Lsp => {
+            rrb_lsp::serve_stdio().await;
+            Ok(Exit::Ok)
+        }
+        Command::Help(args) => help::help(context, &args),
+    }
+}

@@ -1,0 +1,109 @@
+//! Diagnostics as people read them: miette draws the source, the advice stands below it.
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource};
+use rrb_lang::diag::{Diagnostic, Label, Severity};
+use rrb_lang::span::{FileId, Sources, Span};
+
+use crate::out::Look;
+use crate::text::{clean, clean_source, columns};
+
+/// A diagnostic with its source, its help, its notes and what would mend it. Ends with an empty line.
+pub fn render(look: &Look, sources: &Sources, d: &Diagnostic) -> String {
+    let home = d.span().file;
+    let mut out = draw(look, sources, home, report(d), d.labels.iter().filter(|l| l.span.file == home));
+    let mut others: Vec<FileId> = d.labels.iter().map(|l| l.span.file).filter(|f| *f != home).collect();
+    others.dedup();
+    for file in others {
+        out.push_str(&elsewhere(look, sources, file, d));
+    }
+    for help in &d.help {
+        push(&mut out, look, &look.name("help"), help);
+    }
+    for fix in d.fixes.iter().filter(|f| !d.help.iter().any(|h| h.contains(&f.title))) {
+        push(&mut out, look, &look.name("help"), &fix_text(sources, &fix.title, &fix.edits));
+    }
+    for note in &d.notes {
+        push(&mut out, look, &look.dim("note"), note);
+    }
+    out.push('\n');
+    out
+}
+
+fn report(d: &Diagnostic) -> MietteDiagnostic {
+    let severity = match d.severity {
+        Severity::Error => miette::Severity::Error,
+        Severity::Warning => miette::Severity::Warning,
+    };
+    MietteDiagnostic::new(clean(&d.message).into_owned()).with_code(d.code.name()).with_severity(severity)
+}
+
+fn draw<'a>(
+    look: &Look,
+    sources: &Sources,
+    file: FileId,
+    report: MietteDiagnostic,
+    labels: impl Iterator<Item = &'a Label>,
+) -> String {
+    let report = report.with_labels(labels.map(label));
+    let text = sources.get(file).map(|s| clean_source(&s.text).into_owned()).unwrap_or_default();
+    let has_labels = report.labels.as_ref().is_some_and(|l| !l.is_empty());
+    let report = miette::Report::new(report);
+    let report = match sources.get(file).filter(|_| has_labels) {
+        Some(source) => report.with_source_code(NamedSource::new(clean(&source.name), text)),
+        None => report,
+    };
+    let theme = if look.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_links(false).with_width(look.width).with_context_lines(1);
+    let mut out = String::new();
+    if handler.render_report(&mut out, report.as_ref()).is_err() {
+        // Nothing a span can say makes the message itself unreadable.
+        out = format!("{}: {report}\n", sources.name(file));
+    }
+    out
+}
+
+fn label(label: &Label) -> LabeledSpan {
+    let Span { start, end, .. } = label.span;
+    let text = (!label.text.is_empty()).then(|| clean(&label.text).into_owned());
+    let (at, len) = (start as usize, end.saturating_sub(start) as usize);
+    if label.primary { LabeledSpan::new_primary_with_span(text, (at, len)) } else { LabeledSpan::new(text, at, len) }
+}
+
+/// Labels in another file than the message's, drawn on their own.
+fn elsewhere(look: &Look, sources: &Sources, file: FileId, d: &Diagnostic) -> String {
+    let labels = d.labels.iter().filter(|l| l.span.file == file);
+    let report = MietteDiagnostic::new("see also").with_severity(miette::Severity::Advice);
+    draw(look, sources, file, report, labels)
+}
+
+/// `  help: …`, wrapped below itself.
+fn push(out: &mut String, look: &Look, head: &str, text: &str) {
+    let indent = 8;
+    for (i, paragraph) in text.lines().enumerate() {
+        for (j, line) in
+            crate::text::wrap(&clean(paragraph), look.width.saturating_sub(indent).max(20)).iter().enumerate()
+        {
+            match (i, j) {
+                (0, 0) => out.push_str(&format!("  {head}: {line}\n")),
+                _ => out.push_str(&format!("{}{line}\n", " ".repeat(indent))),
+            }
+        }
+    }
+}
+
+/// A change in words: its title, and the new text where that is short.
+fn fix_text(sources: &Sources, title: &str, edits: &[(Span, String)]) -> String {
+    match edits {
+        [(span, new)]
+            if !new.is_empty() && columns(new) <= 40 && !new.contains('\n') && !title.contains(new.as_str()) =>
+        {
+            let old = sources.text(*span);
+            match old.is_empty() || columns(old) > 40 || old.contains('\n') {
+                true => format!("{title}: `{}`", new.trim()),
+                false => format!("{title}: `{}` instead of `{old}`", new.trim()),
+            }
+        }
+        _ => title.to_owned(),
+    }
+}

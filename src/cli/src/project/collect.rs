@@ -1,0 +1,212 @@
+//! The `.rrb` files of a project, within bounds.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::Place;
+use super::place::{CONFIG, reason};
+use crate::exit::CliError;
+
+/// Files of one project.
+pub const MAX_FILES: usize = 5_000;
+/// Folders inside each other.
+pub const MAX_DEPTH: usize = 32;
+/// Bytes of all files together.
+pub const MAX_TOTAL: u64 = 64 << 20;
+/// Bytes read of one file: one more than the parser takes, so that it says itself that there are too many.
+const MAX_FILE: u64 = (1 << 20) + 1;
+
+/// What was read.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// The text of `rrb.toml`.
+    pub config: Option<String>,
+    /// In the order of their names.
+    pub modules: Vec<ModuleFile>,
+    /// What could not be read, and why.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A file of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// Relative to the project, with `/`: `lib/paging.rrb`.
+    pub name: String,
+    pub text: String,
+}
+
+/// A file that belongs to the project but cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub name: String,
+    pub reason: String,
+}
+
+/// Reads `rrb.toml` and every `.rrb` file: not in hidden folders, not in `target`, not in a project inside the project.
+///
+/// # Errors
+/// When the project has more files, folders or bytes than the bounds above, or its folder cannot be read.
+pub fn collect(place: &Place) -> Result<Files, CliError> {
+    let mut files = config_only(place);
+    let mut paths = match &place.single {
+        Some(file) => vec![file.clone()],
+        None => {
+            let mut found = Vec::new();
+            walk(&place.root, 0, &mut found)?;
+            found
+        }
+    };
+    paths.sort();
+    let mut total = 0_u64;
+    for path in paths {
+        let name = relative(&place.root, &path);
+        match read(&path, MAX_FILE) {
+            Ok(text) => {
+                total += text.len() as u64;
+                files.modules.push(ModuleFile { name, text });
+            }
+            Err(reason) => files.unreadable.push(Unreadable { name, reason }),
+        }
+        if total > MAX_TOTAL {
+            return Err(CliError::usage(format!("the project has more than {} MiB of source", MAX_TOTAL >> 20)));
+        }
+    }
+    Ok(files)
+}
+
+/// Only the project file.
+pub(super) fn config_only(place: &Place) -> Files {
+    let mut files = Files::default();
+    if let Some(config) = place.config() {
+        match read(&config, rrb_lang::project::MAX_BYTES as u64 + 1) {
+            Ok(text) => files.config = Some(text),
+            Err(reason) => files.unreadable.push(Unreadable { name: CONFIG.to_owned(), reason }),
+        }
+    }
+    files
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
+    let shown = crate::text::clean(&folder.to_string_lossy()).into_owned();
+    if depth > MAX_DEPTH {
+        return Err(CliError::usage(format!("folders nest deeper than {MAX_DEPTH} levels at `{shown}`")));
+    }
+    let entries =
+        fs::read_dir(folder).map_err(|e| CliError::usage(format!("cannot read `{shown}`: {}", reason(&e))))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // The kind of the entry itself: a link to a folder is not followed, so that no circle is walked.
+        let Ok(kind) = entry.file_type() else { continue };
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        if kind.is_dir() {
+            if name != "target" && name != "node_modules" && !path.join(CONFIG).exists() {
+                walk(&path, depth + 1, found)?;
+            }
+        } else if path.extension().is_some_and(|e| e == "rrb") && path.is_file() {
+            found.push(path);
+            if found.len() > MAX_FILES {
+                return Err(CliError::usage(format!("the project has more than {MAX_FILES} files")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The text of a file, at most `limit` bytes of it.
+fn read(path: &Path, limit: u64) -> Result<String, String> {
+    let file = fs::File::open(path).map_err(|e| reason(&e))?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        // A file cut at the bound may end inside a character.
+        Err(e) if e.as_bytes().len() as u64 == limit && e.utf8_error().error_len().is_none() => {
+            Ok(String::from_utf8_lossy(e.as_bytes()).into_owned())
+        }
+        Err(e) => {
+            let line = e.as_bytes().iter().take(e.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count() + 1;
+            Err(format!("it is not UTF-8 text (line {line})"))
+        }
+    }
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    inside.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(files: &Files) -> Vec<&str> {
+        files.modules.iter().map(|m| m.name.as_str()).collect()
+    }
+
+    fn project(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Place) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(CONFIG), "").unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let place = super::super::find(Some(dir.path())).unwrap();
+        (dir, place)
+    }
+
+    #[test]
+    fn only_the_files_of_the_project_are_read() {
+        let (_dir, place) = project(&[
+            ("b.rrb", b""),
+            ("lib/a.rrb", b""),
+            (".git/x.rrb", b""),
+            ("target/y.rrb", b""),
+            ("notes.txt", b""),
+            ("other/rrb.toml", b""),
+            ("other/z.rrb", b""),
+            (".hidden.rrb", b""),
+        ]);
+        assert_eq!(names(&collect(&place).unwrap()), ["b.rrb", "lib/a.rrb"]);
+    }
+
+    #[test]
+    fn a_circle_of_links_is_not_walked() {
+        let (dir, place) = project(&[("a.rrb", b"")]);
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
+        assert_eq!(names(&collect(&place).unwrap()), ["a.rrb"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_says_where() {
+        let (_dir, place) = project(&[("a.rrb", b"ok\n\xff\xfe")]);
+        let files = collect(&place).unwrap();
+        assert_eq!(
+            files.unreadable,
+            [Unreadable { name: "a.rrb".into(), reason: "it is not UTF-8 text (line 2)".into() }]
+        );
+    }
+
+    #[test]
+    fn folders_nest_up_to_the_bound() {
+        let deep = |n: usize| format!("{}x.rrb", "d/".repeat(n));
+        for (levels, fits) in [(MAX_DEPTH - 1, true), (MAX_DEPTH, true), (MAX_DEPTH + 1, false)] {
+            let (_dir, place) = project(&[(&deep(levels), b"")]);
+            assert_eq!(collect(&place).is_ok(), fits, "{levels}");
+        }
+    }
+
+    #[test]
+    fn of_a_huge_file_one_byte_too_many_is_read() {
+        let limit = usize::try_from(MAX_FILE).unwrap();
+        for (len, read) in [(limit - 2, limit - 2), (limit - 1, limit - 1), (limit, limit), (limit + 5, limit)] {
+            let (_dir, place) = project(&[("a.rrb", &vec![b' '; len])]);
+            assert_eq!(collect(&place).unwrap().modules[0].text.len(), read, "{len}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Lines at the bottom of the terminal that are drawn over, below what scrolls.
+
+use std::fmt::Write as _;
+
+use crate::out::Out;
+
+/// What is drawn at the bottom now.
+#[derive(Debug, Default)]
+pub struct Panel {
+    drawn: usize,
+    last: String,
+}
+
+impl Panel {
+    /// Prints `lines` above the panel and draws it anew.
+    pub fn print(&mut self, out: &Out, lines: &[String], panel: &[String]) {
+        let mut text = self.erasure();
+        for line in lines {
+            let _ = writeln!(text, "{line}");
+        }
+        self.put(out, text, panel);
+    }
+
+    /// Draws the panel anew where it changed.
+    pub fn draw(&mut self, out: &Out, panel: &[String]) {
+        if self.last != panel.join("\n") {
+            let text = self.erasure();
+            self.put(out, text, panel);
+        }
+    }
+
+    /// Takes the panel away.
+    pub fn clear(&mut self, out: &Out) {
+        out.raw(self.erasure());
+        self.drawn = 0;
+        self.last.clear();
+    }
+
+    fn erasure(&self) -> String {
+        match self.drawn {
+            0 => String::new(),
+            1 => "\r\x1b[J".to_owned(),
+            n => format!("\r\x1b[{}A\x1b[J", n - 1),
+        }
+    }
+
+    fn put(&mut self, out: &Out, mut text: String, panel: &[String]) {
+        // A line that wraps would take two rows and the count of rows would be wrong.
+        let cut: Vec<String> = panel.iter().map(|l| cut(l, out.look.width.saturating_sub(1))).collect();
+        text.push_str(&cut.join("\n"));
+        out.raw(text);
+        self.drawn = cut.len();
+        self.last = panel.join("\n");
+    }
+}
+
+/// At most `width` columns of a line that may hold our own colour codes; they stay whole.
+pub fn cut(line: &str, width: usize) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut used = 0;
+    let mut full = false;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        if c == '\x1b' {
+            out.push(c);
+            for c in chars.by_ref() {
+                out.push(c);
+                if c.is_ascii_alphabetic() {
+                    break;
+                }
+            }
+            continue;
+        }
+        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if full || used + w > width {
+            full = true;
+            continue;
+        }
+        used += w;
+        out.push(c);
+    }
+    out
+}
+
+/// Rows of the terminal.
+pub fn rows() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stdout())
+        .ok()
+        .map(|w| usize::from(w.ws_row))
+        .filter(|r| *r > 3)
+        .unwrap_or(24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_codes_take_no_columns_and_stay_whole() {
+        assert_eq!(cut("\x1b[31mred\x1b[0m and more", 5), "\x1b[31mred\x1b[0m a");
+        assert_eq!(cut("\x1b[31mreddish\x1b[0m", 3), "\x1b[31mred\x1b[0m");
+        assert_eq!(cut("plain", 10), "plain");
+        assert_eq!(cut("日本", 3), "日");
+    }
+}

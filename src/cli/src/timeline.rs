@@ -1,0 +1,344 @@
+//! The timeline: what happens in runs, a line for each thing, in the order it happens.
+//!
+//! ```text
+//! 14:03:07 k3x9q2 ▶ relieve_disk_pressure node=n7 (event alertmanager.firing)
+//! 14:03:07 k3x9q2 ▸ Delete old container logs
+//! 14:03:08 k3x9q2   ✓ destroys system.delete_files on host-1          180ms
+//! ```
+
+use std::collections::HashMap;
+
+use rrb_engine::api::{TimelineItem, What};
+use rrb_engine::store::{ApprovalRow, ApprovalState, RunStatus};
+use rrb_lang::syntax::ast::Effect;
+use rrb_lang::vm::protocol::{ActionInfo, Failure, Millis, Note};
+
+use crate::out::Look;
+use crate::plan_text;
+use crate::text::{clean, clock, columns, duration, fields, json, relative, short_id, truncate};
+
+/// Turns items into lines; keeps how deep each run is in its steps and when what began.
+#[derive(Debug)]
+pub struct Timeline {
+    look: Look,
+    /// More than one run may appear: every line says which.
+    many: bool,
+    /// Also the native calls below each action.
+    detailed: bool,
+    runs: HashMap<String, RunState>,
+}
+
+#[derive(Debug, Default)]
+struct RunState {
+    began: Option<Millis>,
+    steps: Vec<(String, Millis)>,
+    /// Actions that have not ended.
+    open: Vec<(ActionInfo, Millis)>,
+}
+
+/// A line before it gets its time, its run and its place.
+struct Line {
+    symbol: String,
+    text: String,
+    millis: Option<i64>,
+    depth: usize,
+    /// Further lines, below the text.
+    more: Vec<String>,
+}
+
+impl Line {
+    fn new(symbol: String, text: String) -> Self {
+        Self { symbol, text, millis: None, depth: 0, more: vec![] }
+    }
+
+    fn took(mut self, millis: Option<i64>) -> Self {
+        self.millis = millis;
+        self
+    }
+
+    fn more(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.more.extend(lines);
+        self
+    }
+}
+
+impl Timeline {
+    /// A timeline of one run, or of `many`.
+    pub fn new(look: Look, many: bool) -> Self {
+        Self { look, many, detailed: false, runs: HashMap::new() }
+    }
+
+    /// Shows native calls, too.
+    #[must_use]
+    pub fn detailed(mut self, detailed: bool) -> Self {
+        self.detailed = detailed;
+        self
+    }
+
+    /// The lines of an item; none when it says nothing to people.
+    pub fn lines(&mut self, item: &TimelineItem) -> Vec<String> {
+        let run = item.run.clone().unwrap_or_default();
+        let depth_before = self.runs.get(&run).map_or(0, |r| r.steps.len());
+        let Some(mut line) = self.line(item, &run) else { return vec![] };
+        let depth_after = self.runs.get(&run).map_or(0, |r| r.steps.len());
+        line.depth = depth_before.min(depth_after);
+        if matches!(item.what, What::RunEnded { .. }) {
+            self.runs.remove(&run);
+        }
+        self.place(item, line)
+    }
+
+    /// What a run is doing right now, for a line that is drawn over: `system.delete_files on host-1 … 12s`.
+    pub fn current(&self, now: Millis) -> Option<String> {
+        let (info, at) = self.runs.values().flat_map(|r| &r.open).max_by_key(|(_, at)| *at)?;
+        let since = now.saturating_sub(*at);
+        Some(format!("{} … {}", action(&self.look, info), duration(since)))
+    }
+
+    fn place(&self, item: &TimelineItem, line: Line) -> Vec<String> {
+        let look = &self.look;
+        let time = clock(item.at, &look.zone);
+        let tag = match (self.many, &item.run) {
+            (false, _) => String::new(),
+            (true, Some(run)) => format!("{} ", look.name(format!("{:<6}", clean(short_id(run))))),
+            (true, None) => " ".repeat(7),
+        };
+        let indent = "  ".repeat(line.depth.min(8));
+        let used = columns(&time) + 1 + if self.many { 7 } else { 0 } + indent.len() + 2;
+        let took = line.millis.map(|ms| look.dim(format!(" {}", duration(ms)))).unwrap_or_default();
+        let mut out = vec![format!("{} {tag}{indent}{} {}{took}", look.dim(time), line.symbol, line.text)];
+        out.extend(line.more.into_iter().map(|more| format!("{}{more}", " ".repeat(used))));
+        out
+    }
+
+    fn line(&mut self, item: &TimelineItem, run: &str) -> Option<Line> {
+        let look = self.look.clone();
+        let state = self.runs.entry(run.to_owned()).or_default();
+        Some(match &item.what {
+            What::EventReceived { source, summary } => {
+                let id = item.event.as_deref().map(|e| look.dim(format!(" {}", clean(e)))).unwrap_or_default();
+                Line::new(look.name("◆"), format!("{} {}{id}", look.bold(clean(source)), clean(summary)))
+            }
+            What::DeadLetter { path, reason } => {
+                Line::new(look.bad("✗"), format!("a delivery to {} cannot be read: {}", clean(path), clean(reason)))
+            }
+            What::Disposition { verdict, detail } => disposition(&look, item.runbook.as_deref(), verdict, detail),
+            What::RunStarted { requester, params } => {
+                state.began = Some(item.at);
+                started(&look, item.runbook.as_deref(), run, requester, params)
+            }
+            What::RunStatus { status, why } => return status_line(&look, *status, why),
+            What::Note { note } => return note_line(&look, state, item.at, note),
+            What::CallIntent { .. } => return None,
+            What::CallOutcome { action, native, ok, message, millis } => {
+                return self.detailed.then(|| native_line(&look, action, native, *ok, message, *millis));
+            }
+            What::ApprovalAsked { approval } => asked(&look, approval, item.at),
+            What::ApprovalVoted { person, approve, comment, .. } => voted(&look, person, *approve, comment),
+            What::ApprovalClosed { state, .. } => closed(&look, *state),
+            What::RunEnded { outcome, why, ineffective, remains } => {
+                let took = state.began.map(|b| item.at.saturating_sub(b));
+                state.steps.clear();
+                ended(&look, outcome, why, *ineffective, remains).took(took)
+            }
+            What::Loaded { program, runbooks, problem } => loaded(&look, program, *runbooks, problem.as_deref()),
+        })
+    }
+}
+
+fn disposition(look: &Look, runbook: Option<&str>, verdict: &str, detail: &str) -> Line {
+    let runbook = clean(runbook.unwrap_or("no runbook")).into_owned();
+    let detail = clean(detail).into_owned();
+    match verdict {
+        "started" => Line::new(look.good("→"), format!("starts {}", look.bold(runbook))),
+        "queued" => Line::new(look.warn("→"), format!("queues {}: {detail}", look.bold(runbook))),
+        "error" => Line::new(look.bad("✗"), format!("{runbook}: {detail}")),
+        verdict => Line::new(look.dim("·"), look.dim(format!("{runbook}: no, {verdict}: {detail}"))),
+    }
+}
+
+fn started(look: &Look, runbook: Option<&str>, run: &str, requester: &str, params: &serde_json::Value) -> Line {
+    let params = params.as_object().map(|m| fields(m.iter().map(|(k, v)| (k.as_str(), v)))).unwrap_or_default();
+    let name = look.bold(clean(runbook.unwrap_or("run")));
+    let by = look.dim(format!("({}, by {})", clean(run), clean(requester)));
+    let space = if params.is_empty() { "" } else { " " };
+    Line::new(look.good("▶"), format!("{name}{space}{params} {by}"))
+}
+
+fn status_line(look: &Look, status: RunStatus, why: &str) -> Option<Line> {
+    let why = if why.is_empty() { String::new() } else { format!(": {}", clean(why)) };
+    match status {
+        RunStatus::Queued => Some(Line::new(look.warn("…"), format!("queued{why}"))),
+        RunStatus::Waiting if !why.is_empty() => Some(Line::new(look.dim("…"), look.dim(format!("waits{why}")))),
+        RunStatus::Parked => Some(
+            Line::new(look.bad("‖"), format!("{}{why}", look.bad("parked")))
+                .more(["a call's outcome is unknown: say what happened with `rrb runs resolve`".to_owned()]),
+        ),
+        RunStatus::Ending => Some(Line::new(look.warn("■"), format!("{}{why}", look.warn("stopping")))),
+        RunStatus::Running | RunStatus::Waiting | RunStatus::Done => None,
+    }
+}
+
+fn note_line(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Option<Line> {
+    Some(match note {
+        Note::StepBegan { name, .. } => {
+            state.steps.push((name.clone(), at));
+            Line::new(look.name("▸"), look.bold(clean(name)))
+        }
+        Note::StepEnded { name, ok, .. } => {
+            let began = state.steps.iter().rposition(|(n, _)| n == name).map(|i| {
+                let (_, began) = state.steps.get(i).cloned().unwrap_or_default();
+                state.steps.truncate(i);
+                began
+            });
+            let symbol = if *ok { look.good("✓") } else { look.bad("✗") };
+            Line::new(symbol, clean(name).into_owned()).took(began.map(|b| at.saturating_sub(b)))
+        }
+        Note::Log { text, .. } => Line::new(look.dim("│"), clean(text).into_owned()),
+        Note::Evidence { name, value, .. } => {
+            Line::new(look.name("≡"), format!("{} = {}", clean(name), truncate(&json(value), 200)))
+        }
+        Note::ActionBegan { info } => {
+            state.open.push((info.clone(), at));
+            return None;
+        }
+        Note::ActionEnded { .. } => return action_ended(look, state, at, note),
+        Note::Retrying { action, attempt, at: next, failure } => {
+            let when = relative(at, *next);
+            Line::new(look.warn("↻"), format!("{}: {}; try {} {when}", clean(action), reason(failure), attempt + 1))
+        }
+        Note::Waived { reason, by, until } => {
+            let day = crate::text::day(*until, &look.zone);
+            Line::new(look.warn("⚠"), format!("waived by {} until {day}: {}", clean(by), clean(reason)))
+        }
+        Note::Verified { name, ok, last } => {
+            let last = if last.is_empty() { String::new() } else { look.dim(format!(" (last: {})", clean(last))) };
+            match ok {
+                true => Line::new(look.good("✓"), format!("{}: {}{last}", look.good("verified"), clean(name))),
+                false => Line::new(look.bad("✗"), format!("{}: {}{last}", look.bad("not verified"), clean(name))),
+            }
+        }
+        Note::Failed { failure } => Line::new(look.bad("✗"), format!("{}: {}", look.bad("failed"), reason(failure))),
+        Note::UndoBegan { count } => {
+            let calls = crate::text::count(usize::try_from(*count).unwrap_or(usize::MAX), "call");
+            Line::new(look.warn("↶"), look.warn(format!("undoes {calls}")))
+        }
+        Note::UndoFailed { action, failure } => {
+            Line::new(look.bad("✗"), format!("could not undo {}: {}", clean(action), reason(failure)))
+        }
+        Note::HandlerFailed { handler, failure } => {
+            Line::new(look.bad("✗"), format!("`{}` failed: {}", clean(handler), reason(failure)))
+        }
+        Note::OffPlan { action, target } => {
+            let target = target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();
+            Line::new(look.warn("⚠"), format!("not in the approved plan: {}{target}", clean(action)))
+        }
+    })
+}
+
+fn action_ended(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Option<Line> {
+    let Note::ActionEnded { action, instance, target, effect, attempts, rollback, failure } = note else { return None };
+    let same = |i: &ActionInfo| i.action == *action && i.instance == *instance && i.target == *target;
+    let began = state.open.iter().rposition(|(i, _)| same(i)).map(|i| state.open.remove(i));
+    let what = match &began {
+        Some((info, _)) => self::action(look, info),
+        None => {
+            let target = target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();
+            format!("{} {}{target}", plan_text::effect(look, *effect), plan_text::action(look, action, instance))
+        }
+    };
+    let undo = if *rollback { "undo: " } else { "" };
+    let tries = if *attempts > 1 { look.dim(format!(" ({attempts} tries)")) } else { String::new() };
+    let took = began.map(|(_, b)| at.saturating_sub(b));
+    Some(match failure {
+        None if *effect <= Effect::Reads => Line::new(look.dim("·"), format!("{what}{tries}")).took(took),
+        None => Line::new(look.good("✓"), format!("{undo}{what}{tries}")).took(took),
+        Some(f) => Line::new(look.bad("✗"), format!("{undo}{what}{tries}: {}", reason(f))).took(took),
+    })
+}
+
+/// `destroys system.delete_files on host-1: /var/log/a`
+fn action(look: &Look, info: &ActionInfo) -> String {
+    const ARGS: usize = 80;
+    let target = info.target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();
+    let args = match info.args.as_slice() {
+        [] => String::new(),
+        [(_, only)] => json(only),
+        many => many.iter().map(|(n, v)| format!("{} {}", clean(n), json(v))).collect::<Vec<_>>().join("; "),
+    };
+    let args = if args.is_empty() { args } else { look.dim(format!(": {}", truncate(&args, ARGS))) };
+    let head = plan_text::effect(look, info.effect);
+    format!("{head} {}{target}{args}", plan_text::action(look, &info.action, &info.instance))
+}
+
+/// `timeout: no answer in 30s (slack.post, 3 tries)`
+pub fn reason(failure: &Failure) -> String {
+    let mut place: Vec<String> = vec![];
+    if !failure.action.is_empty() {
+        place.push(clean(&failure.action).into_owned());
+    }
+    if failure.attempts > 1 {
+        place.push(format!("{} tries", failure.attempts));
+    }
+    let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
+    match failure.kind.name() {
+        "failed" => format!("{}{place}", clean(&failure.message)),
+        kind => format!("{kind}: {}{place}", clean(&failure.message)),
+    }
+}
+
+fn native_line(look: &Look, action: &str, native: &str, ok: bool, message: &str, millis: i64) -> Line {
+    let message = if message.is_empty() { String::new() } else { format!(": {}", clean(message)) };
+    let symbol = if ok { look.dim("·") } else { look.bad("·") };
+    let of = if action == native { String::new() } else { format!(" of {}", clean(action)) };
+    Line::new(symbol, look.dim(format!("  {}{of}{message}", clean(native)))).took(Some(millis))
+}
+
+fn asked(look: &Look, row: &ApprovalRow, at: Millis) -> Line {
+    let line = Line::new(look.warn("?"), look.bold(plan_text::question(row)));
+    let Some(ask) = plan_text::ask(row) else { return line };
+    let needs = format!("needs {}, {}", plan_text::who(&ask), relative(at, row.expires).replace("in ", "within "));
+    let answer = look.dim(format!("answer: rrb approvals approve {}", short_id(&row.id)));
+    line.more([needs]).more(plan_text::plan(look, &ask.plan, 160)).more([answer])
+}
+
+fn voted(look: &Look, person: &str, approve: bool, comment: &str) -> Line {
+    let comment = if comment.is_empty() { String::new() } else { format!(": {}", clean(comment)) };
+    match approve {
+        true => Line::new(look.good("✓"), format!("{} {}{comment}", look.bold(clean(person)), look.good("approves"))),
+        false => Line::new(look.bad("✗"), format!("{} {}{comment}", look.bold(clean(person)), look.bad("says no"))),
+    }
+}
+
+fn closed(look: &Look, state: ApprovalState) -> Line {
+    let symbol = if state == ApprovalState::Approved { look.good("✓") } else { look.bad("✗") };
+    Line::new(symbol, format!("the approval is {}", plan_text::state(look, state)))
+}
+
+fn ended(look: &Look, outcome: &str, why: &str, ineffective: bool, remains: &[String]) -> Line {
+    let outcome = self::outcome(look, outcome);
+    let why = if why.is_empty() { String::new() } else { format!(": {}", clean(why)) };
+    let effect = if ineffective { look.warn(" (ineffective: the last verify failed)") } else { String::new() };
+    let remains = remains.iter().map(|r| look.bad(format!("to be put right by hand: {}", clean(r))));
+    Line::new(look.bold("■"), format!("{outcome}{why}{effect}")).more(remains)
+}
+
+/// An outcome in its colour.
+pub fn outcome(look: &Look, outcome: &str) -> String {
+    match outcome {
+        "resolved" | "mitigated" | "not_needed" => look.good(outcome),
+        "escalated" | "cancelled" => look.warn(outcome),
+        other => look.bad(clean(other)),
+    }
+}
+
+fn loaded(look: &Look, program: &str, runbooks: u32, problem: Option<&str>) -> Line {
+    match problem {
+        None => {
+            let runbooks = crate::text::count(usize::try_from(runbooks).unwrap_or(usize::MAX), "runbook");
+            let id = look.dim(format!("(program {})", program.get(..12).unwrap_or(program)));
+            Line::new(look.good("●"), format!("loaded {runbooks} {id}"))
+        }
+        Some(why) => Line::new(look.bad("✗"), format!("not loaded: {}; the program before goes on", clean(why))),
+    }
+}

@@ -1,0 +1,206 @@
+//! The built binary: what it says, and the number it ends with.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A folder with these files.
+pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+/// `rrb` in a folder, without colour, 100 columns wide, and with nothing of this machine's environment.
+pub fn rrb(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rrb"))
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .env("COLUMNS", "100")
+        .env("HOME", dir)
+        .env("TZ", "UTC")
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn without_arguments_it_shows_where_to_begin() {
+    let dir = folder(&[]);
+    let output = rrb(dir.path(), &[]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("rrb init"), "{}", stderr(&output));
+}
+
+#[test]
+fn wrong_words_on_the_command_line_are_usage_errors() {
+    let dir = folder(&[("rrb.toml", "")]);
+    for args in [
+        &["chekc"][..],
+        &["check", "--frmat", "json"],
+        &["check", "--format", "xml"],
+        &["runs"],
+        &["runs", "list", "--limit", "0"],
+        &["runs", "list", "--status", "sleeping"],
+        &["runs", "resolve", "x", "perhaps", "--why", "y"],
+        &["runs", "resolve", "x", "happened"],
+        &["approvals", "deny", "x"],
+        &["emit", "a.b"],
+        &["help", "chekc"],
+        &["check", "--json", "--format", "short"],
+        &["--color", "sometimes", "check"],
+        &["runs", "resolve", "x", "unknown", "--why", "y", "--result", "1"],
+        &["runs", "resolve", "x", "happened", "--why", "y", "--result", "{"],
+    ] {
+        let output = rrb(dir.path(), args);
+        assert_eq!(code(&output), 2, "{args:?}: {}", stderr(&output));
+        assert!(stdout(&output).is_empty(), "{args:?}");
+    }
+    assert!(stderr(&rrb(dir.path(), &["chekc"])).contains("check"));
+    assert!(stderr(&rrb(dir.path(), &["help", "chekc"])).contains("did you mean `check`?"));
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let dir = folder(&[("notes.txt", "")]);
+    for args in [
+        &["check"][..],
+        &["check", "nowhere"],
+        &["-C", "nowhere", "check"],
+        &["explain", "rrb::no::such"],
+        &["runs", "list"],
+    ] {
+        let output = rrb(dir.path(), args);
+        assert_eq!(code(&output), 3, "{args:?}: {}", stderr(&output));
+    }
+    assert_eq!(code(&rrb(dir.path(), &["check", "notes.txt"])), 2);
+    assert!(stderr(&rrb(dir.path(), &["check"])).contains("help: make one with `rrb init`"));
+}
+
+#[test]
+fn the_check_command_ends_with_what_it_found() {
+    let dir = folder(&[("rrb.toml", ""), ("good.rrb", "let a = 1\n"), ("lib/bad.rrb", "let = \n")]);
+    let output = rrb(dir.path(), &["check"]);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("lib/bad.rrb:1:"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("1 error in 3 files"), "{}", stdout(&output));
+    assert_eq!(code(&rrb(dir.path(), &["check", "good.rrb"])), 0);
+    assert!(stdout(&rrb(dir.path(), &["check", "good.rrb"])).contains("1 more in other files"));
+    assert_eq!(code(&rrb(dir.path(), &["-C", "lib", "check"])), 1);
+
+    let json: serde_json::Value = serde_json::from_str(&stdout(&rrb(dir.path(), &["check", "--json"]))).unwrap();
+    assert_eq!(json["projects"][0]["errors"], 1);
+    assert_eq!(json["projects"][0]["diagnostics"][0]["place"]["file"], "lib/bad.rrb");
+    let short = stdout(&rrb(dir.path(), &["check", "--format", "short"]));
+    assert!(short.starts_with("lib/bad.rrb:1:") && short.lines().count() == 1, "{short}");
+    let github = stdout(&rrb(dir.path(), &["check", "--format", "github"]));
+    assert!(github.starts_with("::error file=lib/bad.rrb,line=1,"), "{github}");
+}
+
+#[test]
+fn a_file_that_is_no_text_is_an_error_with_its_place() {
+    let dir = folder(&[("rrb.toml", "")]);
+    std::fs::write(dir.path().join("bad.rrb"), b"let a = 1\n\xff").unwrap();
+    let output = rrb(dir.path(), &["check"]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        stdout(&output).contains("bad.rrb: error: cannot read: it is not UTF-8 text (line 2)"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn without_a_daemon_what_needs_one_says_so() {
+    let dir = folder(&[("rrb.toml", ""), ("e.json", "{}")]);
+    for args in [&["status"][..], &["emit", "a.b", "e.json"], &["approvals", "approve", "x"], &["runs", "resume", "x"]]
+    {
+        let output = rrb(dir.path(), args);
+        assert_eq!(code(&output), 5, "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("rrb serve"), "{}", stderr(&output));
+    }
+    let output = rrb(dir.path(), &["--url", "http://127.0.0.1:1", "runs", "list"]);
+    assert_eq!((code(&output), stderr(&output).contains("nothing answers there")), (5, true), "{}", stderr(&output));
+    assert_eq!(code(&rrb(dir.path(), &["--url", "nonsense", "runs", "list"])), 2);
+}
+
+#[test]
+fn an_event_must_be_json_of_some_size() {
+    let dir = folder(&[("rrb.toml", ""), ("e.json", "{ no"), ("big.json", &format!("\"{}\"", "x".repeat(1 << 20)))]);
+    assert_eq!(code(&rrb(dir.path(), &["emit", "a.b", "none.json"])), 3);
+    let output = rrb(dir.path(), &["emit", "a.b", "e.json"]);
+    assert_eq!((code(&output), stderr(&output).contains("is no JSON")), (2, true));
+    let output = rrb(dir.path(), &["emit", "a.b", "big.json"]);
+    assert_eq!((code(&output), stderr(&output).contains("larger")), (2, true));
+}
+
+#[test]
+fn text_from_outside_cannot_steer_the_terminal() {
+    let dir = folder(&[("rrb.toml", ""), ("a.rrb", "let = \"\u{1b}[31m\u{202e}\"\n")]);
+    let output = rrb(dir.path(), &["check"]);
+    assert_eq!(code(&output), 1);
+    assert!(!stdout(&output).contains(['\u{1b}', '\u{202e}']), "{:?}", stdout(&output));
+    let output = rrb(dir.path(), &["explain", "\u{1b}[31m"]);
+    assert!(!stderr(&output).contains('\u{1b}'), "{:?}", stderr(&output));
+}
+
+#[test]
+fn colour_is_written_where_it_is_asked_for() {
+    let dir = folder(&[("rrb.toml", ""), ("a.rrb", "let = 1\n")]);
+    let colored = |args: &[&str]| stdout(&rrb(dir.path(), args)).contains('\u{1b}');
+    assert!(colored(&["--color", "always", "check"]));
+    assert!(!colored(&["--color", "never", "check"]));
+    assert!(!colored(&["check"]));
+}
+
+#[test]
+fn every_code_is_explained() {
+    let dir = folder(&[]);
+    let all = stdout(&rrb(dir.path(), &["explain"]));
+    assert!(all.lines().count() >= 4, "{all}");
+    for line in all.lines() {
+        let code = line.split_whitespace().next().unwrap();
+        let output = rrb(dir.path(), &["explain", code]);
+        assert!(output.status.success() && stdout(&output).lines().count() >= 3, "{code}");
+    }
+    let near = rrb(dir.path(), &["explain", "rrb::syntax::unexpectd"]);
+    assert!(stderr(&near).contains("did you mean `rrb::syntax::unexpected`?"), "{}", stderr(&near));
+}
+
+#[test]
+fn exit_codes_are_printed() {
+    let dir = folder(&[]);
+    let text = stdout(&rrb(dir.path(), &["help", "exit-codes"]));
+    assert_eq!(text.lines().count(), 8);
+    assert!(text.contains(" 70  internal"), "{text}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let dir = folder(&[]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rrb"))
+        .arg("explain")
+        .current_dir(dir.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()), (Some(0), String::new()));
+}

@@ -1,0 +1,3 @@
+//! The command line from outside: exit codes, and output as a reader sees it.
+
+mod command;
