@@ -1,0 +1,195 @@
+//! Writing, moving and deleting.
+
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rrb_lang::value::Value;
+use rrb_lang::vm::protocol::{Failure, Happened};
+use rustix::fs::RenameFlags;
+
+use super::super::Cx;
+use super::super::fail::{conflict, forbidden, invalid};
+use super::walk::{Total, Walk, walk};
+use super::{MAX_CONTENT, Stop, bytes, count, kind, length, path, system, work};
+
+/// How much of the old content a `write` gives back, in bytes.
+const MAX_PREVIOUS: u64 = 64 << 10;
+
+/// How many entries one `delete` removes.
+const MAX_DELETED: usize = 100_000;
+
+/// `file.write`
+pub async fn write(cx: Cx<'_>) -> Result<Value, Failure> {
+    let (path, content) = (path(cx, "path")?, cx.args.text("content")?.to_owned());
+    if content.len() as u64 > MAX_CONTENT {
+        return Err(invalid("`file.write` takes at most 16 MiB"));
+    }
+    let mode = mode(cx.args.text_or_none("mode")?.unwrap_or("644"))?;
+    work(cx, move |_| {
+        let before = existing(&path)?;
+        let previous = before.as_ref().and_then(|meta| previous(&path, meta));
+        replace(&path, content.as_bytes(), mode, before.as_ref())?;
+        Ok(Value::record([
+            ("path", Value::text(path.to_string_lossy())),
+            ("size", bytes(content.len() as u64)),
+            ("previous", previous.map_or(Value::None, Value::text)),
+            ("replaced", Value::Bool(before.is_some())),
+        ]))
+    })
+    .await
+}
+
+fn mode(text: &str) -> Result<u32, Failure> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|_| (3..=4).contains(&text.len()) && !text.starts_with('+'));
+    mode.ok_or_else(|| {
+        invalid(format!("`mode` is three or four octal digits such as `644`, not `{}`", text.escape_debug()))
+    })
+}
+
+fn existing(path: &Path) -> Result<Option<Metadata>, Failure> {
+    match path.symlink_metadata() {
+        Ok(meta) if meta.is_file() => Ok(Some(meta)),
+        Ok(meta) => Err(conflict(format!(
+            "`{}` is a {}, and `file.write` replaces regular files only",
+            path.display(),
+            kind(&meta)
+        ))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(system(path, &e)),
+    }
+}
+
+fn previous(path: &Path, meta: &Metadata) -> Option<String> {
+    if meta.len() > MAX_PREVIOUS {
+        return None;
+    }
+    String::from_utf8(super::look::content(path, MAX_PREVIOUS).ok()?).ok()
+}
+
+/// Whoever reads the file sees the old content or the new one, never a part, and not even a power cut changes that.
+fn replace(path: &Path, content: &[u8], mode: u32, before: Option<&Metadata>) -> Result<(), Failure> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(invalid(format!("`{}` is no name of a file", path.display())));
+    };
+    let beside = folder.join(format!(".{}.{}.rrb", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
+    let written = fill(&beside, content, mode, before).and_then(|()| std::fs::rename(&beside, path));
+    if let Err(e) = written {
+        let _ = std::fs::remove_file(&beside);
+        return Err(system(path, &e));
+    }
+    // The rename itself lasts once the folder is on disk. It happened in any case.
+    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| system(folder, &e).happened(Happened::Answered))
+}
+
+fn fill(beside: &Path, content: &[u8], mode: u32, before: Option<&Metadata>) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(beside)?;
+    file.write_all(content)?;
+    if let Some(before) = before {
+        let made = file.metadata()?;
+        if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
+            std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid()))?;
+        }
+    }
+    let mode = before.map_or(mode, |meta| meta.permissions().mode() & 0o7777);
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.sync_all()
+}
+
+/// `file.move`
+pub async fn rename(cx: Cx<'_>) -> Result<Value, Failure> {
+    let (from, to, make) = (path(cx, "from")?, path(cx, "to")?, cx.args.bool("make_folders")?);
+    work(cx, move |_| {
+        let meta = from.symlink_metadata().map_err(|e| system(&from, &e))?;
+        if to.starts_with(&from) {
+            return Err(invalid(format!("`{}` cannot be moved to `{}`, which is in it", from.display(), to.display())));
+        }
+        if let (true, Some(folder)) = (make, to.parent()) {
+            std::fs::create_dir_all(folder).map_err(|e| system(folder, &e))?;
+        }
+        rename_unless_taken(&from, &to)?;
+        Ok(Value::record([
+            ("from", Value::text(from.to_string_lossy())),
+            ("to", Value::text(to.to_string_lossy())),
+            ("size", bytes(length(&meta))),
+        ]))
+    })
+    .await
+}
+
+fn rename_unless_taken(from: &Path, to: &Path) -> Result<(), Failure> {
+    use rustix::fs::CWD;
+    use rustix::io::Errno;
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // An old or foreign file system that cannot rename so: look first, which somebody else may do at the same moment.
+        Err(Errno::INVAL | Errno::NOSYS) => match to.symlink_metadata() {
+            Ok(_) => Err(conflict(format!("`{}` exists already", to.display()))),
+            Err(_) => std::fs::rename(from, to).map_err(|e| system(to, &e)),
+        },
+        Err(e) => Err(system(to, &e.into())),
+    }
+}
+
+/// `file.delete`
+pub async fn delete(cx: Cx<'_>) -> Result<Value, Failure> {
+    let (path, recursive) = (path(cx, "path")?, cx.args.bool("recursive")?);
+    work(cx, move |stop| match path.symlink_metadata() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(deleted(false, &Total::default())),
+        Err(e) => Err(system(&path, &e)),
+        Ok(meta) if meta.is_dir() => delete_folder(&path, &meta, recursive, stop),
+        Ok(meta) => {
+            std::fs::remove_file(&path).map_err(|e| system(&path, &e))?;
+            let mut total = Total::default();
+            total.add(&meta);
+            Ok(deleted(true, &total))
+        }
+    })
+    .await
+}
+
+fn delete_folder(path: &Path, meta: &Metadata, recursive: bool, stop: &Stop) -> Result<Value, Failure> {
+    if path.parent().is_none_or(|p| p.parent().is_none()) {
+        return Err(forbidden(format!(
+            "`{}` is a top folder of this machine, and those are not deleted",
+            path.display()
+        )));
+    }
+    let mut total = Total::default();
+    total.add(meta);
+    if !recursive {
+        std::fs::remove_dir(path).map_err(|e| system(path, &e))?;
+        return Ok(deleted(true, &total));
+    }
+    // Looked at before the first file goes: what is too large or spans file systems loses nothing.
+    let seen = walk(path, Walk { recursive: true, entries: MAX_DELETED }, stop, |_, meta| total.add(meta))?;
+    if let Some(mount) = mount_in(path, meta, &seen.mounts) {
+        return Err(conflict(format!("another file system is mounted at `{}`: unmount it first", mount.display())));
+    }
+    if let Some(folder) = seen.unreadable.first() {
+        return Err(forbidden(format!("`{folder}` cannot be read, so `{}` is not deleted", path.display())));
+    }
+    // From here on a part may be gone; the standard library follows no link, whatever changes meanwhile.
+    match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(system(path, &e).happened(Happened::Maybe)),
+        _ => Ok(deleted(true, &total)),
+    }
+}
+
+fn mount_in(path: &Path, meta: &Metadata, mounts: &[PathBuf]) -> Option<PathBuf> {
+    let above = path.parent().and_then(|p| p.metadata().ok());
+    if above.is_some_and(|above| above.dev() != meta.dev()) {
+        return Some(path.to_path_buf());
+    }
+    mounts.first().cloned()
+}
+
+fn deleted(existed: bool, total: &Total) -> Value {
+    Value::record([
+        ("existed", Value::Bool(existed)),
+        ("files", count(total.files)),
+        ("folders", count(total.folders)),
+        ("size", bytes(total.size)),
+    ])
+}

@@ -1,0 +1,163 @@
+//! From a response to a value or a failure, within bounds.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use rrb_lang::json::{self, Bounds, Json};
+use rrb_lang::value::Value;
+use rrb_lang::vm::protocol::{Failure, FailureKind, Happened};
+
+use crate::secrets::Scrubber;
+
+/// The most that `max_reply` can ask for.
+pub const MAX_BYTES: u64 = 16 << 20;
+
+/// How much of the body of an unexpected reply a failure shows, in bytes.
+const SHOWN: usize = 4 << 10;
+
+/// Takes the reply.
+pub async fn read(
+    response: Response,
+    expect: &[i64],
+    max: u64,
+    shown: &str,
+    scrubber: &Scrubber,
+) -> Result<Value, Failure> {
+    let status = response.status();
+    let code = i64::from(status.as_u16());
+    let expected = if expect.is_empty() { status.is_success() } else { expect.contains(&code) };
+    let headers = response.headers().clone();
+    if !expected {
+        let body = excerpt(response).await;
+        return Err(unexpected(status, &headers, &text(&headers, &body), shown, scrubber));
+    }
+    let body = whole(response, max, shown).await?;
+    let text = text(&headers, &body);
+    let json = decode(&headers, &body).map_err(|e| {
+        let message = format!("{shown} answered {code} with a body that is not valid JSON: {e}");
+        Failure::new(FailureKind::Invalid, message).happened(Happened::Answered)
+    })?;
+    Ok(Value::record([
+        ("status", Value::Int(code)),
+        ("headers", header_map(&headers)),
+        ("text", Value::text(text)),
+        ("json", Value::Json(json)),
+    ]))
+}
+
+async fn whole(mut response: Response, max: u64, shown: &str) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(body),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(e) => {
+                let why = if e.is_decode() { "cannot be unpacked" } else { "broke off" };
+                let message = format!("{shown}: the reply {why}: {}", super::chain(&e));
+                return Err(Failure::new(FailureKind::Unavailable, message).happened(Happened::Maybe));
+            }
+        }
+        if body.len() as u64 > max {
+            let message =
+                format!("{shown}: the reply is longer than {max} bytes; `max_reply` allows more, up to 16 MiB");
+            return Err(Failure::new(FailureKind::Invalid, message).happened(Happened::Answered));
+        }
+    }
+}
+
+/// The first bytes of a body that is only shown. What breaks it off does not matter.
+async fn excerpt(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    // Twice as much as is shown, so that a secret at the cut is whole when it is looked for.
+    while body.len() < 2 * SHOWN {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    body
+}
+
+fn text(headers: &HeaderMap, body: &[u8]) -> String {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    if kind.contains("charset=iso-8859-1") || kind.contains("charset=\"iso-8859-1\"") {
+        return body.iter().map(|b| char::from(*b)).collect();
+    }
+    String::from_utf8_lossy(body).into_owned()
+}
+
+/// JSON where the reply says so, or looks like it and is it; null for everything else.
+fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Json, String> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let says_so = kind == "application/json" || kind.ends_with("+json");
+    let body = body.trim_ascii();
+    if says_so && !body.is_empty() {
+        return json::parse(body, Bounds::default());
+    }
+    let looks_like_it = matches!(body.first(), Some(b'{' | b'['));
+    Ok(if looks_like_it { json::parse(body, Bounds::default()).unwrap_or_default() } else { Json::Null })
+}
+
+fn header_map(headers: &HeaderMap) -> Value {
+    let mut map: IndexMap<Value, Value> = IndexMap::new();
+    for name in headers.keys() {
+        let values: Vec<_> = headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+        map.insert(Value::text(name.as_str()), Value::text(values.join(", ")));
+    }
+    Value::Map(Arc::new(map))
+}
+
+fn unexpected(status: StatusCode, headers: &HeaderMap, text: &str, shown: &str, scrubber: &Scrubber) -> Failure {
+    let clean = scrubber.text(text);
+    let end = clean.floor_char_boundary(SHOWN);
+    let mut detail =
+        vec![("status", Json::Int(status.as_u16().into())), ("text", Json::from(clean.get(..end).unwrap_or_default()))];
+    if let Some(seconds) = retry_after(headers) {
+        detail.push(("retry_after_seconds", Json::Int(seconds)));
+    }
+    if let Some(location) = headers.get(LOCATION).and_then(|v| v.to_str().ok()) {
+        detail.push(("location", Json::from(location)));
+    }
+    let (kind, happened) = kind(status);
+    let hint = if status.is_redirection() { "; redirects are not followed, ask for the other address" } else { "" };
+    let name = status.canonical_reason().map(|r| format!(" {r}")).unwrap_or_default();
+    let message = format!("{shown} answered {}{name}{hint}", status.as_u16());
+    Failure::new(kind, message).happened(happened).detail(Json::object(detail))
+}
+
+/// What a status means, and whether the target can have acted.
+fn kind(status: StatusCode) -> (FailureKind, Happened) {
+    let kind = match status.as_u16() {
+        400 | 413 | 414 | 415 | 422 => FailureKind::Invalid,
+        401 => FailureKind::Unauthorized,
+        403 => FailureKind::Forbidden,
+        404 | 410 => FailureKind::NotFound,
+        408 | 504 => FailureKind::Timeout,
+        409 | 412 | 423 => FailureKind::Conflict,
+        429 => FailureKind::Throttled,
+        500..=599 => FailureKind::Unavailable,
+        _ => FailureKind::Failed,
+    };
+    let happened = match status.as_u16() {
+        429 | 503 => Happened::No,
+        408 | 500..=599 => Happened::Maybe,
+        _ => Happened::Answered,
+    };
+    (kind, happened)
+}
+
+/// Seconds from now; a date is counted from the reply's own `date`, or from this machine's clock.
+fn retry_after(headers: &HeaderMap) -> Option<i64> {
+    const LONGEST: i64 = 7 * 86_400;
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<i64>() {
+        return (seconds >= 0).then_some(seconds.min(LONGEST));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|z| z.timestamp().as_second());
+    let now =
+        headers.get(reqwest::header::DATE).and_then(|v| date(v.to_str().ok()?)).unwrap_or(super::super::now() / 1000);
+    Some(date(value)?.saturating_sub(now).clamp(0, LONGEST))
+}

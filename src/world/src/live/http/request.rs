@@ -1,0 +1,207 @@
+//! From the arguments of a call to a request.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use rrb_lang::vm::protocol::Failure;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::Cx;
+use super::super::egress::Egress;
+use super::super::fail::{forbidden, invalid};
+use super::reply;
+
+/// The longest body of a request, in bytes.
+const MAX_BODY: usize = 16 << 20;
+
+/// The longest address, in bytes.
+const MAX_URL: usize = 64 << 10;
+
+/// Headers that belong to the connection.
+const OURS: [&str; 5] = ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
+
+/// A request to send, and how to take its reply.
+pub struct Request {
+    pub http: reqwest::Request,
+    /// Method and address for messages, without query and secrets: `POST https://slack.com/api/chat.postMessage`.
+    pub shown: String,
+    pub timeout: Duration,
+    /// Empty means every 2xx.
+    pub expect: Vec<i64>,
+    pub max_reply: u64,
+    pub ca_file: Option<String>,
+}
+
+impl Request {
+    /// Makes the request; resolves its secrets.
+    pub async fn build(cx: Cx<'_>, method: Method) -> Result<Self, Failure> {
+        let visible = parse(cx.args.url("url")?)?;
+        let shown = shown(&method, &visible);
+        let mut url = match cx.args.secret("secret_url")? {
+            Some(secret) => secret_url(&visible, &cx.secret(secret).await?)?,
+            None => visible,
+        };
+        add_query(cx, &mut url).await?;
+        if url.as_str().len() > MAX_URL {
+            return Err(invalid(format!("{shown}: the address is longer than 64 KiB")));
+        }
+        let mut http = reqwest::Request::new(method, url);
+        *http.headers_mut() = headers(cx).await?;
+        if let Some((kind, body)) = body(cx)? {
+            http.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
+            *http.body_mut() = Some(body.into());
+        }
+        let expect = cx.args.ints("expect")?.unwrap_or_default();
+        if expect.iter().any(|s| !(200..=599).contains(s)) {
+            return Err(invalid("`expect` lists HTTP statuses, 200 to 599"));
+        }
+        Ok(Self {
+            http,
+            shown,
+            timeout: cx.args.duration("timeout", Duration::from_secs(30))?,
+            expect,
+            max_reply: cx.args.size("max_reply", 1 << 20, reply::MAX_BYTES)?,
+            ca_file: cx.args.text_or_none("ca_file")?.map(str::to_owned),
+        })
+    }
+}
+
+fn shown(method: &Method, url: &Url) -> String {
+    format!("{method} {}{}", url.origin().ascii_serialization(), url.path())
+}
+
+fn parse(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).map_err(|e| invalid(format!("the address is no URL: {e}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(invalid(format!("an address begins with `http://` or `https://`, not with `{}:`", url.scheme())));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("an address holds no user and password: give them as `basic_user` and `basic_password`"));
+    }
+    Ok(url)
+}
+
+/// The secret address, which must lead where the visible one says.
+fn secret_url(visible: &Url, secret: &SecretString) -> Result<Url, Failure> {
+    // What is wrong with a secret address is said without any of it.
+    let url = parse(secret.expose_secret())
+        .map_err(|_| invalid("`secret_url` is no address that begins with `http://` or `https://`"))?;
+    if url.origin() != visible.origin() {
+        let origin = visible.origin().ascii_serialization();
+        return Err(forbidden(format!("`secret_url` does not lead to `{origin}`, as `url` says it must")));
+    }
+    Ok(url)
+}
+
+async fn add_query(cx: Cx<'_>, url: &mut Url) -> Result<(), Failure> {
+    for (name, value) in cx.args.text_map("query")?.unwrap_or_default() {
+        url.query_pairs_mut().append_pair(name, value);
+    }
+    for (name, secret) in cx.args.secret_map("secret_query")? {
+        let value = cx.secret(secret).await?;
+        url.query_pairs_mut().append_pair(name, value.expose_secret());
+    }
+    Ok(())
+}
+
+async fn headers(cx: Cx<'_>) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in cx.args.text_map("headers")?.unwrap_or_default() {
+        let bad = |_| invalid(format!("the header `{name}` has a value with a character that no header can hold"));
+        put(&mut headers, name, HeaderValue::from_str(value).map_err(bad)?)?;
+    }
+    for (name, secret) in cx.args.secret_map("secret_headers")? {
+        put(&mut headers, name, secret_value(cx.secret(secret).await?.expose_secret(), name)?)?;
+    }
+    if let Some(value) = authorization(cx).await? {
+        put(&mut headers, AUTHORIZATION.as_str(), value)?;
+    }
+    if let (Some(key), Some(name)) = (&cx.call.key, cx.args.text_or_none("key_header")?)
+        && !name.is_empty()
+    {
+        let value = HeaderValue::from_str(key)
+            .map_err(|_| invalid("the idempotency key holds a character that no header can"))?;
+        put(&mut headers, name, value)?;
+    }
+    Ok(headers)
+}
+
+async fn authorization(cx: Cx<'_>) -> Result<Option<HeaderValue>, Failure> {
+    let (bearer, user, password) =
+        (cx.args.secret("bearer")?, cx.args.text_or_none("basic_user")?, cx.args.secret("basic_password")?);
+    match (bearer, user, password) {
+        (None, None, None) => Ok(None),
+        (Some(token), None, None) => {
+            let value = format!("Bearer {}", cx.secret(token).await?.expose_secret());
+            secret_value(&value, "authorization").map(Some)
+        }
+        (None, Some(user), _) if user.contains(':') => {
+            Err(invalid("`basic_user` holds a `:`, which ends a user's name"))
+        }
+        (None, Some(user), password) => {
+            let password = match password {
+                Some(p) => cx.secret(p).await?,
+                None => SecretString::default(),
+            };
+            let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+            if let Some(p) = cx.args.secret("basic_password")? {
+                cx.world.scrubber.learn(p.reference(), &pair);
+            }
+            secret_value(&format!("Basic {pair}"), "authorization").map(Some)
+        }
+        (None, None, Some(_)) => Err(invalid("`basic_password` needs `basic_user` beside it")),
+        (Some(_), ..) => Err(invalid("a request takes either `bearer` or `basic_user`, not both")),
+    }
+}
+
+fn secret_value(value: &str, name: &str) -> Result<HeaderValue, Failure> {
+    let bad = |_| invalid(format!("the secret for the header `{name}` holds a character that no header can"));
+    let mut value = HeaderValue::from_str(value).map_err(bad)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn put(headers: &mut HeaderMap, name: &str, value: HeaderValue) -> Result<(), Failure> {
+    let header =
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(format!("`{name}` is no name of a header")))?;
+    if OURS.contains(&header.as_str()) {
+        return Err(invalid(format!("the header `{header}` is set by rrb itself")));
+    }
+    if headers.insert(header, value).is_some() {
+        return Err(invalid(format!("the header `{name}` is given twice")));
+    }
+    Ok(())
+}
+
+fn body(cx: Cx<'_>) -> Result<Option<(&'static str, Vec<u8>)>, Failure> {
+    let (json, form, text) = (cx.args.json("json")?, cx.args.text_map("form")?, cx.args.text_or_none("text")?);
+    let body = match (json, form, text) {
+        (None, None, None) => return Ok(None),
+        (Some(json), None, None) => ("application/json", serde_json::Value::from(json).to_string().into_bytes()),
+        (None, Some(form), None) => {
+            let encoded = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+            ("application/x-www-form-urlencoded", encoded.into_bytes())
+        }
+        (None, None, Some(text)) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
+        _ => return Err(invalid("a request takes one body: `json`, `form` or `text`")),
+    };
+    if body.1.len() > MAX_BODY {
+        return Err(invalid("the body is longer than 16 MiB"));
+    }
+    Ok(Some(body))
+}
+
+impl Egress {
+    /// Refuses an address written as numbers; names are checked when they are resolved.
+    pub fn check_url(&self, url: &Url) -> Result<(), Failure> {
+        let ip = match url.host() {
+            Some(url::Host::Ipv4(ip)) => ip.into(),
+            Some(url::Host::Ipv6(ip)) => ip.into(),
+            _ => return Ok(()),
+        };
+        self.check(url.host_str().unwrap_or_default(), ip).map_err(|refused| forbidden(refused.message))
+    }
+}

@@ -1,0 +1,221 @@
+//! The live world: performs the native primitives that `stdlib/native/*.rrb` declares, one file each.
+
+mod args;
+mod clock;
+mod egress;
+mod env;
+mod exec;
+mod fail;
+mod file;
+mod http;
+#[cfg(test)]
+mod testing;
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use ipnet::IpNet;
+use rrb_engine::world::World;
+use rrb_lang::value::{Secret, Value};
+use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, Millis, NativeCall};
+use secrecy::SecretString;
+
+use crate::secrets::{self, Scrubber};
+use args::Args;
+use egress::Egress;
+
+/// What a live world may do beyond the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct LiveConfig {
+    /// Addresses that requests may go to although they are link-local or belong to a metadata service.
+    pub allow_addresses: Vec<IpNet>,
+    /// Environment variables that runbooks may read besides those that begin with `RRB_VAR_`.
+    pub allow_variables: Vec<String>,
+}
+
+/// Performs native primitives for real. Cheap to share behind an `Arc`; one per process is enough.
+#[derive(Debug)]
+pub struct LiveWorld {
+    config: LiveConfig,
+    scrubber: Scrubber,
+    clients: http::Clients,
+}
+
+impl LiveWorld {
+    /// A live world. Installs the TLS provider of the process if there is none.
+    pub fn new(config: LiveConfig) -> Self {
+        crate::init();
+        let egress = Egress::new(config.allow_addresses.clone());
+        Self { config, scrubber: Scrubber::default(), clients: http::Clients::new(egress) }
+    }
+
+    /// What keeps resolved secrets out of outcomes; share it with whatever writes texts that come from outside.
+    pub fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+
+    async fn attempt(&self, call: &NativeCall) -> Result<Value, Failure> {
+        let Some((_, primitive)) = PRIMITIVES.iter().find(|(name, _)| *name == call.native) else {
+            let message = format!("this build of rrb has no native primitive `{}`", call.native);
+            return Err(Failure::new(FailureKind::Invalid, message).happened(Happened::No));
+        };
+        let cx = Cx { world: self, call, args: Args::new(call) };
+        cx.time_left()?;
+        primitive(cx).await
+    }
+}
+
+#[async_trait]
+impl World for LiveWorld {
+    async fn perform(&self, call: &NativeCall) -> EffectOutcome {
+        let outcome = match AssertUnwindSafe(self.attempt(call)).catch_unwind().await {
+            Ok(Ok(value)) => EffectOutcome::Done(value),
+            Ok(Err(failure)) => EffectOutcome::Failed(failure),
+            // Nothing is known to panic; should a library do it, the daemon lives on and nobody claims that nothing happened.
+            Err(_) => {
+                let message = format!("`{}` broke down; this is a defect of rrb", call.native);
+                EffectOutcome::Failed(Failure::new(FailureKind::Failed, message).happened(Happened::Maybe))
+            }
+        };
+        self.scrubber.outcome(outcome)
+    }
+}
+
+/// One call being performed.
+#[derive(Clone, Copy)]
+struct Cx<'a> {
+    world: &'a LiveWorld,
+    call: &'a NativeCall,
+    args: Args<'a>,
+}
+
+impl Cx<'_> {
+    /// What is left until the call's deadline; none without one. Fails when it has passed.
+    fn time_left(&self) -> Result<Option<Duration>, Failure> {
+        let Some(deadline) = self.call.deadline else { return Ok(None) };
+        let left = u64::try_from(deadline.saturating_sub(now())).unwrap_or(0);
+        if left == 0 {
+            return Err(fail::timeout("there was no time left to begin").happened(Happened::No));
+        }
+        Ok(Some(Duration::from_millis(left)))
+    }
+
+    /// The shorter of `wanted` and what is left until the deadline.
+    fn within(&self, wanted: Duration) -> Result<Duration, Failure> {
+        Ok(self.time_left()?.map_or(wanted, |left| left.min(wanted)))
+    }
+
+    /// The value of a secret; the world's scrubber then knows it.
+    async fn secret(&self, secret: &Secret) -> Result<SecretString, Failure> {
+        let (secret, scrubber) = (secret.clone(), self.world.scrubber.clone());
+        blocking(move || secrets::resolve_and_learn(&secret, Some(&scrubber))).await
+    }
+}
+
+/// Runs what blocks on a thread that may.
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+    let broke =
+        |_| Failure::new(FailureKind::Failed, "a call broke down; this is a defect of rrb").happened(Happened::Maybe);
+    tokio::task::spawn_blocking(f).await.map_err(broke)?
+}
+
+/// The machine's time.
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}
+
+type Performing<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
+type Primitive = for<'a> fn(Cx<'a>) -> Performing<'a>;
+
+macro_rules! primitives {
+    ($($name:literal => $function:path;)*) => {
+        /// Every native primitive with what performs it. A test holds this table to the declarations, both ways.
+        const PRIMITIVES: &[(&str, Primitive)] = &[$(($name, |cx| Box::pin($function(cx)))),*];
+    };
+}
+
+primitives! {
+    "core.now" => clock::now;
+    "core.random" => clock::random;
+    "core.uuid" => clock::uuid;
+    "env.get" => env::get;
+    "env.host" => env::host;
+    "exec.run" => exec::run;
+    "file.delete" => file::delete;
+    "file.exists" => file::exists;
+    "file.folder_size" => file::folder_size;
+    "file.info" => file::info;
+    "file.list" => file::list;
+    "file.move" => file::rename;
+    "file.read" => file::read;
+    "file.read_bytes" => file::read_bytes;
+    "file.usage" => file::usage;
+    "file.write" => file::write;
+    "http.delete" => http::delete;
+    "http.get" => http::get;
+    "http.head" => http::head;
+    "http.patch" => http::patch;
+    "http.post" => http::post;
+    "http.put" => http::put;
+    "time.now" => clock::now;
+    "time.uptime" => clock::uptime;
+    "time.zone" => clock::zone;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::testing::{Call, failed};
+    use super::*;
+
+    #[test]
+    fn every_declared_primitive_is_performed_and_every_performed_one_declared() {
+        let mut declared = BTreeSet::new();
+        for (module, _, text) in rrb_lang::stdlib::natives() {
+            for line in text.lines().filter_map(|l| l.strip_prefix("native action ")) {
+                let name = line.split('(').next().unwrap();
+                assert!(declared.insert(format!("{module}.{name}")), "{module}.{name} stands twice");
+            }
+        }
+        let performed: BTreeSet<_> = PRIMITIVES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(declared, performed);
+        assert_eq!(performed.len(), PRIMITIVES.len());
+    }
+
+    #[tokio::test]
+    async fn an_unknown_primitive_is_a_failure() {
+        let failure = failed(Call::new("http.brew").perform().await);
+        assert_eq!((failure.kind, failure.happened), (FailureKind::Invalid, Happened::No));
+    }
+
+    #[tokio::test]
+    async fn a_call_past_its_deadline_does_not_begin() {
+        for past in [now() - 1, now(), i64::MIN] {
+            let failure = failed(Call::new("core.now").deadline(past).perform().await);
+            assert_eq!((failure.kind, failure.happened), (FailureKind::Timeout, Happened::No));
+        }
+    }
+
+    #[tokio::test]
+    async fn missing_and_wrong_arguments_are_failures_for_every_primitive() {
+        let odd = [Value::Nothing, Value::Unknown, Value::Int(-1), Value::Float(f64::NAN), Value::text("\0")];
+        for (name, _) in PRIMITIVES {
+            for value in &odd {
+                let mut call = Call::new(name);
+                for arg in
+                    ["url", "path", "command", "name", "from", "to", "content", "timeout", "headers", "max", "json"]
+                {
+                    call = call.arg(arg, value.clone());
+                }
+                // Whatever comes back, it comes back.
+                call.perform().await;
+            }
+            Call::new(name).perform().await;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What brings events.
+
+pub mod webhook;
