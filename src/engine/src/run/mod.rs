@@ -1,3 +1,18 @@
 //! Runs: machines driven against a journal.
 
+pub mod local;
+
+mod perform;
+mod replay;
+
+pub mod ask;
+pub mod gate;
+pub mod records;
+pub mod rest;
+
+pub mod driver;
+
+pub mod cap;
 pub mod host;
+pub mod journal;
+pub mod votes;

@@ -1,0 +1,904 @@
+//! The host of a run over a store, a world and a clock: the journal is written ahead, outcomes are durable before the machine hears of
+//! them, and whatever an attempt before this one left open is taken up as its class allows.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rrb_lang::syntax::ast::Effect as EffectClass;
+use rrb_lang::value::Value;
+use rrb_lang::vm::protocol::{
+    Effect, EffectId, EffectOutcome, Millis, NativeCall, Note, Repeat, Resolution, RunEnd, RunInput,
+};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::gate::{self, Gate};
+use super::host::{HostError, RunHost, Signal};
+use super::journal::{self, Act};
+use super::perform::Performing;
+use super::replay::Replay;
+use super::rest::Rest;
+use super::{ask, cap, records};
+use crate::api::{ApiError, TimelineItem, What};
+use crate::code::Code;
+use crate::shared::{self, Core, lock};
+use crate::store::{ApprovalRow, ApprovalState, JournalRow, MarkRow, Op, RunRow, RunStatus, SnapshotRow, StoreError};
+
+/// What is said to a run from outside.
+#[derive(Debug)]
+pub enum Mail {
+    /// Something changed: look.
+    Look,
+    Cancel {
+        why: String,
+        by: String,
+        reply: Option<Reply>,
+    },
+    Resolve {
+        resolution: Resolution,
+        why: String,
+        by: String,
+        reply: Option<Reply>,
+    },
+}
+
+/// Answers once it is durable.
+pub type Reply = oneshot::Sender<Result<(), ApiError>>;
+
+/// Where mail for a run comes in.
+#[derive(Debug)]
+pub struct Mailbox {
+    mail: mpsc::UnboundedReceiver<Mail>,
+    /// What came in and is not read yet.
+    read: VecDeque<Mail>,
+}
+
+impl Mailbox {
+    /// A mailbox and its slot.
+    pub fn new() -> (mpsc::UnboundedSender<Mail>, Self) {
+        let (slot, mail) = mpsc::unbounded_channel();
+        (slot, Self { mail, read: VecDeque::new() })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.mail.is_empty()
+    }
+
+    pub fn take(&mut self) -> Option<Mail> {
+        self.read.pop_front().or_else(|| self.mail.try_recv().ok())
+    }
+
+    /// Puts mail back in front.
+    pub fn put_back(&mut self, mail: Vec<Mail>) {
+        mail.into_iter().rev().for_each(|m| self.read.push_front(m));
+    }
+
+    /// Returns when there is something to take.
+    async fn arrives(&mut self) {
+        if self.read.is_empty() {
+            match self.mail.recv().await {
+                Some(mail) => self.read.push_back(mail),
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// An effect whose end has not been told.
+struct Open {
+    /// Not known after a snapshot for approvals, whose question stands in their own row.
+    effect: Option<Effect>,
+    approval: Option<String>,
+    /// An attempt before this one wrote the intent: nobody knows how far it came.
+    inherited: bool,
+    began: Millis,
+}
+
+/// One attempt of one run.
+pub struct LocalHost {
+    core: Arc<Core>,
+    code: Arc<dyn Code>,
+    run: RunRow,
+    input: RunInput,
+    started: Millis,
+    /// The last entry, pending ones included.
+    seq: u64,
+    /// The time of the last entry: later entries are never earlier.
+    at: Millis,
+    replay: Replay,
+    open: HashMap<EffectId, Open>,
+    /// Every approval of this run by the effect that asked.
+    approvals: HashMap<EffectId, String>,
+    order: Vec<EffectId>,
+    performing: Performing,
+    arrived: VecDeque<(EffectId, EffectOutcome)>,
+    notes: Vec<Note>,
+    pending: Vec<Op>,
+    said: Vec<TimelineItem>,
+    mail: Mailbox,
+    replies: Vec<(Reply, Result<(), ApiError>)>,
+    cancelled: bool,
+    strikes: u32,
+    waits: Vec<String>,
+    /// Counts towards `give up` when the run ends ineffective.
+    give_up_key: Option<String>,
+}
+
+fn unavailable(e: impl std::fmt::Display) -> HostError {
+    HostError::Unavailable(e.to_string())
+}
+
+/// What the store keeps of a run.
+struct Kept {
+    input: RunInput,
+    rows: Vec<JournalRow>,
+    snapshot: Option<SnapshotRow>,
+}
+
+impl Kept {
+    async fn read(core: &Core, run: &RunRow, use_snapshot: bool) -> Result<Self, HostError> {
+        let input = RunInput::deserialize(&run.input).map_err(unavailable)?;
+        let rows = core.store.journal(&run.id, 0).await.map_err(unavailable)?;
+        let snapshot = match use_snapshot {
+            true => core.store.snapshot(&run.id).await.map_err(unavailable)?,
+            false => None,
+        };
+        Ok(Self { input, rows, snapshot })
+    }
+}
+
+impl LocalHost {
+    /// Opens a run as its store has it. Gives the host and, when the run was at rest, the machine's snapshot.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or holds what this version does not understand.
+    pub async fn open(
+        core: Arc<Core>,
+        code: Arc<dyn Code>,
+        run: RunRow,
+        mail: Mailbox,
+        use_snapshot: bool,
+    ) -> Result<(Self, Option<Vec<u8>>), (Mailbox, HostError)> {
+        let kept = match Kept::read(&core, &run, use_snapshot).await {
+            Ok(kept) => kept,
+            Err(e) => return Err((mail, e)),
+        };
+        let Kept { input, rows, snapshot } = kept;
+        let rest = snapshot.as_ref().and_then(|s| Rest::unpack(&s.bytes).map(|(_, machine)| (s.seq, machine.to_vec())));
+        let mut host = Self {
+            performing: Performing::new(core.clone()),
+            core,
+            code,
+            input,
+            started: run.created,
+            seq: 0,
+            at: run.created,
+            replay: Replay::default(),
+            open: HashMap::new(),
+            approvals: HashMap::new(),
+            order: Vec::new(),
+            arrived: VecDeque::new(),
+            notes: Vec::new(),
+            pending: Vec::new(),
+            said: Vec::new(),
+            mail,
+            replies: Vec::new(),
+            cancelled: false,
+            strikes: 0,
+            waits: Vec::new(),
+            give_up_key: None,
+            run,
+        };
+        let from = rest.as_ref().map_or(0, |(seq, _)| *seq);
+        match host.read(&rows, from) {
+            Ok(()) => Ok((host, rest.map(|(_, machine)| machine))),
+            Err(e) => Err((host.mail, e)),
+        }
+    }
+
+    /// Takes in the journal: up to the snapshot it is state, after it the machine goes through it again.
+    fn read(&mut self, rows: &[JournalRow], snapshot: u64) -> Result<(), HostError> {
+        for row in rows {
+            if row.seq != self.seq + 1 {
+                return Err(unavailable(format!("entry {} of run `{}` is missing", self.seq + 1, self.run.id)));
+            }
+            let entry = journal::read(row).map_err(unavailable)?;
+            self.seq = row.seq;
+            self.at = self.at.max(row.at);
+            self.strikes = if matches!(entry.act, Act::Attempt { .. }) { self.strikes + 1 } else { 0 };
+            match &entry.act {
+                Act::Start { at } => self.started = *at,
+                Act::Cancel { .. } => self.cancelled = true,
+                Act::Intent { id, approval: Some(approval), .. } => {
+                    self.approvals.insert(id.clone(), approval.clone());
+                }
+                _ => {}
+            }
+            if row.seq <= snapshot {
+                self.fold(row.at, entry.act);
+            } else {
+                self.replay.push(row.seq, row.at, entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// What an entry before the snapshot left open.
+    fn fold(&mut self, at: Millis, act: Act) {
+        match act {
+            Act::Intent { id, effect, approval, .. } => {
+                self.insert(id, Open { effect, approval, inherited: true, began: at });
+            }
+            Act::Outcome { id, .. } | Act::Abandon { id, .. } => self.remove(&id),
+            _ => {}
+        }
+    }
+
+    fn insert(&mut self, id: EffectId, open: Open) {
+        self.order.push(id.clone());
+        self.open.insert(id, open);
+    }
+
+    fn remove(&mut self, id: &EffectId) {
+        self.order.retain(|o| o != id);
+        self.open.remove(id);
+    }
+
+    /// Attempts in a row that made no progress.
+    pub fn strikes(&self) -> u32 {
+        self.strikes
+    }
+
+    /// The run as this attempt knows it.
+    pub fn run(&self) -> &RunRow {
+        &self.run
+    }
+
+    /// Where an ineffective end is counted.
+    pub fn count_ineffective_as(&mut self, key: Option<String>) {
+        self.give_up_key = key;
+    }
+
+    /// Whether nothing waits to be read from outside.
+    pub fn no_mail(&self) -> bool {
+        self.mail.is_empty()
+    }
+
+    /// The mailbox, for the next attempt.
+    pub fn into_mail(self) -> Mailbox {
+        self.mail
+    }
+
+    /// Writes down that the attempt before ended badly. After `most` of them in a row without progress the run is left alone until a
+    /// person looks at it: `true`.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn count_attempt(&mut self, why: &str, most: u32) -> Result<bool, HostError> {
+        self.strikes += 1;
+        let at = self.now();
+        self.append(at, Act::Attempt { strike: self.strikes, why: why.to_owned() })?;
+        let quarantined = self.strikes >= most;
+        if quarantined {
+            let why = format!("{} attempts in a row failed: {why}", self.strikes);
+            self.audit(at, "run.quarantined", "engine", json!({ "why": why }));
+            self.set_status(RunStatus::Parked, at, &why);
+        }
+        self.flush().await?;
+        Ok(quarantined)
+    }
+
+    fn now(&self) -> Millis {
+        self.core.now().max(self.at)
+    }
+
+    fn append(&mut self, at: Millis, act: Act) -> Result<(), HostError> {
+        let notes = std::mem::take(&mut self.notes);
+        self.at = at.max(self.at);
+        for note in &notes {
+            if let Some((kind, body)) = records::of_note(note) {
+                self.audit(self.at, kind, "engine", body);
+            }
+            self.say(self.at, What::Note { note: note.clone() });
+        }
+        self.seq += 1;
+        let row = journal::row(&self.run.id, self.seq, self.at, notes, act).map_err(unavailable)?;
+        self.pending.push(Op::AppendJournal(row));
+        Ok(())
+    }
+
+    fn audit(&mut self, at: Millis, kind: &str, actor: &str, body: serde_json::Value) {
+        self.pending.push(records::draft(&self.run, at, kind, actor, body));
+    }
+
+    fn say(&mut self, at: Millis, what: What) {
+        self.said.push(records::item(&self.run, at, what));
+    }
+
+    fn set_status(&mut self, status: RunStatus, at: Millis, why: &str) {
+        if self.run.status == status {
+            return;
+        }
+        self.run.status = status;
+        self.run.updated = at;
+        self.pending.push(Op::SetRun { id: self.run.id.clone(), status, at, end: None });
+        self.say(at, What::RunStatus { status, why: why.to_owned() });
+    }
+
+    /// Makes everything durable that was said so far, then tells the timeline and whoever waits for it.
+    async fn flush(&mut self) -> Result<(), HostError> {
+        if !self.pending.is_empty() {
+            let ops = std::mem::take(&mut self.pending);
+            self.core.commit_all(ops).await.map_err(unavailable)?;
+        }
+        for item in self.said.drain(..) {
+            self.core.publish(item);
+        }
+        for (reply, answer) in self.replies.drain(..) {
+            let _ = reply.send(answer);
+        }
+        Ok(())
+    }
+
+    /// Puts the run to rest: everything it needs is in the store afterwards.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn rest(&mut self, machine: &[u8]) -> Result<Rest, HostError> {
+        if !self.replay.is_done() {
+            // The machine is behind its journal: the journal alone says where the run stands.
+            self.flush().await?;
+            return Ok(Rest { look: true, ..Rest::default() });
+        }
+        if !self.notes.is_empty() {
+            self.append(self.now(), Act::Note)?;
+        }
+        let rest = self.resting();
+        let at = self.now();
+        let parked = self.open.values().any(|o| matches!(o.effect, Some(Effect::Resolve(_))));
+        let status = match (parked, self.cancelled) {
+            (true, _) => RunStatus::Parked,
+            (false, true) => RunStatus::Ending,
+            (false, false) => RunStatus::Waiting,
+        };
+        self.set_status(status, at, &rest.waits.join("; "));
+        let bytes = rest.clone().pack(machine);
+        self.pending.push(Op::PutSnapshot(SnapshotRow { run: self.run.id.clone(), seq: self.seq, bytes }));
+        self.flush().await?;
+        Ok(rest)
+    }
+
+    fn resting(&self) -> Rest {
+        let sleeps = self.open.values().filter_map(|o| match &o.effect {
+            Some(Effect::Sleep { until }) => Some(*until),
+            Some(Effect::Approval(ask)) => Some(ask.expires),
+            _ => None,
+        });
+        let approvals = self.open.values().filter_map(|o| o.approval.clone()).collect();
+        let here = |o: &Open| matches!(o.effect, Some(Effect::Gate(_) | Effect::Call(_) | Effect::Plan(_)));
+        let look = self.open.values().any(here);
+        Rest { wake: sleeps.min(), look, approvals, waits: self.waits.clone(), ..Rest::default() }
+    }
+
+    /// Writes an outcome down; told to the machine later.
+    fn settle(&mut self, id: &EffectId, outcome: EffectOutcome, at: Millis) -> Result<(), HostError> {
+        let open = self.open.get(id).map(|o| (o.effect.clone(), o.began));
+        if let Some((Some(Effect::Call(call)), began)) = &open {
+            if records::audited(call.effect) {
+                let body = records::call_outcome(&id.to_string(), call, &outcome);
+                self.audit(at, "call.outcome", "engine", body);
+            }
+            self.say(at, records::outcome_item(call, &outcome, at.saturating_sub(*began)));
+        }
+        self.remove(id);
+        self.append(at, Act::Outcome { id: id.clone(), outcome: outcome.clone() })?;
+        let status = if self.cancelled { RunStatus::Ending } else { RunStatus::Running };
+        self.set_status(status, at, "");
+        self.replay.tell_later(Signal::Completed { id: id.clone(), outcome, at: self.at });
+        Ok(())
+    }
+
+    /// Takes up what an attempt before this one left open.
+    fn recover(&mut self) {
+        let inherited: Vec<EffectId> =
+            self.order.iter().filter(|id| self.open.get(*id).is_some_and(|o| o.inherited)).cloned().collect();
+        for id in inherited {
+            let Some(open) = self.open.get_mut(&id) else { continue };
+            open.inherited = false;
+            match open.effect.clone() {
+                Some(Effect::Call(call)) => self.recover_call(&id, call),
+                Some(Effect::Plan(request)) => self.begin_plan(&id, request.machine),
+                _ => {}
+            }
+        }
+    }
+
+    fn recover_call(&mut self, id: &EffectId, call: NativeCall) {
+        let lost = |why: String| EffectOutcome::Lost { why };
+        let outcome = match call.repeat {
+            Repeat::Always => None,
+            Repeat::KeyedUntil(until) if self.core.now() < until => None,
+            Repeat::KeyedUntil(until) => Some(lost(format!(
+                "rrb stopped while `{}` was under way, and its key was good only until {}",
+                call.native,
+                gate::shown_time(until)
+            ))),
+            Repeat::Never => Some(lost(format!("rrb stopped while `{}` was under way", call.native))),
+        };
+        match outcome {
+            Some(outcome) => self.arrived.push_back((id.clone(), outcome)),
+            None => self.begin_call(id, call),
+        }
+    }
+
+    fn begin_call(&mut self, id: &EffectId, call: NativeCall) {
+        match cap::intent(&call, &format!("`{}`", call.native)) {
+            Ok(()) => self.performing.call(id, call),
+            Err(failure) => self.arrived.push_back((id.clone(), EffectOutcome::Failed(*failure))),
+        }
+    }
+
+    fn begin_plan(&mut self, id: &EffectId, machine: Vec<u8>) {
+        self.performing.plan(id, self.code.clone(), self.input.clone(), machine);
+    }
+
+    /// Reads what was said from outside; a cancellation comes first of everything.
+    async fn read_mail(&mut self) -> Result<Option<Signal>, HostError> {
+        while let Some(mail) = self.mail.take() {
+            match mail {
+                Mail::Look => {}
+                Mail::Cancel { why, by, reply } => {
+                    if let Some(signal) = self.cancel(why, by, reply).await? {
+                        return Ok(Some(signal));
+                    }
+                }
+                Mail::Resolve { resolution, why, by, reply } => self.resolve(resolution, &why, &by, reply).await?,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn cancel(&mut self, why: String, by: String, reply: Option<Reply>) -> Result<Option<Signal>, HostError> {
+        if self.cancelled {
+            if let Some(reply) = reply {
+                let text = format!("the run `{}` is being cancelled already", self.run.id);
+                let _ = reply.send(Err(ApiError::Conflict(text)));
+            }
+            return Ok(None);
+        }
+        let at = self.now();
+        self.cancelled = true;
+        self.append(at, Act::Cancel { why: why.clone(), by: by.clone() })?;
+        self.audit(at, "run.cancelled", &by, json!({ "why": why }));
+        self.set_status(RunStatus::Ending, at, &why);
+        self.replies.extend(reply.map(|r| (r, Ok(()))));
+        self.flush().await?;
+        Ok(Some(Signal::Cancelled { why, at: self.at }))
+    }
+
+    async fn resolve(
+        &mut self,
+        resolution: Resolution,
+        why: &str,
+        by: &str,
+        reply: Option<Reply>,
+    ) -> Result<(), HostError> {
+        let asked = self
+            .order
+            .iter()
+            .find(|id| self.open.get(*id).is_some_and(|o| matches!(o.effect, Some(Effect::Resolve(_)))));
+        let Some(id) = asked.cloned() else {
+            if let Some(reply) = reply {
+                let text = format!("the run `{}` has no call with an unknown outcome", self.run.id);
+                let _ = reply.send(Err(ApiError::Conflict(text)));
+            }
+            return Ok(());
+        };
+        let at = self.now();
+        let body = json!({ "effect": id.to_string(), "resolution": resolution, "why": why });
+        self.audit(at, "run.resolved", by, body);
+        self.settle(&id, EffectOutcome::Resolved(resolution), at)?;
+        self.replies.extend(reply.map(|r| (r, Ok(()))));
+        self.flush().await
+    }
+
+    /// Looks once at everything that is open; true when something came to its end.
+    async fn look(&mut self) -> Result<bool, HostError> {
+        while let Some(done) = self.performing.try_next() {
+            self.arrived.push_back(done);
+        }
+        if self.settle_arrived().await? {
+            return Ok(true);
+        }
+        self.waits.clear();
+        for id in self.order.clone() {
+            let Some(open) = self.open.get(&id) else { continue };
+            let done = match (&open.effect, &open.approval) {
+                (_, Some(approval)) => {
+                    let approval = approval.clone();
+                    self.look_at_approval(&id, &approval).await?
+                }
+                (Some(Effect::Gate(call)), _) => {
+                    let call = call.clone();
+                    self.look_at_gate(&id, &call).await?
+                }
+                (Some(Effect::Sleep { until }), _) => {
+                    let until = *until;
+                    self.look_at_sleep(&id, until).await?
+                }
+                (Some(Effect::Resolve(call)), _) => {
+                    let text = format!("nobody knows what became of `{}`: {}", call.native, call.why);
+                    self.waits.push(text);
+                    false
+                }
+                _ => false,
+            };
+            if done {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn settle_arrived(&mut self) -> Result<bool, HostError> {
+        if self.arrived.is_empty() {
+            return Ok(false);
+        }
+        while let Some((id, outcome)) = self.arrived.pop_front() {
+            if self.open.contains_key(&id) {
+                self.settle(&id, outcome, self.now())?;
+            }
+        }
+        self.flush().await?;
+        Ok(true)
+    }
+
+    async fn look_at_sleep(&mut self, id: &EffectId, until: Millis) -> Result<bool, HostError> {
+        let now = self.now();
+        if now < until {
+            if id.site != EffectId::RUN_SITE {
+                self.waits.push(format!("the time {}", gate::shown_time(until)));
+            }
+            return Ok(false);
+        }
+        self.settle(id, EffectOutcome::Done(Value::Nothing), now)?;
+        self.flush().await?;
+        Ok(true)
+    }
+
+    async fn look_at_gate(
+        &mut self,
+        id: &EffectId,
+        call: &rrb_lang::vm::protocol::ActionInfo,
+    ) -> Result<bool, HostError> {
+        let (core, known) = (self.core.clone(), &self.approvals);
+        let find = async |effect: &EffectId| -> Result<Option<ApprovalRow>, StoreError> {
+            match known.get(effect) {
+                Some(approval) => core.store.approval(approval).await,
+                None => Ok(None),
+            }
+        };
+        let said = gate::ask(&self.core, &self.run, find, call).await.map_err(unavailable)?;
+        let at = self.now();
+        let outcome = match said {
+            Gate::Wait { why, wake } => {
+                self.waits.push(why);
+                if let Some(run) = wake {
+                    self.core.signal(shared::Signal::Wake(run));
+                }
+                return Ok(false);
+            }
+            Gate::Open { hold } => {
+                if let Some(target) = hold {
+                    self.pending.push(Op::HoldTarget { target, run: self.run.id.clone(), at });
+                }
+                EffectOutcome::Done(Value::Nothing)
+            }
+            Gate::Refused(failure) => {
+                let body =
+                    json!({ "action": call.action, "target": call.target, "failed": records::failure_body(&failure) });
+                self.audit(at, "call.refused", "engine", body);
+                EffectOutcome::Failed(*failure)
+            }
+        };
+        self.settle(id, outcome, at)?;
+        self.flush().await?;
+        Ok(true)
+    }
+
+    async fn look_at_approval(&mut self, id: &EffectId, approval: &str) -> Result<bool, HostError> {
+        let core = self.core.clone();
+        let _one_at_a_time = core.approval_lock(&self.run.id).await;
+        let Some(row) = core.store.approval(approval).await.map_err(unavailable)? else {
+            return Err(unavailable(format!("the approval `{approval}` is missing")));
+        };
+        if let Some(open) = self.open.get_mut(id)
+            && open.effect.is_none()
+        {
+            // After a snapshot the question is known only from its own row.
+            open.effect = Some(Effect::Approval(ask::read(&row).map_err(unavailable)?));
+        }
+        let at = self.now();
+        let (outcome, ops, state) = match ask::look(&row, &core.people(), at).map_err(unavailable)? {
+            ask::Look::Wait(why) => {
+                self.waits.push(why);
+                return Ok(false);
+            }
+            ask::Look::Again(ops) => {
+                self.pending.extend(ops);
+                self.flush().await?;
+                self.waits.push(format!("people: {}", ask::question(&row)));
+                return Ok(false);
+            }
+            ask::Look::Done { outcome, ops, state } => (outcome, ops, state),
+        };
+        self.pending.extend(ops);
+        if let Some(state) = state {
+            self.say(at, What::ApprovalClosed { approval: approval.to_owned(), state });
+        }
+        self.settle(id, outcome, at)?;
+        self.flush().await?;
+        Ok(true)
+    }
+
+    /// Journals the intent of an effect that this attempt is the first to ask for.
+    async fn issue_new(&mut self, id: &EffectId, effect: &Effect) -> Result<(), HostError> {
+        let at = self.now();
+        let mut open = Open { effect: Some(effect.clone()), approval: None, inherited: false, began: at };
+        let kept = match effect {
+            Effect::Approval(_) => None,
+            Effect::Call(call) => cap::intent(call, "").is_ok().then(|| effect.clone()),
+            other => Some(other.clone()),
+        };
+        let too_large = match effect {
+            Effect::Approval(ask) => cap::intent(ask, "the approval").err(),
+            Effect::Gate(call) => cap::intent(call, &format!("`{}`", call.action)).err(),
+            _ => None,
+        };
+        if let (Effect::Approval(_), None) = (effect, &too_large) {
+            let approval = self.core.fresh_id("apr");
+            self.approvals.insert(id.clone(), approval.clone());
+            open.approval = Some(approval);
+        }
+        let approval = open.approval.clone();
+        let kept = if too_large.is_some() { None } else { kept };
+        let effect_kind = effect.kind().to_owned();
+        self.append(at, Act::Intent { id: id.clone(), effect_kind, effect: kept, approval: approval.clone() })?;
+        self.insert(id.clone(), open);
+        if let Some(failure) = too_large {
+            self.arrived.push_back((id.clone(), EffectOutcome::Failed(*failure)));
+            return Ok(());
+        }
+        match effect {
+            Effect::Call(call) => self.issue_call(id, call, at).await,
+            Effect::Plan(request) => {
+                self.begin_plan(id, request.machine.clone());
+                Ok(())
+            }
+            Effect::Approval(asked) => self.open_approval(id, asked, approval, at).await,
+            Effect::Resolve(call) => {
+                let body = json!({ "native": call.native, "action": call.action.action, "why": call.why });
+                self.audit(at, "run.parked", "engine", body);
+                self.set_status(RunStatus::Parked, at, &call.why);
+                self.flush().await
+            }
+            Effect::Gate(_) | Effect::Sleep { .. } => Ok(()),
+        }
+    }
+
+    async fn issue_call(&mut self, id: &EffectId, call: &NativeCall, at: Millis) -> Result<(), HostError> {
+        self.say(at, records::intent_item(call));
+        if records::audited(call.effect) {
+            let body = records::call_intent(&*self.code, &id.to_string(), call);
+            self.audit(at, "call.intent", "engine", body);
+        }
+        if call.effect > EffectClass::Reads {
+            self.flush().await?;
+        }
+        self.begin_call(id, call.clone());
+        Ok(())
+    }
+
+    async fn open_approval(
+        &mut self,
+        id: &EffectId,
+        asked: &rrb_lang::vm::protocol::ApprovalAsk,
+        approval: Option<String>,
+        at: Millis,
+    ) -> Result<(), HostError> {
+        let row = ApprovalRow {
+            id: approval.unwrap_or_default(),
+            run: self.run.id.clone(),
+            runbook: self.run.runbook.clone(),
+            effect: id.to_string(),
+            ask: serde_json::to_value(asked).map_err(unavailable)?,
+            digest: asked.plan.digest.clone(),
+            requester: self.run.requester.clone(),
+            asked: at,
+            expires: asked.expires,
+            state: ApprovalState::Open,
+            closed: None,
+            votes: Vec::new(),
+        };
+        self.audit(at, "approval.asked", "engine", ask::asked_body(&row, asked));
+        self.pending.push(Op::PutApproval(row.clone()));
+        self.say(at, What::ApprovalAsked { approval: row.clone() });
+        self.flush().await?;
+        self.core.signal(shared::Signal::Asked(Box::new(row)));
+        Ok(())
+    }
+
+    /// The engine goes down: lets what is under way end, writes it down and begins nothing.
+    async fn close(&mut self) -> Result<Signal, HostError> {
+        while !self.performing.is_empty() {
+            tokio::select! {
+                biased;
+                () = self.core.stop.cancelled() => return Err(unavailable("the engine stops")),
+                done = self.performing.next() => self.arrived.push_back(done),
+            }
+        }
+        self.settle_arrived().await?;
+        Err(HostError::Suspended)
+    }
+
+    /// Waits until something can have changed; an error when nothing in this process will.
+    async fn wait(&mut self) -> Result<(), HostError> {
+        if self.performing.is_empty() {
+            return Err(HostError::Suspended);
+        }
+        let due = self.resting().wake.unwrap_or(Millis::MAX);
+        tokio::select! {
+            biased;
+            () = self.core.stop.cancelled() => return Err(unavailable("the engine stops")),
+            () = self.core.closing.cancelled() => {}
+            done = self.performing.next() => self.arrived.push_back(done),
+            () = self.core.sleep_until(due), if due < Millis::MAX => {}
+            () = self.mail.arrives() => {}
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RunHost for LocalHost {
+    fn input(&self) -> (&RunInput, Millis) {
+        (&self.input, self.started)
+    }
+
+    async fn issue(&mut self, id: &EffectId, effect: &Effect) -> Result<(), HostError> {
+        match self.replay.issued(id, effect)? {
+            Some(approval) => {
+                let open = Open { effect: Some(effect.clone()), approval, inherited: true, began: self.at };
+                self.insert(id.clone(), open);
+                Ok(())
+            }
+            None => self.issue_new(id, effect).await,
+        }
+    }
+
+    async fn note(&mut self, note: Note) -> Result<(), HostError> {
+        if !self.replay.had_note() {
+            self.notes.push(note);
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self, open: &[EffectId]) -> Result<Signal, HostError> {
+        if self.core.closing.is_cancelled() {
+            return self.close().await;
+        }
+        if let Some(signal) = self.replay.next()? {
+            if let Signal::Completed { id, .. } = &signal {
+                let id = id.clone();
+                self.remove(&id);
+            }
+            return Ok(signal);
+        }
+        if open.is_empty() && self.open.is_empty() {
+            let wanted = "an effect or the end".to_owned();
+            return Err(HostError::Mismatch { at: self.seq, wanted, got: "nothing: it waits for nothing".to_owned() });
+        }
+        self.recover();
+        loop {
+            if self.core.stop.is_cancelled() {
+                return Err(unavailable(self.core.failure().unwrap_or_else(|| "the engine stops".to_owned())));
+            }
+            if self.core.closing.is_cancelled() {
+                return self.close().await;
+            }
+            if let Some(signal) = self.read_mail().await? {
+                return Ok(signal);
+            }
+            if let Some(signal) = self.replay.next()? {
+                return Ok(signal);
+            }
+            if !self.look().await? {
+                self.wait().await?;
+            }
+        }
+    }
+
+    async fn abandon(&mut self, id: &EffectId, why: &str) -> Result<(), HostError> {
+        if self.replay.abandoned(id)? {
+            self.remove(id);
+            return Ok(());
+        }
+        let at = self.now();
+        self.performing.stop(id);
+        self.arrived.retain(|(arrived, _)| arrived != id);
+        let open = self.open.get(id).map(|o| (o.effect.clone(), o.approval.clone()));
+        self.remove(id);
+        self.append(at, Act::Abandon { id: id.clone(), why: why.to_owned() })?;
+        match open {
+            Some((_, Some(approval))) => {
+                let core = self.core.clone();
+                let _one_at_a_time = core.approval_lock(&self.run.id).await;
+                self.void(&approval, at).await?;
+                self.flush().await
+            }
+            Some((Some(Effect::Gate(call)), _)) => {
+                if let Some(target) = gate::target_key(&call) {
+                    lock(&self.core.targets).give_up(&gate::party(&self.run), &target);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn finish(&mut self, end: &RunEnd) -> Result<(), HostError> {
+        if self.replay.ended(end)? {
+            return Ok(());
+        }
+        let at = self.now();
+        for id in std::mem::take(&mut self.order) {
+            self.performing.stop(&id);
+        }
+        let core = self.core.clone();
+        let _one_at_a_time = core.approval_lock(&self.run.id).await;
+        let open: Vec<String> = self.open.values().filter_map(|o| o.approval.clone()).collect();
+        for approval in open {
+            self.void(&approval, at).await?;
+        }
+        self.append(at, Act::End(end.clone()))?;
+        self.audit(at, "run.ended", "engine", records::end_body(end));
+        self.say(at, records::ended(end));
+        let body = serde_json::to_value(end).map_err(unavailable)?;
+        self.run.status = RunStatus::Done;
+        self.run.end = Some(body.clone());
+        self.run.updated = at;
+        let run = self.run.id.clone();
+        self.pending.extend([
+            Op::SetRun { id: run.clone(), status: RunStatus::Done, at, end: Some(body) },
+            Op::ReleaseTargets { run: run.clone() },
+            Op::DropSnapshot { run: run.clone() },
+        ]);
+        if let (true, Some(key)) = (end.ineffective, self.give_up_key.clone()) {
+            let (kind, runbook) = ("ineffective".to_owned(), self.run.runbook.clone());
+            self.pending.push(Op::PutMark(MarkRow { kind, runbook, key, at, run }));
+        }
+        self.flush().await?;
+        for run in lock(&self.core.targets).release(&gate::party(&self.run)) {
+            self.core.signal(shared::Signal::Wake(run));
+        }
+        let ended = shared::Signal::Ended { run: Box::new(self.run.clone()), ineffective: end.ineffective };
+        self.core.signal(ended);
+        Ok(())
+    }
+}
+
+impl LocalHost {
+    /// Closes an approval that the run no longer waits for, unless people were faster.
+    async fn void(&mut self, approval: &str, at: Millis) -> Result<(), HostError> {
+        let row = self.core.store.approval(approval).await.map_err(unavailable)?;
+        if row.is_some_and(|r| r.state == ApprovalState::Open) {
+            let state = ApprovalState::Void;
+            self.pending.push(Op::CloseApproval { id: approval.to_owned(), state, at });
+            self.audit(at, "approval.closed", "engine", json!({ "approval": approval, "state": state }));
+            self.say(at, What::ApprovalClosed { approval: approval.to_owned(), state });
+        }
+        Ok(())
+    }
+}

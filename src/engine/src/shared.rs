@@ -1,0 +1,258 @@
+//! What the parts of the engine share: the store with its fail-stop, the world, the clock, who is who, targets, pauses and the timeline.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use rrb_lang::project::ProjectConfig;
+use rrb_lang::vm::protocol::Millis;
+use tokio::sync::{Notify, broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::TimelineItem;
+use crate::clock::Clock;
+use crate::policy::Policy;
+use crate::store::{ApprovalRow, Op, RunRow, Store, StoreError};
+use crate::targets::Targets;
+use crate::world::World;
+
+/// How many timeline items a slow receiver may be behind before it loses the oldest.
+const TIMELINE: usize = 1024;
+
+/// How long to wait before a full store is tried again.
+const FULL_RETRY_MS: i64 = 500;
+
+/// What a run tells those who look after runs.
+#[derive(Debug)]
+pub enum Signal {
+    /// Something changed for this run: let it look.
+    Wake(String),
+    /// An approval was opened: remind people of it.
+    Asked(Box<ApprovalRow>),
+    /// A run is over and durable.
+    Ended { run: Box<RunRow>, ineffective: bool },
+}
+
+/// Counts what is under way, so that it can be known when nothing is.
+#[derive(Debug, Default)]
+pub struct Busy {
+    count: AtomicUsize,
+    quiet: Notify,
+}
+
+/// Something is under way until this is dropped.
+#[derive(Debug)]
+pub struct Work(Arc<Busy>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.quiet.notify_waiters();
+        }
+    }
+}
+
+/// Shared by every part of one engine.
+pub struct Core {
+    signals: mpsc::UnboundedSender<(Signal, Work)>,
+    busy: Arc<Busy>,
+    pub store: Arc<dyn Store>,
+    pub world: Arc<dyn World>,
+    pub policy: Arc<dyn Policy>,
+    /// Who may hold a target, and who waits for it.
+    pub targets: Mutex<Targets>,
+    clock: Arc<dyn Clock>,
+    latest: AtomicI64,
+    people: RwLock<Arc<ProjectConfig>>,
+    paused: Mutex<BTreeSet<Option<String>>>,
+    timeline: broadcast::Sender<TimelineItem>,
+    failed: Mutex<Option<String>>,
+    /// Cancelled when nothing may be issued any more: the store failed, or the engine was dropped.
+    pub stop: CancellationToken,
+    /// Cancelled when runs are to come to rest.
+    pub closing: CancellationToken,
+    approvals: Vec<tokio::sync::Mutex<()>>,
+}
+
+impl Core {
+    /// `latest`: the last time the store has seen. With it comes what the runs say to those who look after them.
+    pub fn new(
+        store: Arc<dyn Store>,
+        world: Arc<dyn World>,
+        clock: Arc<dyn Clock>,
+        policy: Arc<dyn Policy>,
+        latest: Millis,
+    ) -> (Self, mpsc::UnboundedReceiver<(Signal, Work)>) {
+        let (signals, receiver) = mpsc::unbounded_channel();
+        let core = Self {
+            signals,
+            busy: Arc::default(),
+            store,
+            world,
+            policy,
+            targets: Mutex::new(Targets::default()),
+            clock,
+            latest: AtomicI64::new(latest),
+            people: RwLock::new(Arc::new(ProjectConfig::default())),
+            paused: Mutex::new(BTreeSet::new()),
+            timeline: broadcast::channel(TIMELINE).0,
+            failed: Mutex::new(None),
+            stop: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            approvals: (0..64).map(|_| tokio::sync::Mutex::new(())).collect(),
+        };
+        (core, receiver)
+    }
+
+    /// Tells those who look after runs.
+    pub fn signal(&self, signal: Signal) {
+        // Nobody listens only while the engine goes down; the store knows everything that is said here.
+        let _ = self.signals.send((signal, self.work()));
+    }
+
+    /// Something begins that has to end before the engine is quiet.
+    pub fn work(&self) -> Work {
+        self.busy.count.fetch_add(1, Ordering::SeqCst);
+        Work(self.busy.clone())
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_quiet(&self) -> bool {
+        self.busy.count.load(Ordering::SeqCst) == 0
+    }
+
+    /// Returns when nothing is under way.
+    pub async fn quiet(&self) {
+        loop {
+            let quiet = self.busy.quiet.notified();
+            if self.is_quiet() {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    /// The engine's time: never earlier than anything the store has seen.
+    pub fn now(&self) -> Millis {
+        let now = self.clock.now();
+        self.latest.fetch_max(now, Ordering::SeqCst).max(now)
+    }
+
+    /// Returns at `at`.
+    pub async fn sleep_until(&self, at: Millis) {
+        // A system clock that was set back runs behind `now`: the wait is measured from where it stands.
+        let behind = self.now().saturating_sub(self.clock.now());
+        self.clock.sleep_until(at.saturating_sub(behind)).await;
+    }
+
+    pub fn fresh_id(&self, prefix: &str) -> String {
+        self.clock.fresh_id(prefix)
+    }
+
+    /// The people of the project as it is now.
+    pub fn people(&self) -> Arc<ProjectConfig> {
+        self.people.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_people(&self, people: Arc<ProjectConfig>) {
+        *self.people.write().unwrap_or_else(PoisonError::into_inner) = people;
+    }
+
+    /// Whether `runbook` may go on.
+    pub fn is_paused(&self, runbook: &str) -> bool {
+        let paused = lock(&self.paused);
+        paused.contains(&None) || paused.contains(&Some(runbook.to_owned()))
+    }
+
+    pub fn set_paused(&self, runbook: Option<&str>, to: bool) {
+        let key = runbook.map(str::to_owned);
+        let mut paused = lock(&self.paused);
+        if to {
+            paused.insert(key);
+        } else {
+            paused.remove(&key);
+        }
+    }
+
+    /// `*` stands for all.
+    pub fn paused(&self) -> Vec<String> {
+        lock(&self.paused).iter().map(|p| p.clone().unwrap_or_else(|| "*".to_owned())).collect()
+    }
+
+    /// Makes `ops` durable. A store that failed stops the engine for good.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        if let Some(why) = self.failure() {
+            return Err(StoreError::Failed(why));
+        }
+        match self.store.commit(ops).await {
+            Ok(_) => Ok(()),
+            Err(e @ StoreError::Full(_)) => Err(e),
+            Err(e) => {
+                self.fail(&e.to_string());
+                Err(e)
+            }
+        }
+    }
+
+    /// As [`Core::commit`], and waits while the store is full: for what has happened and must be kept.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn commit_all(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        loop {
+            match self.commit(ops.clone()).await {
+                Err(StoreError::Full(why)) => {
+                    tracing::warn!(%why, "the store is full: waiting");
+                    let again = self.now().saturating_add(FULL_RETRY_MS);
+                    tokio::select! {
+                        () = self.sleep_until(again) => {}
+                        () = self.stop.cancelled() => return Err(StoreError::Failed("the engine stops".to_owned())),
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Stops everything: nothing may be issued that cannot be written down.
+    pub fn fail(&self, why: &str) {
+        let mut failed = lock(&self.failed);
+        if failed.is_none() {
+            tracing::error!(%why, "the store failed: no further effect is issued");
+            *failed = Some(why.to_owned());
+        }
+        drop(failed);
+        self.stop.cancel();
+    }
+
+    /// Why the engine stopped, if it did.
+    pub fn failure(&self) -> Option<String> {
+        lock(&self.failed).clone()
+    }
+
+    /// Tells the live timeline; nobody listening is fine.
+    pub fn publish(&self, item: TimelineItem) {
+        let _ = self.timeline.send(item);
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<TimelineItem> {
+        self.timeline.subscribe()
+    }
+
+    /// Decisions on the approvals of one run happen one at a time.
+    pub async fn approval_lock(&self, run: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let sum = run.bytes().fold(0_usize, |h, b| h.wrapping_mul(31).wrapping_add(usize::from(b)));
+        match self.approvals.get(sum % self.approvals.len().max(1)) {
+            Some(lock) => lock.lock().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A lock whose holder panicked is still a lock: what it guards is only ever replaced as a whole.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
