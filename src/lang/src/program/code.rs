@@ -1,0 +1,578 @@
+//! The bytecode: register code with typed fast paths, and the tables of the places that the machine handles itself.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use crate::hir::{Action, Outcome};
+use crate::ids::{FnId, SettingId, SiteId, TypeId};
+use crate::syntax::ast::Effect;
+use crate::types::Ty;
+
+/// A register of a frame: locals first (captures, parameters, the rest), then temporaries.
+pub type Reg = u16;
+
+/// A place in a function's code.
+pub type Pc = u32;
+
+/// Comparison of whole numbers in the fused operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cmp {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+/// The operators that look at both operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Bin {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    In,
+    NotIn,
+    Matches,
+    Range,
+    RangeInclusive,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+}
+
+/// One instruction. `d` is the destination, `s`, `a` and `b` are sources, `to` is where to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    Move {
+        d: Reg,
+        s: Reg,
+    },
+    Const {
+        d: Reg,
+        k: u32,
+    },
+    Int {
+        d: Reg,
+        v: i32,
+    },
+    Bool {
+        d: Reg,
+        v: bool,
+    },
+    None {
+        d: Reg,
+    },
+    Nothing {
+        d: Reg,
+    },
+    /// A constant of the program.
+    Global {
+        d: Reg,
+        id: u32,
+    },
+    Setting {
+        d: Reg,
+        id: SettingId,
+    },
+    /// Captures are the `n` registers from `a`.
+    Closure {
+        d: Reg,
+        a: Reg,
+        n: u16,
+        function: FnId,
+    },
+
+    Jump {
+        to: Pc,
+    },
+    JumpIf {
+        s: Reg,
+        to: Pc,
+    },
+    JumpIfNot {
+        s: Reg,
+        to: Pc,
+    },
+    JumpIfAbsent {
+        s: Reg,
+        to: Pc,
+    },
+    JumpIfPresent {
+        s: Reg,
+        to: Pc,
+    },
+    JumpUnlessInt {
+        cmp: Cmp,
+        a: Reg,
+        b: Reg,
+        to: Pc,
+    },
+    JumpUnlessIntK {
+        cmp: Cmp,
+        a: Reg,
+        k: i16,
+        to: Pc,
+    },
+    /// Compares with a constant of the pool.
+    JumpUnlessEqK {
+        a: Reg,
+        k: u16,
+        to: Pc,
+    },
+    JumpUnlessVariant {
+        a: Reg,
+        index: u16,
+        to: Pc,
+    },
+    /// With `rest`, at least `len` items.
+    JumpUnlessLen {
+        a: Reg,
+        len: u16,
+        rest: bool,
+        to: Pc,
+    },
+
+    AddInt {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    AddIntK {
+        d: Reg,
+        a: Reg,
+        k: i16,
+    },
+    SubInt {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    MulInt {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    ModInt {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    AddFloat {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    SubFloat {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    MulFloat {
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    CmpInt {
+        cmp: Cmp,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    Binary {
+        op: Bin,
+        d: Reg,
+        a: Reg,
+        b: Reg,
+    },
+    Not {
+        d: Reg,
+        s: Reg,
+    },
+    Neg {
+        d: Reg,
+        s: Reg,
+    },
+
+    List {
+        d: Reg,
+        a: Reg,
+        n: u16,
+    },
+    ListPush {
+        d: Reg,
+        s: Reg,
+    },
+    ListExtend {
+        d: Reg,
+        s: Reg,
+    },
+    Record {
+        d: Reg,
+        a: Reg,
+        names: u32,
+    },
+    MapNew {
+        d: Reg,
+    },
+    MapInsert {
+        d: Reg,
+        k: Reg,
+        v: Reg,
+    },
+    MapExtend {
+        d: Reg,
+        s: Reg,
+    },
+    Variant {
+        d: Reg,
+        a: Reg,
+        n: u16,
+        variant: u32,
+    },
+    /// The printed values of the `n` registers from `a`, in one text.
+    Text {
+        d: Reg,
+        a: Reg,
+        n: u16,
+    },
+    Field {
+        d: Reg,
+        s: Reg,
+        index: u16,
+    },
+    /// `Field` and then a comparison with a constant of the pool.
+    JumpUnlessFieldEqK {
+        s: Reg,
+        index: u16,
+        k: u16,
+        to: Pc,
+    },
+    JsonField {
+        d: Reg,
+        s: Reg,
+        name: u32,
+    },
+    MapGet {
+        d: Reg,
+        s: Reg,
+        k: Reg,
+    },
+    Index {
+        d: Reg,
+        s: Reg,
+        i: Reg,
+    },
+    Payload {
+        d: Reg,
+        s: Reg,
+        index: u16,
+    },
+    Item {
+        d: Reg,
+        s: Reg,
+        index: u16,
+    },
+    Coerce {
+        d: Reg,
+        s: Reg,
+        shape: u32,
+    },
+    Decode {
+        d: Reg,
+        s: Reg,
+        ty: u32,
+    },
+
+    /// Arguments are taken from the registers from `a`.
+    Call {
+        d: Reg,
+        a: Reg,
+        function: FnId,
+    },
+    CallValue {
+        d: Reg,
+        f: Reg,
+        a: Reg,
+        n: u16,
+    },
+    Method {
+        d: Reg,
+        a: Reg,
+        n: u8,
+        id: u16,
+    },
+    /// As `Method`, with the receiver taken from `d` so that it is changed in place; the other arguments from `a`.
+    Update {
+        d: Reg,
+        a: Reg,
+        n: u8,
+        id: u16,
+    },
+    Ret {
+        s: Reg,
+    },
+    /// Ends the scopes of this function first.
+    RetScoped {
+        s: Reg,
+    },
+    /// Ends a piece of code that shares its frame's registers (`when`, `ask`).
+    RetSub {
+        s: Reg,
+    },
+
+    /// Prepares `d` (the items) and `d + 1` (the place).
+    Iter {
+        d: Reg,
+        s: Reg,
+    },
+    IterNext {
+        it: Reg,
+        d: Reg,
+        to: Pc,
+    },
+    /// Prepares `d` (the next) and `d + 1` (behind the last) of a range of whole numbers.
+    RangeIter {
+        d: Reg,
+        s: Reg,
+    },
+    RangeNext {
+        it: Reg,
+        d: Reg,
+        to: Pc,
+    },
+
+    FailText {
+        s: Reg,
+    },
+    /// A failure of kind `invalid` with a text of the pool.
+    FailInvalid {
+        k: u32,
+    },
+    FailValue {
+        s: Reg,
+    },
+    TryEnter {
+        /// Where the failure is bound.
+        d: Reg,
+        handler: Pc,
+    },
+    /// Ends the `n` innermost scopes of this function.
+    ScopeExit {
+        n: u16,
+    },
+    Skip,
+    /// No arm fits: the checker excludes it.
+    NoMatch,
+
+    // From here on the machine does it; in pure code they cannot stand.
+    Action {
+        call: u32,
+    },
+    Finish {
+        outcome: Outcome,
+        s: Reg,
+    },
+    Rollback {
+        site: SiteId,
+    },
+    StepBegin {
+        s: Reg,
+        site: SiteId,
+    },
+    Approve {
+        approve: u32,
+    },
+    Waive {
+        waive: u32,
+    },
+    Poll {
+        poll: u32,
+    },
+    PollCheck {
+        poll: u32,
+        s: Reg,
+    },
+    PollReport {
+        poll: u32,
+    },
+    Sleep {
+        s: Reg,
+        site: SiteId,
+    },
+    Evidence {
+        name: Reg,
+        s: Reg,
+        site: SiteId,
+    },
+    Log {
+        s: Reg,
+        site: SiteId,
+    },
+}
+
+/// A compiled function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Code {
+    pub name: SmolStr,
+    pub module: SmolStr,
+    pub effect: Effect,
+    /// Captures and parameters.
+    pub inputs: u16,
+    pub captures: u16,
+    pub registers: u16,
+    /// Names of the parameters.
+    pub params: Vec<SmolStr>,
+    pub ret: Ty,
+    /// Set for an action.
+    pub action: Option<ActionCode>,
+    /// Empty for a native.
+    pub ops: Vec<Op>,
+    pub calls: Vec<CallSite>,
+    pub approves: Vec<ApproveSite>,
+    pub waives: Vec<WaiveSite>,
+    pub polls: Vec<PollSite>,
+    pub loop_tests: Vec<LoopTest>,
+}
+
+/// What an action declares.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ActionCode(pub Action);
+
+impl PartialEq for ActionCode {
+    /// Actions are compared by the bytes of their program, never one by one.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.native == other.0.native && self.0.connector == other.0.connector
+    }
+}
+
+/// Where a loop decides whether to go round. In a plan, a decision that is unknown goes round once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopTest {
+    pub start: Pc,
+    pub end: Pc,
+    pub exit: Pc,
+}
+
+/// A call of an action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallSite {
+    pub function: FnId,
+    pub site: SiteId,
+    /// Where the result goes.
+    pub d: Reg,
+    /// The first argument; as many as the function has inputs.
+    pub args: Reg,
+    pub instance: Option<Reg>,
+    pub retry: Option<RetrySite>,
+    pub timeout: Option<Reg>,
+    pub key: Option<Reg>,
+    /// The function and what it captures when the call succeeds.
+    pub undo: Option<(FnId, Vec<Reg>)>,
+    pub trusted: Option<Effect>,
+}
+
+/// `retry`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetrySite {
+    pub times: Reg,
+    pub backoff: Option<(Reg, Reg)>,
+    /// Where the failure is bound, and the code that decides.
+    pub when: Option<(Reg, Pc)>,
+    pub is_unsafe: bool,
+}
+
+/// Users and groups in registers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum PrincipalReg {
+    User(Reg),
+    Group(Reg),
+}
+
+/// `approve`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApproveSite {
+    pub site: SiteId,
+    pub question: Reg,
+    pub from: Vec<PrincipalReg>,
+    pub quorum: Reg,
+    pub allow_requester: bool,
+    pub within: Reg,
+    pub escalate: Vec<(Vec<PrincipalReg>, Reg)>,
+    pub remind: Option<Reg>,
+    pub showing: Option<Reg>,
+    pub require_comment: bool,
+    /// Where the request for `ask` goes.
+    pub request: Reg,
+    pub ask: Option<Pc>,
+    /// `approval` in the block.
+    pub approval: Reg,
+    pub denial: Option<Reg>,
+    pub body: Pc,
+    /// The instruction that ends the block's scope.
+    pub end: Pc,
+    pub otherwise: Option<Pc>,
+}
+
+/// `waive`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaiveSite {
+    pub site: SiteId,
+    pub reason: Reg,
+    pub by: SmolStr,
+    pub until: i64,
+}
+
+/// `verify` and `wait until`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PollSite {
+    pub site: SiteId,
+    /// None for `wait until`, whose failures are not tolerated and which gives a Bool.
+    pub verify: Option<VerifySite>,
+    pub within: Reg,
+    pub every: Reg,
+    pub d: Reg,
+    pub check: Pc,
+    pub report: Pc,
+    pub end: Pc,
+}
+
+/// What only `verify` has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifySite {
+    pub name: Reg,
+    pub settle: Option<Reg>,
+    /// The operands as written, and where their last values are.
+    pub operands: Vec<(SmolStr, Reg)>,
+}
+
+/// A variant as it is built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VariantCode {
+    pub ty: TypeId,
+    pub index: u32,
+    pub name: SmolStr,
+}
+
+/// How a value is brought into another shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Shape {
+    /// As it is.
+    Same,
+    IntToFloat,
+    ToJson,
+    TextToUrl,
+    /// Absent stays absent.
+    Optional(Box<Shape>),
+    List(Box<Shape>),
+    Set(Box<Shape>),
+    Map(Box<Shape>, Box<Shape>),
+    Range(Box<Shape>),
+    /// The names of the result, and for each the field of the source.
+    Record(u32, Vec<(u32, Shape)>),
+}

@@ -1,0 +1,392 @@
+//! Lowers the typed tree to bytecode.
+
+mod approve;
+mod call;
+mod expr;
+mod method;
+mod pattern;
+mod shape;
+mod stmt;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::code::{ActionCode, ApproveSite, CallSite, Code, LoopTest, Op, Pc, PollSite, Reg, Shape, VariantCode, WaiveSite};
+use super::{Program, SiteInfo, VM_VERSION, constants};
+use crate::diag::{Diagnostic, codes};
+use crate::hir::{self, FunctionKind};
+use crate::ids::FnId;
+use crate::span::{Span, Sources};
+use crate::syntax::ast::Effect;
+use crate::types::{Ty, Type};
+use crate::value::Value;
+
+/// Lowers a checked project.
+///
+/// # Errors
+/// When a constant cannot be evaluated (overflow, division by zero, too much work), or a function is too large for the machine.
+pub fn compile(program: &hir::Program, sources: &Sources) -> Result<Program, Vec<Diagnostic>> {
+    let mut tables = Tables::default();
+    let mut errors = Vec::new();
+    let mut functions = Vec::with_capacity(program.functions.len());
+    for function in &program.functions {
+        match lower_function(program, &mut tables, function) {
+            Ok(code) => functions.push(code),
+            Err(e) => errors.push(e),
+        }
+    }
+    let mut bodies = Vec::with_capacity(program.constants.len());
+    for constant in &program.constants {
+        match lower_constant(program, &mut tables, constant) {
+            Ok(code) => bodies.push(code),
+            Err(e) => errors.push(e),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let mut compiled = Program {
+        id: SmolStr::default(),
+        version: VM_VERSION,
+        types: program.types.clone(),
+        functions,
+        constants: vec![Value::Nothing; bodies.len()],
+        settings: program.settings.clone(),
+        connectors: program.connectors.clone(),
+        events: program.events.clone(),
+        runbooks: program.runbooks.clone(),
+        sites: program.sites.iter().map(|s| site_info(s, sources)).collect(),
+        project_digest: program.project_digest.clone(),
+        pool: tables.pool,
+        names: tables.names,
+        variants: tables.variants,
+        shapes: tables.shapes,
+        decoded: tables.decoded,
+    };
+    constants::evaluate(&mut compiled, &bodies, program)?;
+    compiled.id = compiled.digest();
+    Ok(compiled)
+}
+
+fn site_info(site: &hir::Site, sources: &Sources) -> SiteInfo {
+    let at = sources.line_col(site.span.file, site.span.start);
+    let line = sources.get(site.span.file).and_then(|s| s.text.lines().nth(at.line.saturating_sub(1) as usize));
+    SiteInfo {
+        file: sources.name(site.span.file).into(),
+        line: at.line,
+        column: at.column,
+        text: line.unwrap_or("").trim().into(),
+        function: site.function,
+    }
+}
+
+/// What the functions of a program share.
+#[derive(Default)]
+struct Tables {
+    pool: Vec<Value>,
+    pool_index: HashMap<Value, u32>,
+    names: Vec<Arc<[SmolStr]>>,
+    name_index: HashMap<Vec<SmolStr>, u32>,
+    variants: Vec<VariantCode>,
+    shapes: Vec<Shape>,
+    decoded: Vec<Ty>,
+}
+
+impl Tables {
+    fn constant(&mut self, value: &Value) -> u32 {
+        // -0.0 equals 0.0 and is yet another value.
+        if !matches!(value, Value::Float(_))
+            && let Some(k) = self.pool_index.get(value)
+        {
+            return *k;
+        }
+        let k = index(self.pool.len());
+        self.pool.push(value.clone());
+        self.pool_index.insert(value.clone(), k);
+        k
+    }
+
+    fn names(&mut self, names: Vec<SmolStr>) -> u32 {
+        if let Some(k) = self.name_index.get(&names) {
+            return *k;
+        }
+        let k = index(self.names.len());
+        self.names.push(names.as_slice().into());
+        self.name_index.insert(names, k);
+        k
+    }
+}
+
+fn index(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// A loop being compiled.
+struct Loop {
+    /// Jumps to patch to the place that begins the next round, and to the end.
+    continues: Vec<usize>,
+    breaks: Vec<usize>,
+    /// Scopes that were open when it began.
+    scopes: u16,
+}
+
+/// Code that shares the registers of its function and is compiled behind it.
+enum Deferred<'a> {
+    /// The condition of a retry: the call's index.
+    When(usize, &'a hir::Expr),
+    /// The `ask` calls: the approval's index.
+    Ask(usize, &'a [hir::Expr]),
+}
+
+/// One function on its way to bytecode.
+struct Compiler<'a, 't> {
+    hir: &'a hir::Program,
+    tables: &'t mut Tables,
+    locals: &'a [hir::Local],
+    ops: Vec<Op>,
+    /// The next free temporary, and the most that were in use.
+    next: usize,
+    most: usize,
+    /// Scopes open at this place.
+    scopes: u16,
+    loops: Vec<Loop>,
+    deferred: Vec<Deferred<'a>>,
+    calls: Vec<CallSite>,
+    approves: Vec<ApproveSite>,
+    waives: Vec<WaiveSite>,
+    polls: Vec<PollSite>,
+    loop_tests: Vec<LoopTest>,
+}
+
+fn lower_function(program: &hir::Program, tables: &mut Tables, f: &hir::Function) -> Result<Code, Diagnostic> {
+    let mut c = Compiler::new(program, tables, &f.locals);
+    if let Some(body) = &f.body {
+        c.body(body);
+    }
+    let inputs = f.captures + f.params;
+    let params = f.locals.get(f.captures as usize..inputs as usize).unwrap_or_default();
+    let action = match &f.kind {
+        FunctionKind::Action(a) => Some(ActionCode(a.clone())),
+        FunctionKind::Plain | FunctionKind::Handler => None,
+    };
+    let head = Head {
+        name: f.name.clone(),
+        module: f.module.clone(),
+        effect: f.effect,
+        inputs,
+        captures: f.captures,
+        params: params.iter().map(|l| l.name.clone()).collect(),
+        ret: f.ret.clone(),
+        action,
+        span: f.span,
+    };
+    c.finish(head)
+}
+
+fn lower_constant(program: &hir::Program, tables: &mut Tables, k: &hir::Constant) -> Result<Code, Diagnostic> {
+    let mut c = Compiler::new(program, tables, &k.value.locals);
+    c.body(&k.value.expr);
+    c.finish(Head {
+        name: k.name.clone(),
+        module: SmolStr::default(),
+        effect: Effect::Pure,
+        inputs: 0,
+        captures: 0,
+        params: Vec::new(),
+        ret: k.ty.clone(),
+        action: None,
+        span: k.value.expr.span,
+    })
+}
+
+/// What stands around a function's code.
+struct Head {
+    name: SmolStr,
+    module: SmolStr,
+    effect: Effect,
+    inputs: u32,
+    captures: u32,
+    params: Vec<SmolStr>,
+    ret: Ty,
+    action: Option<ActionCode>,
+    span: Span,
+}
+
+impl<'a, 't> Compiler<'a, 't> {
+    fn new(hir: &'a hir::Program, tables: &'t mut Tables, locals: &'a [hir::Local]) -> Self {
+        Self {
+            hir,
+            tables,
+            locals,
+            ops: Vec::new(),
+            next: locals.len(),
+            most: locals.len(),
+            scopes: 0,
+            loops: Vec::new(),
+            deferred: Vec::new(),
+            calls: Vec::new(),
+            approves: Vec::new(),
+            waives: Vec::new(),
+            polls: Vec::new(),
+            loop_tests: Vec::new(),
+        }
+    }
+
+    fn body(&mut self, body: &'a hir::Expr) {
+        let d = self.temp();
+        self.expr(body, d);
+        self.emit(Op::Ret { s: d });
+        while let Some(piece) = self.deferred.pop() {
+            // Its registers are its own: it runs while those of the code around are in use.
+            self.next = self.most;
+            let at = self.here();
+            match piece {
+                Deferred::When(call, condition) => {
+                    let d = self.temp();
+                    self.expr(condition, d);
+                    self.emit(Op::RetSub { s: d });
+                    if let Some(when) = self.calls.get_mut(call).and_then(|c| c.retry.as_mut()?.when.as_mut()) {
+                        when.1 = at;
+                    }
+                }
+                Deferred::Ask(approve, calls) => {
+                    self.ask(calls);
+                    if let Some(site) = self.approves.get_mut(approve) {
+                        site.ask = Some(at);
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(self, head: Head) -> Result<Code, Diagnostic> {
+        // One more than needed, so that the largest register is always in range.
+        let registers = u16::try_from(self.most + 1);
+        match (registers, u32::try_from(self.ops.len())) {
+            (Ok(registers), Ok(_)) if self.tables.pool.len() < u32::MAX as usize => Ok(Code {
+                name: head.name,
+                module: head.module,
+                effect: head.effect,
+                inputs: u16::try_from(head.inputs).unwrap_or(u16::MAX),
+                captures: u16::try_from(head.captures).unwrap_or(u16::MAX),
+                registers,
+                params: head.params,
+                ret: head.ret,
+                action: head.action,
+                ops: self.ops,
+                calls: self.calls,
+                approves: self.approves,
+                waives: self.waives,
+                polls: self.polls,
+                loop_tests: self.loop_tests,
+            }),
+            _ => Err(Diagnostic::error(
+                codes::PROGRAM_TOO_LARGE,
+                format!("`{}` is too large for the machine", head.name),
+                head.span,
+                "needs more than 65,000 variables and intermediate values",
+            )
+            .help("split it into several functions or actions")),
+        }
+    }
+
+    fn emit(&mut self, op: Op) -> usize {
+        self.ops.push(op);
+        self.ops.len() - 1
+    }
+
+    /// Where the next instruction will stand.
+    fn here(&self) -> Pc {
+        index(self.ops.len())
+    }
+
+    /// A fresh temporary.
+    fn temp(&mut self) -> Reg {
+        self.temps(1)
+    }
+
+    /// The first of `n` temporaries in a row. Registers beyond the machine's wrap here; [`Compiler::finish`] refuses such code.
+    fn temps(&mut self, n: usize) -> Reg {
+        let r = self.next;
+        self.next += n;
+        self.most = self.most.max(self.next);
+        r as Reg
+    }
+
+    /// Runs `f` and gives back the temporaries it took.
+    fn scratch<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        let mark = self.next;
+        let out = f(self);
+        self.next = mark;
+        out
+    }
+
+    /// Points the jump at `at` to the next instruction.
+    fn patch(&mut self, at: usize) {
+        let here = self.here();
+        self.patch_to(at, here);
+    }
+
+    fn patch_all(&mut self, at: Vec<usize>) {
+        for a in at {
+            self.patch(a);
+        }
+    }
+
+    fn patch_to(&mut self, at: usize, target: Pc) {
+        match self.ops.get_mut(at) {
+            Some(
+                Op::Jump { to }
+                | Op::JumpIf { to, .. }
+                | Op::JumpIfNot { to, .. }
+                | Op::JumpIfAbsent { to, .. }
+                | Op::JumpIfPresent { to, .. }
+                | Op::JumpUnlessInt { to, .. }
+                | Op::JumpUnlessIntK { to, .. }
+                | Op::JumpUnlessEqK { to, .. }
+                | Op::JumpUnlessFieldEqK { to, .. }
+                | Op::JumpUnlessVariant { to, .. }
+                | Op::JumpUnlessLen { to, .. }
+                | Op::IterNext { to, .. }
+                | Op::RangeNext { to, .. }
+                | Op::TryEnter { handler: to, .. },
+            ) => *to = target,
+            _ => {}
+        }
+    }
+
+    /// Opens a scope for the code that `f` emits; ends it on the way through.
+    fn scoped<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        self.scopes += 1;
+        let out = f(self);
+        self.scopes -= 1;
+        self.emit(Op::ScopeExit { n: 1 });
+        out
+    }
+
+    fn constant(&mut self, value: &Value, d: Reg) {
+        let op = match value {
+            Value::Nothing => Op::Nothing { d },
+            Value::None => Op::None { d },
+            Value::Bool(v) => Op::Bool { d, v: *v },
+            Value::Int(i) if i32::try_from(*i).is_ok() => Op::Int { d, v: *i as i32 },
+            v => Op::Const { d, k: self.tables.constant(v) },
+        };
+        self.emit(op);
+    }
+
+    fn function(&self, id: FnId) -> Option<&'a hir::Function> {
+        self.hir.functions.get(id.index())
+    }
+
+    fn is_action(&self, id: FnId) -> bool {
+        self.function(id).is_some_and(|f| matches!(f.kind, FunctionKind::Action(_)))
+    }
+}
+
+/// A value of the type can be used: it is no statement.
+fn has_value(ty: &Type) -> bool {
+    !matches!(ty, Type::Nothing | Type::Never | Type::Error)
+}

@@ -1,0 +1,152 @@
+//! From one static type to another: which fields stand where, and what a coercion does to a value.
+
+use smol_str::SmolStr;
+
+use super::{Compiler, index};
+use crate::hir::Coercion;
+use crate::program::code::Shape;
+use crate::types::{FieldTy, Ty, Type, TypeDefKind, TypeTable};
+
+/// The fields of a record type, with generic arguments filled in; none for any other type.
+pub(crate) fn fields(types: &TypeTable, ty: &Type) -> Vec<FieldTy> {
+    match ty {
+        Type::Record(fields) => fields.clone(),
+        Type::Named(id, args) => match types.get(*id).map(|d| &d.kind) {
+            Some(TypeDefKind::Record(fields)) => {
+                fields.iter().map(|f| FieldTy { ty: substitute(&f.ty, args), ..f.clone() }).collect()
+            }
+            Some(TypeDefKind::Alias(t)) => self::fields(types, &substitute(t, args)),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Replaces generic parameters by arguments.
+pub(crate) fn substitute(ty: &Ty, args: &[Ty]) -> Ty {
+    if args.is_empty() {
+        return ty.clone();
+    }
+    let sub = |t: &Ty| substitute(t, args);
+    let replaced = match &**ty {
+        Type::Param(i, _) => return args.get(*i as usize).cloned().unwrap_or_else(|| ty.clone()),
+        Type::Range(t) => Type::Range(sub(t)),
+        Type::Optional(t) => match &*sub(t) {
+            Type::Optional(inner) => Type::Optional(inner.clone()),
+            _ => Type::Optional(sub(t)),
+        },
+        Type::List(t) => Type::List(sub(t)),
+        Type::Set(t) => Type::Set(sub(t)),
+        Type::Map(k, v) => Type::Map(sub(k), sub(v)),
+        Type::Record(fields) => {
+            Type::Record(fields.iter().map(|f| FieldTy { ty: sub(&f.ty), ..f.clone() }).collect())
+        }
+        Type::Named(id, inner) => Type::Named(*id, inner.iter().map(sub).collect()),
+        Type::Function { params, ret, effect } => {
+            Type::Function { params: params.iter().map(sub).collect(), ret: sub(ret), effect: *effect }
+        }
+        _ => return ty.clone(),
+    };
+    Ty::new(replaced)
+}
+
+/// Follows aliases to what they stand for.
+pub(crate) fn resolve(types: &TypeTable, ty: &Ty) -> Ty {
+    let mut ty = ty.clone();
+    // Aliases of aliases end; a cycle was refused by the checker, and is cut here.
+    for _ in 0..64 {
+        let Type::Named(id, args) = &*ty else { break };
+        let Some(TypeDefKind::Alias(target)) = types.get(*id).map(|d| &d.kind) else { break };
+        ty = substitute(target, args);
+    }
+    ty
+}
+
+impl Compiler<'_, '_> {
+    pub(super) fn field_names(&mut self, ty: &Type) -> u32 {
+        let names: Vec<SmolStr> = fields(&self.hir.types, ty).into_iter().map(|f| f.name).collect();
+        self.tables.names(names)
+    }
+
+    /// The table index of a coercion; None when it changes nothing.
+    pub(super) fn coercion(&mut self, kind: &Coercion, from: &Ty, to: &Ty) -> Option<u32> {
+        let shape = match kind {
+            Coercion::IntToFloat => self.lifted(from, Shape::IntToFloat),
+            Coercion::ToJson => Shape::ToJson,
+            Coercion::TextToUrl => self.lifted(from, Shape::TextToUrl),
+            Coercion::Shape => self.shape(from, to, 0),
+        };
+        if shape == Shape::Same {
+            return None;
+        }
+        let found = self.tables.shapes.iter().position(|s| *s == shape);
+        Some(found.map_or_else(
+            || {
+                self.tables.shapes.push(shape);
+                index(self.tables.shapes.len() - 1)
+            },
+            index,
+        ))
+    }
+
+    fn lifted(&self, from: &Ty, shape: Shape) -> Shape {
+        match &*resolve(&self.hir.types, from) {
+            Type::Optional(_) | Type::None => Shape::Optional(Box::new(shape)),
+            _ => shape,
+        }
+    }
+
+    fn shape(&mut self, from: &Ty, to: &Ty, depth: u32) -> Shape {
+        // Recursive types are equal to themselves; only types that differ descend, and those are finite.
+        if from == to || depth > 64 {
+            return Shape::Same;
+        }
+        let (from, to) = (resolve(&self.hir.types, from), resolve(&self.hir.types, to));
+        if from == to {
+            return Shape::Same;
+        }
+        match (&*from, &*to) {
+            (Type::None, _) => Shape::Same,
+            (Type::Optional(a), Type::Optional(b)) => wrap(self.shape(a, b, depth + 1), Shape::Optional),
+            (_, Type::Optional(b)) => self.shape(&from, b, depth + 1),
+            (Type::Int, Type::Float) => Shape::IntToFloat,
+            (Type::Json, Type::Json) => Shape::Same,
+            (_, Type::Json) => Shape::ToJson,
+            (Type::Text, Type::Url) => Shape::TextToUrl,
+            (Type::List(a), Type::List(b)) => wrap(self.shape(a, b, depth + 1), Shape::List),
+            (Type::Set(a), Type::Set(b)) => wrap(self.shape(a, b, depth + 1), Shape::Set),
+            (Type::Range(a), Type::Range(b)) => wrap(self.shape(a, b, depth + 1), Shape::Range),
+            (Type::Map(ka, va), Type::Map(kb, vb)) => {
+                match (self.shape(ka, kb, depth + 1), self.shape(va, vb, depth + 1)) {
+                    (Shape::Same, Shape::Same) => Shape::Same,
+                    (k, v) => Shape::Map(Box::new(k), Box::new(v)),
+                }
+            }
+            _ => self.record_shape(&from, &to, depth),
+        }
+    }
+
+    fn record_shape(&mut self, from: &Ty, to: &Ty, depth: u32) -> Shape {
+        let (source, target) = (fields(&self.hir.types, from), fields(&self.hir.types, to));
+        if source.is_empty() && target.is_empty() {
+            return Shape::Same;
+        }
+        let mut same = source.len() == target.len();
+        let mut parts = Vec::with_capacity(target.len());
+        for (i, field) in target.iter().enumerate() {
+            let Some(at) = source.iter().position(|f| f.name == field.name) else { return Shape::Same };
+            let shape = self.shape(&source.get(at).map_or(field.ty.clone(), |f| f.ty.clone()), &field.ty, depth + 1);
+            same &= at == i && shape == Shape::Same;
+            parts.push((index(at), shape));
+        }
+        if same {
+            return Shape::Same;
+        }
+        let names = self.field_names(to);
+        Shape::Record(names, parts)
+    }
+}
+
+fn wrap(shape: Shape, make: impl FnOnce(Box<Shape>) -> Shape) -> Shape {
+    if shape == Shape::Same { Shape::Same } else { make(Box::new(shape)) }
+}
