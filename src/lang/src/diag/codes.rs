@@ -106,6 +106,11 @@ codes! {
         "A quorum is at least 1 and at most the number of different people who are asked (all `from` together, and those it escalates to). Who started a run may not approve it unless the approval says `allow requester`; so when everybody has to agree, a run that one of them starts by hand can never be approved. That is a warning, because runs that an event starts have no such requester.";
     APPROVAL_WAIVER_EXPIRED = "rrb::approval::waiver-expired", "a waiver has run out",
         "A `waive` holds `until` its date. After it the program does not compile, and a run that still holds it fails with `denied`: look at the exception again, then renew it or ask with `approve`.";
+    CONSTANT_FAILED = "rrb::program::constant", "a constant has no value",
+        "Top-level constants and defaults are computed when the program is compiled. A division by zero, a number that is too large, \
+        an item that is not there or too much work leaves them without a value.";
+    PROGRAM_TOO_LARGE = "rrb::program::too-large", "a function is too large for the machine",
+        "A function, action or runbook may have 65,000 variables and intermediate values. Split it.";
 }
 
 /// The code with this name.

@@ -3,7 +3,7 @@
 use super::{Compiler, Deferred};
 use crate::hir::{Approve, Expr, Principal, Verification, Waive};
 use crate::ids::SiteId;
-use crate::program::code::{ApproveSite, Op, PollSite, PrincipalReg, Reg, VerifySite, WaiveSite};
+use crate::vm::code::{ApproveSite, Op, PollSite, PrincipalReg, Reg, VerifySite, WaiveSite};
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn approve(&mut self, a: &'a Approve, d: Reg) {

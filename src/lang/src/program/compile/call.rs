@@ -2,7 +2,7 @@
 
 use super::{Compiler, Deferred};
 use crate::hir::ActionCall;
-use crate::program::code::{CallSite, Op, Reg, RetrySite};
+use crate::vm::code::{CallSite, Op, Reg, RetrySite};
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn call_action(&mut self, call: &'a ActionCall, d: Reg) {

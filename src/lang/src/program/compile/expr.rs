@@ -3,16 +3,27 @@
 use super::{Compiler, has_value};
 use crate::hir::{Arm, Expr, ExprKind, MapEntry, TextPart};
 use crate::ids::{FnId, TypeId};
-use crate::program::code::{Bin, Cmp, Op, Reg, VariantCode};
 use crate::syntax::ast::{BinaryOp, UnaryOp};
 use crate::types::{Type, builtin};
 use crate::value::Value;
+use crate::vm::code::{Bin, Cmp, Op, Reg, VariantCode};
 
-use super::shape::{fields, resolve};
+use crate::vm::typing::{fields, recursive, resolve};
 
 impl<'a> Compiler<'a, '_> {
     /// Puts the value of `e` into `d`. Only what may be read by `e` itself must not be `d`; see `Assign`.
     pub(super) fn expr(&mut self, e: &'a Expr, d: Reg) {
+        self.expr_unchecked(e, d);
+        let builds = matches!(
+            e.kind,
+            ExprKind::Record(_) | ExprKind::RecordUpdate { .. } | ExprKind::Variant { .. } | ExprKind::Closure { .. }
+        );
+        if builds && recursive(&self.hir.types, &e.ty) {
+            self.emit(Op::CheckDepth { s: d });
+        }
+    }
+
+    fn expr_unchecked(&mut self, e: &'a Expr, d: Reg) {
         match &e.kind {
             ExprKind::Literal(v) => self.constant(v, d),
             ExprKind::Text(parts) => self.text(parts, d),
@@ -468,7 +479,8 @@ impl<'a> Compiler<'a, '_> {
     /// Whether a comparison and its jump are one instruction.
     fn fused(&self, op: BinaryOp, left: &Expr, right: &Expr) -> bool {
         let ints = matches!(self.number_kind(left, right), Some(Number::Int)) && comparison(op).is_some();
-        ints || (op == BinaryOp::Eq && matches!(right.kind, ExprKind::Literal(_) | ExprKind::Variant { .. })
+        ints || (op == BinaryOp::Eq
+            && matches!(right.kind, ExprKind::Literal(_) | ExprKind::Variant { .. })
             && right_constant(right).is_some())
     }
 

@@ -3,12 +3,12 @@
 use super::Compiler;
 use crate::hir::{Expr, ExprKind, LocalId};
 use crate::methods::METHODS;
-use crate::program::code::{LoopTest, Op, Reg};
 use crate::types::Type;
 use crate::value::Value;
+use crate::vm::code::{LoopTest, Op, Reg};
 
 use super::expr::offset;
-use super::shape::resolve;
+use crate::vm::typing::resolve;
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn method(&mut self, e: &'a Expr, name: &'a str, args: &'a [Expr], optional: bool, d: Reg) {
@@ -190,11 +190,8 @@ impl<'a> Compiler<'a, '_> {
         let found = self.temp();
         self.emit(Op::Bool { d: found, v: !any });
         self.each(s, f, arity, |c, result, _| {
-            let on = if any {
-                c.emit(Op::JumpIfNot { s: result, to: 0 })
-            } else {
-                c.emit(Op::JumpIf { s: result, to: 0 })
-            };
+            let on =
+                if any { c.emit(Op::JumpIfNot { s: result, to: 0 }) } else { c.emit(Op::JumpIf { s: result, to: 0 }) };
             c.emit(Op::Bool { d: found, v: any });
             let leave = c.emit(Op::Jump { to: 0 });
             c.patch(on);
@@ -246,10 +243,10 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Whether `x = x.push(…)` and its like can change the variable's own value.
-    pub(super) fn in_place(&self, name: &str, local: &LocalId, args: &[Expr]) -> bool {
+    pub(super) fn in_place(&self, name: &str, local: LocalId, args: &[Expr]) -> bool {
         matches!(name, "List.push" | "List.concat" | "Map.set" | "Map.remove" | "Set.add")
-            && matches!(args.first().map(|a| &a.kind), Some(ExprKind::Local(l)) if l == local)
-            && args.iter().skip(1).all(|a| apart(a, *local))
+            && matches!(args.first().map(|a| &a.kind), Some(ExprKind::Local(l)) if *l == local)
+            && args.iter().skip(1).all(|a| apart(a, local))
     }
 
     pub(super) fn update_in_place(&mut self, name: &str, args: &'a [Expr], d: Reg) {

@@ -13,15 +13,16 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::code::{ActionCode, ApproveSite, CallSite, Code, LoopTest, Op, Pc, PollSite, Reg, Shape, VariantCode, WaiveSite};
 use super::{Program, SiteInfo, VM_VERSION, constants};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, FunctionKind};
-use crate::ids::FnId;
-use crate::span::{Span, Sources};
+use crate::span::{Sources, Span};
 use crate::syntax::ast::Effect;
 use crate::types::{Ty, Type};
 use crate::value::Value;
+use crate::vm::code::{
+    ActionCode, ApproveSite, CallSite, Code, LoopTest, Op, Pc, PollSite, Reg, Shape, VariantCode, WaiveSite,
+};
 
 /// Lowers a checked project.
 ///
@@ -375,14 +376,6 @@ impl<'a, 't> Compiler<'a, 't> {
             v => Op::Const { d, k: self.tables.constant(v) },
         };
         self.emit(op);
-    }
-
-    fn function(&self, id: FnId) -> Option<&'a hir::Function> {
-        self.hir.functions.get(id.index())
-    }
-
-    fn is_action(&self, id: FnId) -> bool {
-        self.function(id).is_some_and(|f| matches!(f.kind, FunctionKind::Action(_)))
     }
 }
 

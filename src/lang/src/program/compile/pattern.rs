@@ -2,8 +2,8 @@
 
 use super::Compiler;
 use crate::hir::{LocalId, Pattern};
-use crate::program::code::{Bin, Op, Reg};
 use crate::value::{RangeValue, Value};
+use crate::vm::code::{Bin, Op, Reg};
 
 impl Compiler<'_, '_> {
     /// Tests the value in `s` and binds; gives the jumps that are taken on a mismatch. With `sure`, the value is known to fit.

@@ -1,66 +1,12 @@
-//! From one static type to another: which fields stand where, and what a coercion does to a value.
+//! What a coercion from one static type to another does to a value.
 
 use smol_str::SmolStr;
 
 use super::{Compiler, index};
 use crate::hir::Coercion;
-use crate::program::code::Shape;
-use crate::types::{FieldTy, Ty, Type, TypeDefKind, TypeTable};
-
-/// The fields of a record type, with generic arguments filled in; none for any other type.
-pub(crate) fn fields(types: &TypeTable, ty: &Type) -> Vec<FieldTy> {
-    match ty {
-        Type::Record(fields) => fields.clone(),
-        Type::Named(id, args) => match types.get(*id).map(|d| &d.kind) {
-            Some(TypeDefKind::Record(fields)) => {
-                fields.iter().map(|f| FieldTy { ty: substitute(&f.ty, args), ..f.clone() }).collect()
-            }
-            Some(TypeDefKind::Alias(t)) => self::fields(types, &substitute(t, args)),
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
-}
-
-/// Replaces generic parameters by arguments.
-pub(crate) fn substitute(ty: &Ty, args: &[Ty]) -> Ty {
-    if args.is_empty() {
-        return ty.clone();
-    }
-    let sub = |t: &Ty| substitute(t, args);
-    let replaced = match &**ty {
-        Type::Param(i, _) => return args.get(*i as usize).cloned().unwrap_or_else(|| ty.clone()),
-        Type::Range(t) => Type::Range(sub(t)),
-        Type::Optional(t) => match &*sub(t) {
-            Type::Optional(inner) => Type::Optional(inner.clone()),
-            _ => Type::Optional(sub(t)),
-        },
-        Type::List(t) => Type::List(sub(t)),
-        Type::Set(t) => Type::Set(sub(t)),
-        Type::Map(k, v) => Type::Map(sub(k), sub(v)),
-        Type::Record(fields) => {
-            Type::Record(fields.iter().map(|f| FieldTy { ty: sub(&f.ty), ..f.clone() }).collect())
-        }
-        Type::Named(id, inner) => Type::Named(*id, inner.iter().map(sub).collect()),
-        Type::Function { params, ret, effect } => {
-            Type::Function { params: params.iter().map(sub).collect(), ret: sub(ret), effect: *effect }
-        }
-        _ => return ty.clone(),
-    };
-    Ty::new(replaced)
-}
-
-/// Follows aliases to what they stand for.
-pub(crate) fn resolve(types: &TypeTable, ty: &Ty) -> Ty {
-    let mut ty = ty.clone();
-    // Aliases of aliases end; a cycle was refused by the checker, and is cut here.
-    for _ in 0..64 {
-        let Type::Named(id, args) = &*ty else { break };
-        let Some(TypeDefKind::Alias(target)) = types.get(*id).map(|d| &d.kind) else { break };
-        ty = substitute(target, args);
-    }
-    ty
-}
+use crate::types::{Ty, Type};
+use crate::vm::code::Shape;
+use crate::vm::typing::{fields, resolve};
 
 impl Compiler<'_, '_> {
     pub(super) fn field_names(&mut self, ty: &Type) -> u32 {

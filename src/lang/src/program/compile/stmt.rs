@@ -2,12 +2,12 @@
 
 use super::{Compiler, Loop};
 use crate::hir::{Block, Expr, ExprKind, LocalId, Pattern, Stmt};
-use crate::program::code::{Cmp, LoopTest, Op, Reg};
 use crate::types::Type;
 use crate::value::Value;
+use crate::vm::code::{Cmp, LoopTest, Op, Reg};
 
 use super::expr::offset;
-use super::shape::resolve;
+use crate::vm::typing::resolve;
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn block(&mut self, block: &'a Block, d: Reg) {
@@ -66,14 +66,7 @@ impl<'a> Compiler<'a, '_> {
         }
     }
 
-    pub(super) fn for_(
-        &mut self,
-        pattern: &'a Pattern,
-        items: &'a Expr,
-        body: &'a Block,
-        collects: bool,
-        d: Reg,
-    ) {
+    pub(super) fn for_(&mut self, pattern: &'a Pattern, items: &'a Expr, body: &'a Block, collects: bool, d: Reg) {
         self.scratch(|c| {
             let results = if collects { c.temp() } else { 0 };
             if collects {
@@ -133,12 +126,7 @@ impl<'a> Compiler<'a, '_> {
             let exits = c.branch(condition);
             let tested = c.here();
             // One round more than allowed fails; the test stands behind the condition, which may end the loop in time.
-            let fine = c.emit(Op::JumpUnlessInt {
-                cmp: Cmp::Ge,
-                a: rounds,
-                b: offset(rounds, 1),
-                to: 0,
-            });
+            let fine = c.emit(Op::JumpUnlessInt { cmp: Cmp::Ge, a: rounds, b: offset(rounds, 1), to: 0 });
             let k = c.tables.constant(&Value::text(format!(
                 "`while` went round {max} times; write `max N` after its condition if it may take more"
             )));

@@ -289,6 +289,11 @@ pub enum Op {
         ty: u32,
     },
 
+    /// Fails when the value nests too deep; stands where a type that contains itself is built.
+    CheckDepth {
+        s: Reg,
+    },
+
     /// Arguments are taken from the registers from `a`.
     Call {
         d: Reg,

@@ -1,0 +1,167 @@
+//! A compiled project: code and tables, serialisable and content-addressed. A run keeps the program it started with.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use smol_str::SmolStr;
+
+use super::code::{Code, Shape, VariantCode};
+use crate::hir::{Connector, Event, Runbook, Setting};
+use crate::ids::{ConstId, FnId, RunbookId, SettingId, SiteId};
+use crate::types::{Ty, TypeTable};
+use crate::value::Value;
+
+/// The version of the instructions and of the machine's state. A program or snapshot of another version is refused.
+pub const VM_VERSION: u32 = 1;
+
+/// A compiled project.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Program {
+    /// SHA-256, hex, of everything below.
+    pub id: SmolStr,
+    pub version: u32,
+    pub types: TypeTable,
+    pub functions: Vec<Code>,
+    pub constants: Vec<Value>,
+    pub settings: Vec<Setting>,
+    pub connectors: Vec<Connector>,
+    pub events: Vec<Event>,
+    pub runbooks: Vec<Runbook>,
+    pub sites: Vec<SiteInfo>,
+    /// Of the configuration that changes meaning.
+    pub project_digest: String,
+    /// Literals.
+    pub(crate) pool: Vec<Value>,
+    /// Field names of records.
+    pub(crate) names: Vec<Arc<[SmolStr]>>,
+    pub(crate) variants: Vec<VariantCode>,
+    pub(crate) shapes: Vec<Shape>,
+    /// Types of `as`.
+    pub(crate) decoded: Vec<Ty>,
+}
+
+/// A place that issues effects, as timelines show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteInfo {
+    pub file: SmolStr,
+    /// From 1.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    /// The source line without white space around it.
+    pub text: SmolStr,
+    pub function: FnId,
+}
+
+/// Why bytes are not a program that this version can run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProgramError {
+    #[error("the program is damaged: {0}")]
+    Damaged(String),
+    #[error("the program was compiled for version {found} of the machine, this is version {VM_VERSION}")]
+    Version { found: u32 },
+}
+
+impl Program {
+    /// The bytes that [`Program::from_bytes`] reads: the version, then the program.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Every type in here serialises without a condition; a failure could only be one of memory.
+        postcard::to_stdvec(&(VM_VERSION, self)).unwrap_or_default()
+    }
+
+    /// Reads what [`Program::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are of another version, cut short, or not what their id says.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProgramError> {
+        let (found, _) = postcard::take_from_bytes::<u32>(bytes).map_err(|e| ProgramError::Damaged(e.to_string()))?;
+        if found != VM_VERSION {
+            return Err(ProgramError::Version { found });
+        }
+        let (_, program): (u32, Program) =
+            postcard::from_bytes(bytes).map_err(|e| ProgramError::Damaged(e.to_string()))?;
+        if program.digest() != program.id {
+            return Err(ProgramError::Damaged("its content does not fit its id".into()));
+        }
+        Ok(program)
+    }
+
+    /// The content address.
+    pub(crate) fn digest(&self) -> SmolStr {
+        struct Hasher(Sha256);
+        impl postcard::ser_flavors::Flavor for Hasher {
+            type Output = Sha256;
+            fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+                self.0.update([byte]);
+                Ok(())
+            }
+            fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+                self.0.update(bytes);
+                Ok(())
+            }
+            fn finalize(self) -> postcard::Result<Sha256> {
+                Ok(self.0)
+            }
+        }
+        let content = (
+            (VM_VERSION, &self.types, &self.functions, &self.constants, &self.settings, &self.connectors),
+            (&self.events, &self.runbooks, &self.sites, &self.project_digest),
+            (&self.pool, &self.names, &self.variants, &self.shapes, &self.decoded),
+        );
+        match postcard::serialize_with_flavor(&content, Hasher(Sha256::new())) {
+            Ok(hash) => hex(&hash.finalize()).into(),
+            Err(_) => SmolStr::default(),
+        }
+    }
+
+    /// The code of a function.
+    pub fn code(&self, id: FnId) -> Option<&Code> {
+        self.functions.get(id.index())
+    }
+
+    /// A runbook by its id.
+    pub fn runbook(&self, id: RunbookId) -> Option<&Runbook> {
+        self.runbooks.get(id.index())
+    }
+
+    /// The runbook `name`: bare when that is unique, or with its module (`lib.paging.page`).
+    pub fn runbook_named(&self, name: &str) -> Option<(RunbookId, &Runbook)> {
+        let mut hits = self.runbooks.iter().enumerate().filter(|(_, r)| {
+            r.name == name || name.strip_suffix(r.name.as_str()).and_then(|m| m.strip_suffix('.')) == Some(&r.module)
+        });
+        let hit = hits.next()?;
+        hits.next().is_none().then(|| (RunbookId(u32::try_from(hit.0).unwrap_or(u32::MAX)), hit.1))
+    }
+
+    /// Where a site is in the sources.
+    pub fn site(&self, id: SiteId) -> Option<&SiteInfo> {
+        self.sites.get(id.index())
+    }
+
+    /// The value of a constant.
+    pub fn constant(&self, id: ConstId) -> Option<&Value> {
+        self.constants.get(id.index())
+    }
+
+    /// A setting.
+    pub fn setting(&self, id: SettingId) -> Option<&Setting> {
+        self.settings.get(id.index())
+    }
+}
+
+impl fmt::Display for SiteInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}

@@ -1,0 +1,944 @@
+//! The inner loop: runs a fiber's code until it returns, fails, or meets an instruction that is the machine's to do.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use smol_str::SmolStr;
+
+use super::code::{Bin, Cmp, Op, Pc, Reg, Shape};
+use super::decode;
+use super::failure::{self, Res, invalid};
+use super::fiber::{Fiber, Frame, FrameKind, ScopeKind};
+use super::image::Program;
+use super::limits::{self, MAX_NESTING};
+use super::methods;
+use super::ops;
+use super::print;
+use super::protocol::{Failure, FailureKind, SettingValues};
+use crate::hir::SettingOwner;
+use crate::ids::{FnId, SettingId};
+use crate::json::Json;
+use crate::value::{Closure, Record, Value, VariantValue};
+
+/// Why the loop stopped.
+#[derive(Debug)]
+pub enum Exit {
+    /// The bottom frame, or one that the machine pushed, is done.
+    Returned(FrameKind, Value),
+    /// Nothing in this fiber's pure code caught it.
+    Failed(Box<Failure>),
+    /// A limit: cannot be caught.
+    Limit(Limit),
+    /// The machine does this instruction; the frame stands behind it.
+    Op(Op),
+    /// In a plan: a condition is unknown. The frame goes on behind the instruction at `at`, or at `to`.
+    Fork {
+        at: Pc,
+        to: Pc,
+    },
+    Skip,
+}
+
+/// A ceiling that was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Fuel(u64),
+    Memory(u64),
+    Depth(u32),
+    Effects(u32),
+}
+
+impl Limit {
+    /// The failure that ends the run.
+    pub fn failure(self) -> Box<Failure> {
+        invalid(match self {
+            Limit::Fuel(n) => format!("the limit `fuel` was reached: {n} instructions without waiting for anything"),
+            Limit::Memory(n) => format!("the limit `memory` was reached: the values take more than {n} bytes"),
+            Limit::Depth(n) => format!("the limit `depth` was reached: calls nest deeper than {n}"),
+            Limit::Effects(n) => format!("the limit `effects` was reached: more than {n} calls, waits and questions"),
+        })
+    }
+}
+
+/// What a stretch of execution may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    pub fuel: u64,
+    pub fuel_limit: u64,
+    pub memory: u64,
+    pub depth: u32,
+    /// Bytes that live outside the fiber.
+    pub outside: u64,
+    /// Bytes made since the last measure.
+    fresh: u64,
+    /// Bytes of the fiber at the last measure.
+    live: u64,
+}
+
+impl Budget {
+    pub fn new(fuel: u64, memory: u64, depth: u32) -> Self {
+        Self { fuel, fuel_limit: fuel, memory, depth, outside: 0, fresh: 0, live: 0 }
+    }
+
+    /// Counts bytes that were made; measures everything when they could pass the limit.
+    pub fn charge(&mut self, stack: &[Value], bytes: u64) -> Result<(), Limit> {
+        self.fresh = self.fresh.saturating_add(bytes);
+        if self.outside.saturating_add(self.live).saturating_add(self.fresh) <= self.memory {
+            return Ok(());
+        }
+        let mut sum = self.outside;
+        for value in stack {
+            limits::measure(value, &mut sum, self.memory);
+            if sum > self.memory {
+                return Err(Limit::Memory(self.memory));
+            }
+        }
+        // Measuring is work too: without this, a program near the limit would measure at every step for free.
+        self.fuel = self.fuel.saturating_sub(sum / 256);
+        (self.live, self.fresh) = (sum - self.outside, 0);
+        Ok(())
+    }
+}
+
+/// What code reads besides its registers.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub program: &'a Program,
+    pub settings: &'a SettingValues,
+}
+
+/// Pushes the frame of a call; `inputs` are captures and arguments.
+pub fn enter(
+    fiber: &mut Fiber,
+    program: &Program,
+    budget: &Budget,
+    function: FnId,
+    inputs: impl IntoIterator<Item = Value>,
+    d: Reg,
+    kind: FrameKind,
+) -> Result<(), Limit> {
+    if fiber.frames.len() >= budget.depth as usize {
+        return Err(Limit::Depth(budget.depth));
+    }
+    let base = fiber.stack.len();
+    fiber.stack.extend(inputs);
+    let registers = program.code(function).map_or(0, |c| c.registers as usize);
+    fiber.stack.resize(base + registers, Value::Nothing);
+    fiber.frames.push(Frame { function, pc: 0, base: base as u32, top: base as u32, d, kind });
+    Ok(())
+}
+
+/// Runs until something is to be done outside.
+pub fn run(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Exit {
+    loop {
+        match stretch(fiber, cx, budget) {
+            Stretch::Frame => {}
+            Stretch::Failed(f) => {
+                if let Some(f) = fiber.catch(f) {
+                    return Exit::Failed(f);
+                }
+            }
+            Stretch::Exit(exit) => return exit,
+        }
+    }
+}
+
+/// Why the code of one frame stopped.
+enum Stretch {
+    /// Another frame is the innermost now.
+    Frame,
+    Failed(Box<Failure>),
+    Exit(Exit),
+}
+
+fn damaged() -> Box<Failure> {
+    invalid("the code is damaged; this is a defect of rrb")
+}
+
+/// Runs the innermost frame.
+#[allow(clippy::too_many_lines)]
+fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
+    let program = cx.program;
+    let Some(frame) = fiber.frames.last().copied() else { return Stretch::Failed(damaged()) };
+    let Some(code) = program.code(frame.function) else { return Stretch::Failed(damaged()) };
+    let ops: &[Op] = &code.ops;
+    let base = frame.base as usize;
+    let mut pc = frame.pc as usize;
+
+    macro_rules! save {
+        () => {
+            if let Some(frame) = fiber.frames.last_mut() {
+                frame.pc = pc as Pc;
+            }
+        };
+    }
+    macro_rules! fail {
+        ($f:expr) => {{
+            save!();
+            return Stretch::Failed($f);
+        }};
+    }
+    macro_rules! exit {
+        ($e:expr) => {{
+            save!();
+            return Stretch::Exit($e);
+        }};
+    }
+    macro_rules! get {
+        ($r:expr) => {
+            match fiber.stack.get(base + $r as usize) {
+                Some(value) => value,
+                None => fail!(damaged()),
+            }
+        };
+    }
+    macro_rules! set {
+        ($r:expr, $v:expr) => {{
+            let value = $v;
+            match fiber.stack.get_mut(base + $r as usize) {
+                Some(slot) => *slot = value,
+                None => fail!(damaged()),
+            }
+        }};
+    }
+    macro_rules! take {
+        ($r:expr) => {
+            match fiber.stack.get_mut(base + $r as usize) {
+                Some(slot) => std::mem::replace(slot, Value::Nothing),
+                None => fail!(damaged()),
+            }
+        };
+    }
+    macro_rules! check {
+        ($r:expr) => {
+            match $r {
+                Ok(value) => value,
+                Err(f) => fail!(f),
+            }
+        };
+    }
+    macro_rules! charge {
+        ($bytes:expr) => {{
+            let bytes = $bytes;
+            if bytes > 0
+                && let Err(limit) = budget.charge(&fiber.stack, bytes)
+            {
+                exit!(Exit::Limit(limit));
+            }
+        }};
+    }
+    macro_rules! fork {
+        ($to:expr) => {
+            exit!(Exit::Fork { at: pc as Pc - 1, to: $to })
+        };
+    }
+    // A test on a value: go on, jump, or fork where it is unknown.
+    macro_rules! jump_unless {
+        ($known:expr, $to:expr) => {
+            match $known {
+                Some(true) => {}
+                Some(false) => pc = $to as usize,
+                None => fork!($to),
+            }
+        };
+    }
+    macro_rules! ints {
+        ($d:expr, $a:expr, $b:expr, $method:ident, $op:expr) => {{
+            let made = match (get!($a), get!($b)) {
+                (Value::Int(x), Value::Int(y)) => x.$method(*y).map(Value::Int).ok_or_else(ops::overflow),
+                (x, y) => ops::binary($op, x, y),
+            };
+            set!($d, check!(made))
+        }};
+    }
+    macro_rules! floats {
+        ($d:expr, $a:expr, $b:expr, $op:tt, $slow:expr) => {{
+            let made = match (get!($a), get!($b)) {
+                (Value::Float(x), Value::Float(y)) => ops::finite(x $op y),
+                (x, y) => ops::binary($slow, x, y),
+            };
+            set!($d, check!(made))
+        }};
+    }
+
+    loop {
+        if budget.fuel == 0 {
+            exit!(Exit::Limit(Limit::Fuel(budget.fuel_limit)));
+        }
+        budget.fuel -= 1;
+        let Some(op) = ops.get(pc) else { fail!(damaged()) };
+        pc += 1;
+        match *op {
+            Op::Move { d, s } => {
+                let value = match get!(s) {
+                    Value::Int(i) => Value::Int(*i),
+                    other => other.clone(),
+                };
+                set!(d, value);
+            }
+            Op::Int { d, v } => set!(d, Value::Int(i64::from(v))),
+            Op::AddIntK { d, a, k } => {
+                let made = match get!(a) {
+                    Value::Int(x) => x.checked_add(i64::from(k)).map(Value::Int).ok_or_else(ops::overflow),
+                    x => ops::binary(Bin::Add, x, &Value::Int(i64::from(k))),
+                };
+                set!(d, check!(made));
+            }
+            Op::AddInt { d, a, b } => ints!(d, a, b, checked_add, Bin::Add),
+            Op::SubInt { d, a, b } => ints!(d, a, b, checked_sub, Bin::Sub),
+            Op::MulInt { d, a, b } => ints!(d, a, b, checked_mul, Bin::Mul),
+            Op::ModInt { d, a, b } => {
+                let made = ops::binary(Bin::Mod, get!(a), get!(b));
+                set!(d, check!(made));
+            }
+            Op::AddFloat { d, a, b } => floats!(d, a, b, +, Bin::Add),
+            Op::SubFloat { d, a, b } => floats!(d, a, b, -, Bin::Sub),
+            Op::MulFloat { d, a, b } => floats!(d, a, b, *, Bin::Mul),
+            Op::CmpInt { cmp, d, a, b } => {
+                let made = match (get!(a), get!(b)) {
+                    (Value::Int(x), Value::Int(y)) => Value::Bool(compare(cmp, *x, *y)),
+                    (x, y) => check!(ops::binary(slow(cmp), x, y)),
+                };
+                set!(d, made);
+            }
+            Op::JumpUnlessInt { cmp, a, b, to } => {
+                let known = match (get!(a), get!(b)) {
+                    (Value::Int(x), Value::Int(y)) => Some(compare(cmp, *x, *y)),
+                    (x, y) => check!(decided(ops::binary(slow(cmp), x, y))),
+                };
+                jump_unless!(known, to);
+            }
+            Op::JumpUnlessIntK { cmp, a, k, to } => {
+                let known = match get!(a) {
+                    Value::Int(x) => Some(compare(cmp, *x, i64::from(k))),
+                    x => check!(decided(ops::binary(slow(cmp), x, &Value::Int(i64::from(k))))),
+                };
+                jump_unless!(known, to);
+            }
+            Op::Jump { to } => pc = to as usize,
+            Op::JumpIfNot { s, to } => {
+                let known = check!(truth(get!(s)));
+                jump_unless!(known, to);
+            }
+            Op::JumpIf { s, to } => {
+                let known = check!(truth(get!(s))).map(|b| !b);
+                jump_unless!(known, to);
+            }
+            Op::JumpIfAbsent { s, to } => {
+                let value = get!(s);
+                let known = if *value == Value::Unknown { None } else { Some(!ops::absent(value)) };
+                jump_unless!(known, to);
+            }
+            Op::JumpIfPresent { s, to } => {
+                let value = get!(s);
+                let known = if *value == Value::Unknown { None } else { Some(ops::absent(value)) };
+                jump_unless!(known, to);
+            }
+            Op::JumpUnlessEqK { a, k, to } => {
+                let Some(constant) = program.pool.get(k as usize) else { fail!(damaged()) };
+                let known = equal(fiber.plan, get!(a), constant);
+                jump_unless!(known, to);
+            }
+            Op::JumpUnlessFieldEqK { s, index, k, to } => {
+                let Some(constant) = program.pool.get(k as usize) else { fail!(damaged()) };
+                let known = match get!(s) {
+                    Value::Record(r) => match r.values.get(index as usize) {
+                        Some(value) => equal(fiber.plan, value, constant),
+                        None => fail!(damaged()),
+                    },
+                    Value::Unknown => None,
+                    _ => fail!(damaged()),
+                };
+                jump_unless!(known, to);
+            }
+            Op::JumpUnlessVariant { a, index, to } => {
+                let known = match get!(a) {
+                    Value::Variant(v) => Some(v.index == u32::from(index)),
+                    Value::Unknown => None,
+                    _ => Some(false),
+                };
+                jump_unless!(known, to);
+            }
+            Op::JumpUnlessLen { a, len, rest, to } => {
+                let fits = |n: usize| if rest { n >= len as usize } else { n == len as usize };
+                let known = match get!(a) {
+                    Value::List(items) => Some(fits(items.len())),
+                    Value::Json(Json::List(items)) => Some(fits(items.len())),
+                    Value::Unknown => None,
+                    _ => Some(false),
+                };
+                jump_unless!(known, to);
+            }
+            Op::Call { d, a, function } => {
+                save!();
+                let Some(callee) = program.code(function) else { fail!(damaged()) };
+                if fiber.frames.len() >= budget.depth as usize {
+                    return Stretch::Exit(Exit::Limit(Limit::Depth(budget.depth)));
+                }
+                let top = fiber.stack.len();
+                for i in 0..callee.inputs as usize {
+                    let value = take!(a as usize + i);
+                    fiber.stack.push(value);
+                }
+                fiber.stack.resize(top + callee.registers as usize, Value::Nothing);
+                let (base, top) = (top as u32, top as u32);
+                fiber.frames.push(Frame { function, pc: 0, base, top, d, kind: FrameKind::Plain });
+                return Stretch::Frame;
+            }
+            Op::Ret { s } => {
+                let value = take!(s);
+                fiber.frames.pop();
+                fiber.stack.truncate(frame.top as usize);
+                if frame.kind != FrameKind::Plain {
+                    return Stretch::Exit(Exit::Returned(frame.kind, value));
+                }
+                let Some(caller) = fiber.frames.last() else { return Stretch::Failed(damaged()) };
+                match fiber.stack.get_mut(caller.base as usize + frame.d as usize) {
+                    Some(slot) => *slot = value,
+                    None => return Stretch::Failed(damaged()),
+                }
+                return Stretch::Frame;
+            }
+            Op::RetSub { s } => {
+                let value = take!(s);
+                fiber.frames.pop();
+                return Stretch::Exit(Exit::Returned(FrameKind::Sub, value));
+            }
+            Op::RetScoped { .. } => {
+                // Only `try` can be open in pure code; anything else is the machine's to close.
+                let depth = fiber.frames.len() as u32;
+                let plain = |k: &ScopeKind| matches!(k, ScopeKind::Try { .. } | ScopeKind::Catch { .. });
+                while fiber.scopes.last().is_some_and(|s| s.frames == depth && plain(&s.kind)) {
+                    fiber.scopes.pop();
+                }
+                if fiber.scopes.last().is_some_and(|s| s.frames == depth) {
+                    exit!(Exit::Op(*op));
+                }
+                let Op::RetScoped { s } = *op else { fail!(damaged()) };
+                let value = take!(s);
+                return match fiber.finish_frame(value.clone()) {
+                    Some(FrameKind::Plain) => Stretch::Frame,
+                    Some(kind) => Stretch::Exit(Exit::Returned(kind, value)),
+                    None => Stretch::Failed(damaged()),
+                };
+            }
+            Op::Field { d, s, index } => {
+                let value = match get!(s) {
+                    Value::Record(r) => match r.values.get(index as usize) {
+                        Some(value) => value.clone(),
+                        None => fail!(damaged()),
+                    },
+                    Value::Unknown => Value::Unknown,
+                    other => fail!(not_there("a field", other)),
+                };
+                set!(d, value);
+            }
+            Op::RangeIter { d, s } => {
+                let (next, end) = match get!(s) {
+                    Value::Range(r) => match ops::int_bounds(r) {
+                        Some((low, high)) => (Value::Int(low), Value::Int(high)),
+                        None => fail!(ops::overflow()),
+                    },
+                    Value::Unknown => (Value::Unknown, Value::Unknown),
+                    other => fail!(not_there("a range", other)),
+                };
+                set!(d, next);
+                set!(d + 1, end);
+            }
+            Op::RangeNext { it, d, to } => match (get!(it), get!(it + 1)) {
+                (Value::Int(next), Value::Int(end)) => {
+                    let next = *next;
+                    if next >= *end {
+                        pc = to as usize;
+                    } else {
+                        set!(it, Value::Int(next + 1));
+                        set!(d, Value::Int(next));
+                    }
+                }
+                _ => {
+                    set!(d, Value::Unknown);
+                    fork!(to);
+                }
+            },
+            Op::Iter { d, s } => {
+                let items = check!(ops::iterable(get!(s)));
+                charge!(limits::shallow(&items));
+                set!(d, items);
+                set!(d + 1, Value::Int(0));
+            }
+            Op::IterNext { it, d, to } => {
+                let next = match (get!(it), get!(it + 1)) {
+                    (Value::Unknown, _) | (_, Value::Unknown) => {
+                        set!(d, Value::Unknown);
+                        fork!(to);
+                    }
+                    (items, Value::Int(i)) => ops::item(items, *i).map(|item| (item, *i + 1)),
+                    _ => fail!(damaged()),
+                };
+                match next {
+                    Some((item, i)) => {
+                        set!(d, item);
+                        set!(it + 1, Value::Int(i));
+                    }
+                    None => pc = to as usize,
+                }
+            }
+            Op::Const { d, k } => {
+                let Some(value) = program.pool.get(k as usize) else { fail!(damaged()) };
+                set!(d, value.clone());
+            }
+            Op::Bool { d, v } => set!(d, Value::Bool(v)),
+            Op::None { d } => set!(d, Value::None),
+            Op::Nothing { d } => set!(d, Value::Nothing),
+            Op::Global { d, id } => {
+                let Some(value) = program.constants.get(id as usize) else { fail!(damaged()) };
+                set!(d, value.clone());
+            }
+            Op::Setting { d, id } => {
+                let value = check!(setting(cx, id, &fiber.instance));
+                set!(d, value);
+            }
+            Op::Closure { d, a, n, function } => {
+                let mut captures = Vec::with_capacity(n as usize);
+                for i in 0..n {
+                    captures.push(take!(a + i));
+                }
+                let value = Value::Function(Arc::new(Closure { function, captures }));
+                charge!(limits::shallow(&value));
+                set!(d, value);
+            }
+            Op::Binary { op, d, a, b } => {
+                let (x, y) = (get!(a), get!(b));
+                let made = if fiber.plan && (limits::has_unknown(x) || limits::has_unknown(y)) {
+                    Value::Unknown
+                } else {
+                    check!(ops::binary(op, x, y))
+                };
+                charge!(limits::shallow(&made));
+                set!(d, made);
+            }
+            Op::Not { d, s } => {
+                let made = check!(truth(get!(s))).map_or(Value::Unknown, |b| Value::Bool(!b));
+                set!(d, made);
+            }
+            Op::Neg { d, s } => {
+                let made = check!(ops::negate(get!(s)));
+                set!(d, made);
+            }
+            Op::List { d, a, n } => {
+                let mut items = Vec::with_capacity(n as usize);
+                for i in 0..n {
+                    items.push(take!(a + i));
+                }
+                let value = Value::List(Arc::new(items));
+                charge!(limits::shallow(&value));
+                set!(d, value);
+            }
+            Op::ListPush { d, s } => {
+                let item = get!(s).clone();
+                let full = match fiber.stack.get_mut(base + d as usize) {
+                    Some(Value::List(items)) => {
+                        let room = methods::room(items.len() + 1);
+                        if room.is_ok() {
+                            Arc::make_mut(items).push(item);
+                        }
+                        room
+                    }
+                    Some(Value::Unknown) => Ok(()),
+                    _ => Err(damaged()),
+                };
+                check!(full);
+                charge!(32);
+            }
+            Op::ListExtend { d, s } => {
+                let list = take!(d);
+                let made = check!(extended(&list, get!(s)));
+                charge!(limits::shallow(&made));
+                set!(d, made);
+            }
+            Op::Record { d, a, names } => {
+                let Some(names) = program.names.get(names as usize) else { fail!(damaged()) };
+                let mut values = Vec::with_capacity(names.len());
+                for i in 0..names.len() {
+                    values.push(take!(a as usize + i));
+                }
+                let value = Value::Record(Arc::new(Record { names: names.clone(), values }));
+                charge!(limits::shallow(&value));
+                set!(d, value);
+            }
+            Op::MapNew { d } => set!(d, Value::Map(Arc::default())),
+            Op::MapInsert { d, k, v } => {
+                let (key, value) = (get!(k).clone(), get!(v).clone());
+                let made = match take!(d) {
+                    _ if key == Value::Unknown => Ok(Value::Unknown),
+                    Value::Map(mut map) => methods::room(map.len() + 1).map(|()| {
+                        Arc::make_mut(&mut map).insert(key, value);
+                        Value::Map(map)
+                    }),
+                    Value::Unknown => Ok(Value::Unknown),
+                    _ => Err(damaged()),
+                };
+                set!(d, check!(made));
+                charge!(96);
+            }
+            Op::MapExtend { d, s } => {
+                let made = match (take!(d), get!(s)) {
+                    (Value::Map(mut map), Value::Map(other)) => methods::room(map.len() + other.len()).map(|()| {
+                        Arc::make_mut(&mut map).extend(other.iter().map(|(k, v)| (k.clone(), v.clone())));
+                        Value::Map(map)
+                    }),
+                    (Value::Unknown, _) | (_, Value::Unknown) => Ok(Value::Unknown),
+                    _ => Err(damaged()),
+                };
+                let made = check!(made);
+                charge!(limits::shallow(&made));
+                set!(d, made);
+            }
+            Op::Variant { d, a, n, variant } => {
+                let Some(v) = program.variants.get(variant as usize) else { fail!(damaged()) };
+                let mut payload = Vec::with_capacity(n as usize);
+                for i in 0..n {
+                    payload.push(take!(a + i));
+                }
+                let value = VariantValue { ty: v.ty, index: v.index, name: v.name.clone(), payload };
+                let value = Value::Variant(Arc::new(value));
+                charge!(limits::shallow(&value));
+                set!(d, value);
+            }
+            Op::Text { d, a, n } => {
+                let mut out = String::new();
+                let mut unknown = false;
+                for i in 0..n {
+                    let part = get!(a + i);
+                    unknown |= fiber.plan && limits::has_unknown(part);
+                    print::write_value(&mut out, part);
+                    if out.len() > limits::MAX_TEXT {
+                        fail!(methods::too_long());
+                    }
+                }
+                let value = if unknown { Value::Unknown } else { Value::Text(out.into()) };
+                charge!(limits::shallow(&value));
+                set!(d, value);
+            }
+            Op::JsonField { d, s, name } => {
+                let Some(Value::Text(name)) = program.pool.get(name as usize) else { fail!(damaged()) };
+                let value = match get!(s) {
+                    Value::Json(json) => Value::Json(json.field(name)),
+                    Value::Unknown => Value::Unknown,
+                    Value::None => Value::Json(Json::Null),
+                    other => fail!(not_there("a Json field", other)),
+                };
+                set!(d, value);
+            }
+            Op::MapGet { d, s, k } => {
+                let value = match (get!(s), get!(k)) {
+                    (Value::Unknown, _) | (_, Value::Unknown) => Value::Unknown,
+                    (Value::Map(map), key) => map.get(key).cloned().unwrap_or(Value::None),
+                    (other, _) => fail!(not_there("an entry", other)),
+                };
+                set!(d, value);
+            }
+            Op::Index { d, s, i } => {
+                let value = check!(ops::index(get!(s), get!(i)));
+                set!(d, value);
+            }
+            Op::Payload { d, s, index } => {
+                let value = match get!(s) {
+                    Value::Variant(v) => match v.payload.get(index as usize) {
+                        Some(value) => value.clone(),
+                        None => fail!(damaged()),
+                    },
+                    Value::Unknown => Value::Unknown,
+                    other => fail!(not_there("a payload", other)),
+                };
+                set!(d, value);
+            }
+            Op::Item { d, s, index } => {
+                let value = match get!(s) {
+                    Value::Unknown => Value::Unknown,
+                    items => match ops::item(items, i64::from(index)) {
+                        Some(value) => value,
+                        None => fail!(damaged()),
+                    },
+                };
+                set!(d, value);
+            }
+            Op::Coerce { d, s, shape } => {
+                let Some(shape) = program.shapes.get(shape as usize) else { fail!(damaged()) };
+                let value = check!(coerce(program, shape, get!(s)));
+                charge!(limits::shallow(&value));
+                set!(d, value);
+            }
+            Op::Decode { d, s, ty } => {
+                let Some(ty) = program.decoded.get(ty as usize) else { fail!(damaged()) };
+                let value = check!(decoded(program, ty, get!(s)));
+                charge!(limits::size(&value, budget.memory));
+                set!(d, value);
+            }
+            Op::CheckDepth { s } => {
+                if !limits::nests_within(get!(s), MAX_NESTING) {
+                    fail!(invalid(format!("the value nests deeper than {MAX_NESTING} levels")));
+                }
+            }
+            Op::CallValue { d, f, a, n } => {
+                save!();
+                let closure = match get!(f) {
+                    Value::Function(closure) => closure.clone(),
+                    Value::Unknown => {
+                        set!(d, Value::Unknown);
+                        continue;
+                    }
+                    other => fail!(not_there("a call", other)),
+                };
+                let inputs = closure.captures.len() + n as usize;
+                let callable =
+                    program.code(closure.function).filter(|c| !c.ops.is_empty() && c.inputs as usize == inputs);
+                if callable.is_none() {
+                    fail!(damaged());
+                }
+                let mut values = closure.captures.clone();
+                for i in 0..n {
+                    values.push(take!(a + i));
+                }
+                return match enter(fiber, program, budget, closure.function, values, d, FrameKind::Plain) {
+                    Ok(()) => Stretch::Frame,
+                    Err(limit) => Stretch::Exit(Exit::Limit(limit)),
+                };
+            }
+            Op::Method { d, a, n, id } => {
+                let from = base + a as usize;
+                let Some(args) = fiber.stack.get_mut(from..from + n as usize) else { fail!(damaged()) };
+                let made = if args.iter().any(|v| *v == Value::Unknown)
+                    || (fiber.plan && args.iter().any(limits::has_unknown))
+                {
+                    Value::Unknown
+                } else {
+                    let Some(method) = methods::implementation(id) else { fail!(damaged()) };
+                    let cost = args.iter().map(limits::shallow).sum::<u64>() / 64;
+                    budget.fuel = budget.fuel.saturating_sub(cost);
+                    check!(method(args))
+                };
+                charge!(limits::shallow(&made));
+                set!(d, made);
+            }
+            Op::Update { d, a, n, id } => {
+                let mut args = Vec::with_capacity(n as usize + 1);
+                args.push(take!(d));
+                for i in 0..Reg::from(n) {
+                    args.push(take!(a + i));
+                }
+                if args.iter().any(|v| *v == Value::Unknown) {
+                    set!(d, Value::Unknown);
+                    continue;
+                }
+                let Some(method) = methods::implementation(id) else { fail!(damaged()) };
+                match method(&mut args) {
+                    Ok(made) => set!(d, made),
+                    Err(f) => {
+                        // A method fails before it takes its receiver: the variable keeps its value.
+                        let receiver = args.swap_remove(0);
+                        set!(d, receiver);
+                        fail!(f);
+                    }
+                }
+                charge!(96);
+            }
+            Op::FailText { s } => {
+                let message = match get!(s) {
+                    Value::Unknown => "a reason that is not known yet".to_owned(),
+                    value => print::display(value),
+                };
+                fail!(Box::new(Failure::new(FailureKind::Failed, message)));
+            }
+            Op::FailInvalid { k } => {
+                let message = program.pool.get(k as usize).map(print::display).unwrap_or_default();
+                fail!(invalid(message));
+            }
+            Op::FailValue { s } => {
+                let value = get!(s);
+                let caught = fiber.scopes.iter().rev().find_map(|scope| match &scope.kind {
+                    ScopeKind::Catch { failure: f, .. } if failure::is_shown_by(f, value) => Some(f.clone()),
+                    _ => None,
+                });
+                let f = caught.unwrap_or_else(|| Box::new(failure::from_value(value)));
+                fail!(f);
+            }
+            Op::TryEnter { d, handler } => {
+                save!();
+                let undos = fiber.undos;
+                fiber.open(ScopeKind::Try { d, handler, undos });
+            }
+            Op::ScopeExit { n } => {
+                let mut left = n;
+                while left > 0
+                    && matches!(
+                        fiber.scopes.last().map(|s| &s.kind),
+                        Some(ScopeKind::Try { .. } | ScopeKind::Catch { .. })
+                    )
+                {
+                    fiber.scopes.pop();
+                    left -= 1;
+                }
+                if left > 0 {
+                    exit!(Exit::Op(Op::ScopeExit { n: left }));
+                }
+            }
+            Op::Skip => exit!(Exit::Skip),
+            Op::NoMatch => fail!(invalid("no case of the `match` fits; this is a defect of rrb")),
+            Op::Action { .. }
+            | Op::Finish { .. }
+            | Op::Rollback { .. }
+            | Op::StepBegin { .. }
+            | Op::Approve { .. }
+            | Op::Waive { .. }
+            | Op::Poll { .. }
+            | Op::PollCheck { .. }
+            | Op::PollReport { .. }
+            | Op::Sleep { .. }
+            | Op::Evidence { .. }
+            | Op::Log { .. } => exit!(Exit::Op(*op)),
+        }
+    }
+}
+
+fn compare(cmp: Cmp, x: i64, y: i64) -> bool {
+    match cmp {
+        Cmp::Eq => x == y,
+        Cmp::Ne => x != y,
+        Cmp::Lt => x < y,
+        Cmp::Le => x <= y,
+        Cmp::Gt => x > y,
+        Cmp::Ge => x >= y,
+    }
+}
+
+fn slow(cmp: Cmp) -> Bin {
+    match cmp {
+        Cmp::Eq => Bin::Eq,
+        Cmp::Ne => Bin::Ne,
+        Cmp::Lt => Bin::Lt,
+        Cmp::Le => Bin::Le,
+        Cmp::Gt => Bin::Gt,
+        Cmp::Ge => Bin::Ge,
+    }
+}
+
+/// A condition: None where it is unknown.
+fn truth(value: &Value) -> Res<Option<bool>> {
+    match value {
+        Value::Bool(b) => Ok(Some(*b)),
+        Value::Unknown => Ok(None),
+        other => Err(not_there("a condition", other)),
+    }
+}
+
+fn decided(value: Res) -> Res<Option<bool>> {
+    truth(&value?)
+}
+
+fn equal(plan: bool, value: &Value, constant: &Value) -> Option<bool> {
+    if plan && limits::has_unknown(value) {
+        return None;
+    }
+    Some(ops::same(value, constant))
+}
+
+fn not_there(what: &str, value: &Value) -> Box<Failure> {
+    invalid(format!("{} has not {what}; this is a defect of rrb", failure::kind(value)))
+}
+
+fn extended(list: &Value, more: &Value) -> Res {
+    let (Value::List(items), more) = (list, more) else { return Ok(Value::Unknown) };
+    let added: Vec<Value> = match more {
+        Value::List(more) => more.to_vec(),
+        Value::Set(more) => more.iter().cloned().collect(),
+        Value::Json(Json::List(more)) => more.iter().cloned().map(Value::Json).collect(),
+        Value::Unknown => return Ok(Value::Unknown),
+        other => return Err(not_there("items to spread", other)),
+    };
+    methods::room(items.len() + added.len())?;
+    Ok(Value::list(items.iter().cloned().chain(added)))
+}
+
+/// The value of a setting: of the instance, else of the default one, else its declared default.
+fn setting(cx: Context<'_>, id: SettingId, instance: &SmolStr) -> Res {
+    let Some(setting) = cx.program.setting(id) else { return Err(damaged()) };
+    let owner = match &setting.owner {
+        SettingOwner::Module(_) => SmolStr::default(),
+        SettingOwner::Connector(_) => instance.clone(),
+    };
+    let given = cx.settings.get(&(id, owner));
+    let default = || setting.default.and_then(|k| cx.program.constant(k));
+    match given.or_else(default) {
+        Some(value) => Ok(value.clone()),
+        None => {
+            let (place, name) = match &setting.owner {
+                SettingOwner::Module(m) => (format!("[settings.{m}]"), &setting.name),
+                SettingOwner::Connector(c) => (format!("[connectors.{c}]"), &setting.name),
+            };
+            Err(invalid(format!("the setting `{name}` of {place} has no value for the instance `{instance}`")))
+        }
+    }
+}
+
+fn decoded(program: &Program, ty: &crate::types::Ty, value: &Value) -> Res {
+    let json = match value {
+        Value::Json(json) => json.clone(),
+        Value::Unknown => return Ok(Value::Unknown),
+        Value::None => Json::Null,
+        other => match print::to_json(other) {
+            Ok(json) => json,
+            Err(e) => return Err(invalid(e.to_string())),
+        },
+    };
+    decode::decode(&program.types, ty, &json, &program.constants).map_err(|e| invalid(e.to_string()))
+}
+
+/// Brings a value into another shape.
+fn coerce(program: &Program, shape: &Shape, value: &Value) -> Res {
+    if *value == Value::Unknown {
+        return Ok(Value::Unknown);
+    }
+    let all = |inner: &Shape, items: &mut dyn Iterator<Item = &Value>| -> Res<Vec<Value>> {
+        items.map(|v| coerce(program, inner, v)).collect()
+    };
+    Ok(match (shape, value) {
+        (Shape::Same, v) => v.clone(),
+        (Shape::IntToFloat, Value::Int(i)) => Value::Float(*i as f64),
+        (Shape::ToJson, v) if limits::has_unknown(v) => Value::Unknown,
+        (Shape::ToJson, v) => Value::Json(print::to_json(v).map_err(|e| invalid(e.to_string()))?),
+        (Shape::TextToUrl, Value::Text(t)) => match url::Url::parse(t) {
+            Ok(u) => Value::Url(u.as_str().into()),
+            Err(e) => return Err(invalid(format!("`{t}` is no URL: {e}"))),
+        },
+        (Shape::Optional(_), Value::None) => Value::None,
+        (Shape::Optional(inner), v) => coerce(program, inner, v)?,
+        (Shape::List(inner), Value::List(items)) => Value::List(Arc::new(all(inner, &mut items.iter())?)),
+        (Shape::Set(inner), Value::Set(items)) => {
+            Value::Set(Arc::new(all(inner, &mut items.iter())?.into_iter().collect()))
+        }
+        (Shape::Map(k, v), Value::Map(map)) => {
+            let mut made = IndexMap::with_capacity(map.len());
+            for (key, value) in map.iter() {
+                made.insert(coerce(program, k, key)?, coerce(program, v, value)?);
+            }
+            Value::Map(Arc::new(made))
+        }
+        (Shape::Range(inner), Value::Range(r)) => Value::Range(Box::new(crate::value::RangeValue {
+            start: coerce(program, inner, &r.start)?,
+            end: coerce(program, inner, &r.end)?,
+            inclusive: r.inclusive,
+        })),
+        (Shape::Record(names, parts), Value::Record(r)) => {
+            let Some(names) = program.names.get(*names as usize) else { return Err(damaged()) };
+            let mut values = Vec::with_capacity(parts.len());
+            for (at, inner) in parts {
+                let Some(part) = r.values.get(*at as usize) else { return Err(damaged()) };
+                values.push(coerce(program, inner, part)?);
+            }
+            Value::Record(Arc::new(Record { names: names.clone(), values }))
+        }
+        // Already in that shape: `none` on the way to an optional, a Float where an Int could have been.
+        (_, v) => v.clone(),
+    })
+}
