@@ -7,18 +7,34 @@
 //! This crate performs nothing: it has no I/O, no clock and no randomness, and depends on nothing that has.
 //! Modules only look down, in the order of the list below; a test reads the `use crate::` lines and holds them to it.
 
-pub mod check;
-pub mod diag;
-pub mod hir;
+// Blank lines keep the formatter from sorting them.
+
 pub mod ids;
-pub mod json;
-pub mod methods;
-pub mod program;
-pub mod project;
-pub mod schemes;
+
 pub mod span;
-pub mod stdlib;
+
+pub mod diag;
+
+pub mod json;
+
 pub mod syntax;
+
 pub mod types;
+
 pub mod value;
+
+pub mod hir;
+
+pub mod methods;
+
+pub mod schemes;
+
+pub mod stdlib;
+
 pub mod vm;
+
+pub mod program;
+
+pub mod project;
+
+pub mod check;
