@@ -30,7 +30,8 @@ const fn optional(name: &'static str, ty: &'static str, default: &'static str) -
     Param { name, ty, default: Some(default) }
 }
 
-const SECRET: Param = needed("secret", "Secret");
+/// Without it (a setting that is not set) nothing is accepted.
+const SECRET: Param = needed("secret", "Secret?");
 /// Also accepted, so that a secret can be changed without losing a delivery.
 const PREVIOUS: Param = optional("previous_secret", "Secret?", "none");
 const TOLERANCE: Param = optional("tolerance", "Duration", "5m");

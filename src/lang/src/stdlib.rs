@@ -19,7 +19,13 @@ macro_rules! natives {
     };
 }
 
-const MODULES: &[(&str, &str, &str)] = modules! {};
+const MODULES: &[(&str, &str, &str)] = modules! {
+    "alertmanager" "alertmanager.rrb";
+    "prometheus" "prometheus.rrb";
+    "slack" "slack.rrb";
+    "system" "system.rrb";
+    "webhook" "webhook.rrb";
+};
 
 const NATIVES: &[(&str, &str, &str)] = natives!("core" "env" "exec" "file" "http" "time");
 
@@ -55,6 +61,17 @@ mod tests {
         for (_, file, text) in natives() {
             assert!(text.starts_with("//!"), "{file}");
             assert!(text.contains("native action "), "{file}");
+        }
+    }
+
+    #[test]
+    fn everything_parses() {
+        let modules = names().filter_map(get);
+        for (file, text) in modules.chain(natives().iter().map(|(_, file, text)| (*file, *text))) {
+            let mut sources = crate::span::Sources::default();
+            let id = sources.add(file, text);
+            let parsed = crate::syntax::parse(id, text);
+            assert!(parsed.diagnostics.is_empty(), "{}", crate::diag::plain::render(&parsed.diagnostics, &sources));
         }
     }
 }

@@ -94,13 +94,17 @@ impl<'a> Args<'a> {
 
     /// A Duration above zero.
     pub fn duration(self, name: &str, default: Duration) -> Result<Duration, Failure> {
-        Ok(self.duration_or_none(name)?.unwrap_or(default))
+        let given = self.optional(name, "a Duration above zero", |v| match v {
+            Value::Duration(d) if *d > 0 => u64::try_from(*d).ok().map(Duration::from_millis),
+            _ => None,
+        })?;
+        Ok(given.unwrap_or(default))
     }
 
-    /// A `Duration?` above zero.
-    pub fn duration_or_none(self, name: &str) -> Result<Option<Duration>, Failure> {
-        self.optional(name, "a Duration above zero", |v| match v {
-            Value::Duration(d) if *d > 0 => u64::try_from(*d).ok().map(Duration::from_millis),
+    /// A `Duration?` that is not negative.
+    pub fn age_or_none(self, name: &str) -> Result<Option<Duration>, Failure> {
+        self.optional(name, "a Duration that is not negative", |v| match v {
+            Value::Duration(d) => u64::try_from(*d).ok().map(Duration::from_millis),
             _ => None,
         })
     }

@@ -1,7 +1,7 @@
 //! Writing, moving and deleting.
 
 use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -70,16 +70,26 @@ fn previous(path: &Path, meta: &Metadata) -> Option<String> {
 
 /// Whoever reads the file sees the old content or the new one, never a part, and not even a power cut changes that.
 fn replace(path: &Path, content: &[u8], mode: u32, before: Option<&Metadata>) -> Result<(), Failure> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(invalid(format!("`{}` is no name of a file", path.display())));
-    };
-    let beside = folder.join(format!(".{}.{}.rrb", name.to_string_lossy(), uuid::Uuid::new_v4().simple()));
+    let beside = beside(path)?;
     let written = fill(&beside, content, mode, before).and_then(|()| std::fs::rename(&beside, path));
     if let Err(e) = written {
         let _ = std::fs::remove_file(&beside);
         return Err(system(path, &e));
     }
-    // The rename itself lasts once the folder is on disk. It happened in any case.
+    sync_folder(path)
+}
+
+/// A name in the same folder that nobody else uses, short enough for every file system.
+fn beside(path: &Path) -> Result<PathBuf, Failure> {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(_)) => Ok(folder.join(format!(".{}.rrb", uuid::Uuid::new_v4().simple()))),
+        _ => Err(invalid(format!("`{}` is no name of a file", path.display()))),
+    }
+}
+
+/// A rename lasts once the folder is on disk. It happened in any case.
+fn sync_folder(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(path);
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| system(folder, &e).happened(Happened::Answered))
 }
 
@@ -87,20 +97,26 @@ fn fill(beside: &Path, content: &[u8], mode: u32, before: Option<&Metadata>) -> 
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(beside)?;
     file.write_all(content)?;
     if let Some(before) = before {
-        let made = file.metadata()?;
-        if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
-            std::os::unix::fs::fchown(&file, Some(before.uid()), Some(before.gid()))?;
-        }
+        own(&file, before)?;
     }
     let mode = before.map_or(mode, |meta| meta.permissions().mode() & 0o7777);
     file.set_permissions(Permissions::from_mode(mode))?;
     file.sync_all()
 }
 
+/// Gives a new file the owner of the one it stands for.
+fn own(file: &File, of: &Metadata) -> io::Result<()> {
+    let made = file.metadata()?;
+    if (made.uid(), made.gid()) == (of.uid(), of.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, Some(of.uid()), Some(of.gid()))
+}
+
 /// `file.move`
 pub async fn rename(cx: Cx<'_>) -> Result<Value, Failure> {
     let (from, to, make) = (path(cx, "from")?, path(cx, "to")?, cx.args.bool("make_folders")?);
-    work(cx, move |_| {
+    work(cx, move |stop| {
         let meta = from.symlink_metadata().map_err(|e| system(&from, &e))?;
         if to.starts_with(&from) {
             return Err(invalid(format!("`{}` cannot be moved to `{}`, which is in it", from.display(), to.display())));
@@ -108,7 +124,11 @@ pub async fn rename(cx: Cx<'_>) -> Result<Value, Failure> {
         if let (true, Some(folder)) = (make, to.parent()) {
             std::fs::create_dir_all(folder).map_err(|e| system(folder, &e))?;
         }
-        rename_unless_taken(&from, &to)?;
+        match rename_unless_taken(&from, &to) {
+            Err(e) if e.kind() == io::ErrorKind::CrossesDevices && meta.is_file() => carry(&from, &to, &meta, stop)?,
+            Err(e) => return Err(system(&to, &e)),
+            Ok(()) => {}
+        }
         Ok(Value::record([
             ("from", Value::text(from.to_string_lossy())),
             ("to", Value::text(to.to_string_lossy())),
@@ -118,18 +138,57 @@ pub async fn rename(cx: Cx<'_>) -> Result<Value, Failure> {
     .await
 }
 
-fn rename_unless_taken(from: &Path, to: &Path) -> Result<(), Failure> {
+fn rename_unless_taken(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::CWD;
     use rustix::io::Errno;
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
         // An old or foreign file system that cannot rename so: look first, which somebody else may do at the same moment.
         Err(Errno::INVAL | Errno::NOSYS) => match to.symlink_metadata() {
-            Ok(_) => Err(conflict(format!("`{}` exists already", to.display()))),
-            Err(_) => std::fs::rename(from, to).map_err(|e| system(to, &e)),
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => std::fs::rename(from, to),
         },
-        Err(e) => Err(system(to, &e.into())),
+        other => other.map_err(io::Error::from),
     }
+}
+
+/// Moves a file to another file system: the copy is whole and on disk before the original goes.
+fn carry(from: &Path, to: &Path, meta: &Metadata, stop: &Stop) -> Result<(), Failure> {
+    let copied = beside(to).and_then(|copy| match copy_file(from, &copy, meta, stop) {
+        Ok(()) => rename_unless_taken(&copy, to)
+            .map_err(|e| system(to, &e))
+            .inspect_err(|_| drop(std::fs::remove_file(&copy))),
+        Err(failure) => {
+            let _ = std::fs::remove_file(&copy);
+            Err(failure.happened(Happened::No))
+        }
+    });
+    copied?;
+    sync_folder(to)?;
+    // When the original cannot go, nothing has moved.
+    std::fs::remove_file(from).map_err(|e| {
+        let _ = std::fs::remove_file(to);
+        system(from, &e)
+    })
+}
+
+fn copy_file(from: &Path, to: &Path, meta: &Metadata, stop: &Stop) -> Result<(), Failure> {
+    let nonblock = i32::try_from((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits()).unwrap_or(0);
+    let mut source = File::options().read(true).custom_flags(nonblock).open(from).map_err(|e| system(from, &e))?;
+    let mut target = File::options().write(true).create_new(true).mode(0o600).open(to).map_err(|e| system(to, &e))?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        stop.check()?;
+        match source.read(&mut buffer).map_err(|e| system(from, &e))? {
+            0 => break,
+            n => target.write_all(buffer.get(..n).unwrap_or_default()).map_err(|e| system(to, &e))?,
+        }
+    }
+    let dressed = own(&target, meta).and_then(|()| {
+        target.set_permissions(Permissions::from_mode(meta.mode() & 0o7777))?;
+        target.set_modified(meta.modified()?)?;
+        target.sync_all()
+    });
+    dressed.map_err(|e| system(to, &e))
 }
 
 /// `file.delete`

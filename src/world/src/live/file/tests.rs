@@ -189,6 +189,8 @@ async fn a_listing_takes_what_is_asked_for() {
         ["old.log", "sub/older.log"]
     );
     assert_eq!(list(all().text("kind", "file").arg("min_size", Value::Size(5))).await, ["old.log", "sub/deep/b.txt"]);
+    assert_eq!(list(all().text("kind", "file").arg("older_than", Value::Duration(0))).await.len(), 4);
+    assert_eq!(refused(all().arg("older_than", Value::Duration(-1))).await.0, FailureKind::Invalid);
     assert_eq!(refused(all().text("kind", "dir")).await.0, FailureKind::Invalid);
 
     let some = ok(all().text("kind", "file").arg("max", Value::Int(2))).await;
@@ -337,15 +339,34 @@ async fn a_move_can_be_undone_and_overwrites_nothing() {
     assert!(fs::symlink_metadata(dir.path("link2")).unwrap().is_symlink());
 }
 
+/// A folder on another file system than `dir`, where this machine has one.
+fn elsewhere(dir: &Dir) -> Option<tempfile::TempDir> {
+    let other = tempfile::tempdir_in("/dev/shm").ok()?;
+    (fs::metadata(other.path()).ok()?.dev() != fs::metadata(dir.0.path()).ok()?.dev()).then_some(other)
+}
+
 #[tokio::test]
-async fn nothing_is_moved_to_another_file_system() {
+async fn a_file_moves_to_another_file_system_whole_or_not_at_all() {
     let dir = Dir::new();
-    let a = dir.file("a", "1");
-    if fs::metadata("/dev/shm").is_ok_and(|shm| shm.dev() != fs::metadata(&a).unwrap().dev()) {
-        let (kind, message) = refused(mv(&a, &format!("/dev/shm/rrb-{}", std::process::id()))).await;
-        assert!(kind == FailureKind::Invalid && message.contains("another file system"), "{message}");
-        assert!(Path::new(&a).exists());
-    }
+    let Some(other) = elsewhere(&dir) else { return };
+    let content = "x".repeat(600_000);
+    let a = dir.file("a", &content);
+    fs::set_permissions(&a, fs::Permissions::from_mode(0o640)).unwrap();
+    age(&a, 7200);
+    let to = other.path().join("sub/a").to_str().unwrap().to_owned();
+    ok(mv(&a, &to).arg("make_folders", Value::Bool(true))).await;
+    assert!(!Path::new(&a).exists());
+    let meta = fs::metadata(&to).unwrap();
+    assert_eq!((fs::read_to_string(&to).unwrap(), meta.permissions().mode() & 0o7777), (content, 0o640));
+    assert!(meta.modified().unwrap().elapsed().unwrap() > Duration::from_secs(7000));
+
+    let b = dir.file("b", "kept");
+    assert_eq!(refused(mv(&b, &to)).await.0, FailureKind::Conflict);
+    assert_eq!(refused(mv(&b, other.path().join("none/b").to_str().unwrap())).await.0, FailureKind::NotFound);
+    let (kind, message) = refused(mv(&dir.path(""), other.path().join("d").to_str().unwrap())).await;
+    assert!(kind == FailureKind::Invalid && message.contains("another file system"), "{message}");
+    assert_eq!(fs::read_to_string(&b).unwrap(), "kept");
+    assert_eq!(fs::read_dir(other.path().join("sub")).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[tokio::test]

@@ -134,7 +134,7 @@ impl Filter {
         if let Some(k) = kind.filter(|k| !["file", "folder", "link", "other"].contains(k)) {
             return Err(invalid(format!("`kind` is `file`, `folder`, `link` or `other`, not `{}`", k.escape_debug())));
         }
-        let age = cx.args.duration_or_none("older_than")?;
+        let age = cx.args.age_or_none("older_than")?;
         Ok(Self {
             kind: kind.map(str::to_owned),
             suffix: cx.args.text_or_none("suffix")?.map(str::to_owned),
