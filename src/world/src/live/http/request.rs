@@ -41,7 +41,11 @@ impl Request {
         let visible = parse(cx.args.url("url")?)?;
         let shown = shown(&method, &visible);
         let mut url = match cx.args.secret("secret_url")? {
-            Some(secret) => secret_url(&visible, &cx.secret(secret).await?)?,
+            Some(secret) => {
+                let url = secret_url(&visible, &cx.secret(secret).await?)?;
+                learn_parts(cx, secret.reference(), &url);
+                url
+            }
             None => visible,
         };
         add_query(cx, &mut url).await?;
@@ -94,6 +98,19 @@ fn secret_url(visible: &Url, secret: &SecretString) -> Result<Url, Failure> {
         return Err(forbidden(format!("`secret_url` does not lead to `{origin}`, as `url` says it must")));
     }
     Ok(url)
+}
+
+/// A target may repeat only a part of the address it was asked for.
+fn learn_parts(cx: Cx<'_>, reference: &str, url: &Url) {
+    const SHORTEST: usize = 8;
+    let path = url.path().trim_start_matches('/');
+    let segments = url.path_segments().into_iter().flatten().filter(|s| s.len() > SHORTEST);
+    let values = url.query_pairs().map(|(_, value)| value.into_owned());
+    let parts = std::iter::once(path.to_owned())
+        .chain(url.query().map(str::to_owned))
+        .chain(segments.map(str::to_owned))
+        .chain(values);
+    parts.filter(|part| part.len() >= SHORTEST).for_each(|part| cx.world.scrubber.learn(reference, &part));
 }
 
 async fn add_query(cx: Cx<'_>, url: &mut Url) -> Result<(), Failure> {

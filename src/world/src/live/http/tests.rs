@@ -187,6 +187,20 @@ async fn a_secret_address_must_lead_where_it_says() {
 }
 
 #[tokio::test]
+async fn no_part_of_a_secret_address_comes_back() {
+    let server = MockServer::start().await;
+    let echo = |request: &wiremock::Request| {
+        let last = request.url.path().rsplit('/').next().unwrap().to_owned();
+        ResponseTemplate::new(404).set_body_string(format!("{} {last} {:?}", request.url.path(), request.url.query()))
+    };
+    Mock::given(wiremock::matchers::any()).respond_with(echo).mount(&server).await;
+    let address = kept(&format!("{}/services/T0/canary-path?sig=canary-query", server.uri()));
+    let outcome = call("http.post", &server.uri()).arg("secret_url", address.value.clone()).perform().await;
+    let shown = format!("{outcome:?}");
+    assert!(shown.contains("secret(file:") && !shown.contains("canary"), "{shown}");
+}
+
+#[tokio::test]
 async fn every_status_has_its_kind_and_says_whether_it_happened() {
     use FailureKind as K;
     for (status, kind, happened) in [
@@ -493,4 +507,53 @@ async fn a_long_list_of_headers_does_no_harm() {
     })
     .await;
     expects(FailureKind::Unavailable, Happened::Maybe, call("http.post", &format!("http://{flood}/")).perform().await);
+}
+
+/// A TLS server with a certificate that nobody knows, where this machine has the program for it.
+async fn tls_server(dir: &std::path::Path) -> Option<(tokio::process::Child, SocketAddr)> {
+    let cert = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ];
+    let made = tokio::process::Command::new("openssl")
+        .args(cert)
+        .args(["-keyout", "key.pem", "-out", "ca.pem"])
+        .current_dir(dir)
+        .output()
+        .await
+        .ok()?;
+    assert!(made.status.success(), "{made:?}");
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut server = tokio::process::Command::new("openssl");
+    server.args(["s_server", "-key", "key.pem", "-cert", "ca.pem", "-www", "-quiet", "-accept", &address.to_string()]);
+    let server = server.current_dir(dir).kill_on_drop(true).spawn().unwrap();
+    while TcpStream::connect(address).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Some((server, address))
+}
+
+#[tokio::test]
+async fn a_certificate_is_trusted_when_its_authority_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some((_server, address)) = tls_server(dir.path()).await else { return };
+    let ca = dir.path().join("ca.pem");
+    let url = |host: &str| format!("https://{host}:{}/", address.port());
+    let failure = expects(FailureKind::Unavailable, Happened::No, call("http.post", &url("localhost")).perform().await);
+    assert!(failure.message.to_lowercase().contains("certificate"), "{}", failure.message);
+    let trusting = |host: &str| call("http.get", &url(host)).text("ca_file", ca.to_str().unwrap());
+    assert_eq!(done(trusting("localhost").perform().await).field("status"), Some(&Value::Int(200)));
+    let failure = expects(FailureKind::Unavailable, Happened::No, trusting("127.0.0.1").perform().await);
+    assert!(failure.message.to_lowercase().contains("certificate"), "{}", failure.message);
 }
