@@ -285,10 +285,7 @@ impl Scanner<'_> {
             (Some(wanted), Some(opener)) if barrier.is_none_or(|b| b < wanted) => {
                 self.found.flaws.push(Flaw::Mismatch { opener, at: self.at });
                 for open in self.stack.split_off(wanted + 1) {
-                    let line = self.bytes.get(open.at..self.at).unwrap_or_default();
-                    let length = line.iter().position(|b| *b == b'\n').unwrap_or(line.len());
-                    self.found.repairs.push(Repair::Fill(open.at, open.at + length));
-                    self.found.muted.push((open.at, self.at));
+                    self.give_up_line(open);
                 }
                 self.pop(1);
             }
@@ -328,8 +325,11 @@ impl Scanner<'_> {
     /// A declaration that begins at the left edge ends whatever is open.
     fn line_begins(&mut self) {
         let in_text = self.stack.iter().any(|o| matches!(o.kind, Open::Text { .. }));
-        if !self.repair || in_text || self.stack.is_empty() || !self.declaration_begins() {
+        if !self.repair || in_text || self.stack.is_empty() {
             return;
+        }
+        if !self.declaration_begins() {
+            return self.statement_begins();
         }
         let open = std::mem::take(&mut self.stack);
         if let Some(opener) = open.last() {
@@ -348,16 +348,48 @@ impl Scanner<'_> {
         line.starts_with(first) && named && starts.contains(&first)
     }
 
+    /// A statement that begins a line ends the parentheses and lists that are open.
+    fn statement_begins(&mut self) {
+        let line = self.text.get(self.at..self.line_end()).unwrap_or("").trim_start();
+        let starts = ["let ", "var ", "step ", "finish ", "evidence ", "log ", "for ", "while ", "approve ", "waive "];
+        if !starts.iter().any(|s| line.starts_with(s)) {
+            return;
+        }
+        let open = self.stack.iter().rposition(|o| !matches!(o.kind, Open::Round | Open::Square)).map_or(0, |n| n + 1);
+        let open = self.stack.split_off(open);
+        if let Some(opener) = open.first() {
+            self.found.flaws.push(Flaw::NeverClosed { opener: *opener, at: self.at + self.indent(self.at) });
+            self.give_up_line(*opener);
+        }
+    }
+
+    /// Covers the rest of the line of an opener that has no closer.
+    fn give_up_line(&mut self, open: Opener) {
+        let code = self.bytes.get(open.at..self.at).unwrap_or_default();
+        let length = code.iter().position(|b| *b == b'\n').unwrap_or(code.len());
+        self.found.repairs.push(Repair::Fill(open.at, open.at + length));
+        self.mute(open.at, self.at);
+    }
+
+    /// What follows a missing closer for a few lines is its consequence.
+    fn mute(&mut self, start: usize, end: usize) {
+        let code = self.bytes.get(start..end).unwrap_or_default();
+        let few = code.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(4).map_or(code.len(), |(i, _)| i);
+        self.found.muted.push((start, start + few));
+    }
+
     /// Puts the missing closers into the space before the byte `at`; when that is too small, gives up the code instead.
     fn close_before(&mut self, at: usize, open: &[Opener]) {
         let before = self.bytes.get(..at).unwrap_or_default();
-        let mut space = before.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
-        if self.found.comments.last().is_some_and(|(_, end)| *end + space == at) {
-            space = space.saturating_sub(1); // the line break ends the comment
+        let space = before.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
+        let after_comment = self.found.comments.last().is_some_and(|(_, end)| *end + space == at);
+        let start = at - space + usize::from(after_comment); // a line break ends the comment
+        if let Some(last) = open.last() {
+            self.mute(last.at, at);
         }
         let closers: Vec<u8> = open.iter().rev().map(|o| closer(o.kind)).collect();
-        if closers.len() <= space {
-            self.found.repairs.push(Repair::Write(at - closers.len(), closers));
+        if start + closers.len() <= at {
+            self.found.repairs.push(Repair::Write(start, closers));
         } else if let Some(first) = open.first() {
             self.found.repairs.push(Repair::Fill(first.at, at));
         }

@@ -51,7 +51,10 @@ impl<'i> Lower<'i> {
                 ItemKind::Connector(Connector { name, items })
             }
             Rule::event_item => ItemKind::Event(self.event_item(&p)),
-            Rule::bad => ItemKind::Bad,
+            Rule::broken => {
+                self.broken(&p);
+                ItemKind::Bad
+            }
             _ => return None,
         })
     }
@@ -67,6 +70,23 @@ impl<'i> Lower<'i> {
         let place = if place == Place::File { "at the top level" } else { "inside a connector" };
         let message = format!("{what} does not stand {place}");
         self.error(codes::SYNTAX_PLACE, message, span, "not here").help.push(help.into());
+    }
+
+    /// The body after a head that could not be read, for the mistakes in it.
+    fn broken(&mut self, p: &P<'i>) {
+        for part in p.clone().into_inner() {
+            match part.as_rule() {
+                Rule::header_clause => {
+                    self.header_clause(part);
+                }
+                Rule::on_failure | Rule::finally_part => {
+                    self.block_in(&part);
+                }
+                _ => {
+                    self.stmt(part);
+                }
+            }
+        }
     }
 
     fn use_item(&mut self, p: &P<'i>) -> Use {

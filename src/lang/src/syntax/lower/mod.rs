@@ -15,9 +15,10 @@ use smol_str::SmolStr;
 
 use super::{
     MAX_DEPTH,
-    ast::{Block, Expr, ExprKind, Ident, Module, Path, Stmt},
+    ast::{Block, Expr, ExprKind, Ident, Module, Path, Stmt, StmtKind, Type},
     comments::Comments,
     grammar::Rule,
+    habits,
 };
 use crate::{
     diag::{Code, Diagnostic, codes},
@@ -47,6 +48,16 @@ impl<'i> Lower<'i> {
         let items = file.into_inner().filter_map(|p| self.item(p, items::Place::File)).collect();
         let (comments, blank_lines) = self.comments.take_rest(self.file);
         Module { docs, items, comments, blank_lines }
+    }
+
+    /// The expression of a text that is one.
+    pub(super) fn lone_expr(&mut self, p: &P<'i>) -> Expr {
+        self.expr_in(p)
+    }
+
+    /// The type of a text that is one.
+    pub(super) fn lone_type(&mut self, p: &P<'i>) -> Type {
+        self.type_in(p)
     }
 
     /// The place of a pair without the space and comments that its rule may have swallowed at its end.
@@ -150,7 +161,22 @@ impl<'i> Lower<'i> {
     }
 
     fn stmts(&mut self, p: P<'i>) -> Vec<Stmt> {
-        p.into_inner().filter_map(|k| self.stmt(k)).collect()
+        let stmts: Vec<Stmt> = p.into_inner().filter_map(|k| self.stmt(k)).collect();
+        self.check_neighbours(&stmts);
+        stmts
+    }
+
+    /// A bare name with more on its line is a word that rrb does not have: `switch x {`, `run other()`.
+    fn check_neighbours(&mut self, stmts: &[Stmt]) {
+        for (name, next) in stmts.iter().zip(stmts.iter().skip(1)) {
+            let StmtKind::Expr(Expr { kind: ExprKind::Name(word), span }) = &name.kind else { continue };
+            let between = self.text.get(span.end as usize..next.span.start as usize).unwrap_or("\n");
+            if !between.contains('\n')
+                && let Some(d) = habits::statement(&word.name, *span)
+            {
+                self.diagnostics.push(d);
+            }
+        }
     }
 
     /// Reports the second of two clauses that may stand once.

@@ -17,6 +17,7 @@ impl<'i> Lower<'i> {
         for part in p.clone().into_inner().skip(2) {
             self.runbook_part(&mut runbook, part);
         }
+        self.check_neighbours(&runbook.body);
         runbook
     }
 
@@ -55,7 +56,7 @@ impl<'i> Lower<'i> {
         }
     }
 
-    fn header_clause(&mut self, p: P<'i>) -> Option<HeaderClause> {
+    pub(super) fn header_clause(&mut self, p: P<'i>) -> Option<HeaderClause> {
         let span = self.span(&p);
         let k = p.into_inner().next()?;
         let by = self.clause(&k, Rule::by_clause);

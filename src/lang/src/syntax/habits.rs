@@ -1,0 +1,280 @@
+//! Mistakes that people bring from other languages, and the ones that everyone makes once.
+
+use super::{
+    explain::{Context, Token, replace},
+    grammar::Rule,
+    scan::Open,
+};
+use crate::{
+    diag::{Code, Diagnostic, codes},
+    span::Span,
+};
+
+/// Words that begin a declaration or a statement elsewhere, and what rrb writes.
+const WORDS: &[(&str, &str)] = &[
+    ("function", "fn"),
+    ("func", "fn"),
+    ("def", "fn"),
+    ("fun", "fn"),
+    ("const", "let"),
+    ("val", "let"),
+    ("import", "use"),
+    ("include", "use"),
+    ("require", "use"),
+    ("from", "use"),
+    ("struct", "type"),
+    ("class", "type"),
+    ("interface", "type"),
+    ("record", "type"),
+    ("playbook", "runbook"),
+    ("workflow", "runbook"),
+    ("task", "action"),
+    ("provider", "connector"),
+    ("switch", "match"),
+    ("case", "match"),
+    ("foreach", "for"),
+    ("loop", "while"),
+    ("until", "while"),
+    ("unless", "if not"),
+    ("throw", "fail"),
+    ("raise", "fail"),
+    ("except", "catch"),
+    ("finally", "catch"),
+    ("print", "log"),
+    ("println", "log"),
+    ("echo", "log"),
+    ("mut", "var"),
+];
+
+/// Words of the language that this version does not know yet.
+const LATER: &[&str] = &["parallel", "race", "restart", "policy", "test", "run", "start", "during", "waves"];
+
+const RESERVED: &[&str] = &[
+    "action",
+    "and",
+    "approve",
+    "as",
+    "break",
+    "catch",
+    "connector",
+    "continue",
+    "do",
+    "else",
+    "enum",
+    "event",
+    "fail",
+    "false",
+    "finish",
+    "fn",
+    "for",
+    "if",
+    "in",
+    "is",
+    "let",
+    "match",
+    "matches",
+    "mod",
+    "none",
+    "not",
+    "on",
+    "or",
+    "otherwise",
+    "parallel",
+    "policy",
+    "race",
+    "restart",
+    "return",
+    "runbook",
+    "settings",
+    "skip",
+    "step",
+    "test",
+    "true",
+    "try",
+    "type",
+    "use",
+    "var",
+    "verify",
+    "wait",
+    "waive",
+    "where",
+    "while",
+    "with",
+];
+
+/// A statement that begins with a word that rrb does not have, or not yet.
+pub(super) fn statement(foreign: &str, span: Span) -> Option<Diagnostic> {
+    if LATER.contains(&foreign) {
+        return Some(later(foreign, span));
+    }
+    let (_, rrb) = WORDS.iter().find(|(word, _)| *word == foreign)?;
+    let fix = vec![(span, (*rrb).to_owned())];
+    let d =
+        Diagnostic::error(codes::SYNTAX_FOREIGN, format!("rrb has no `{foreign}`"), span, "another language's word");
+    Some(d.help(format!("write `{rrb}`")).fix(format!("write `{rrb}`"), fix))
+}
+
+fn later(word: &str, span: Span) -> Diagnostic {
+    let message = format!("`{word}` is not part of this version of rrb");
+    Diagnostic::error(codes::SYNTAX_RESERVED, message, span, "kept for later")
+        .help("the word is kept for a later version; what there is: `for`, `while`, `step`, and several runbooks")
+}
+
+fn error(context: &Context<'_>, token: Token<'_>, code: Code, message: impl Into<String>, label: &str) -> Diagnostic {
+    Diagnostic::error(code, message, context.token_span(token), label)
+}
+
+/// The diagnostic for a mistake that we know.
+pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let before = context.before(found.start);
+    mark(context, found, before)
+        .or_else(|| equals(context, found, before))
+        .or_else(|| arrow(context, found, before, rules))
+        .or_else(|| keyword(context, found, before, rules))
+        .or_else(|| loop_head(context, found, before))
+        .or_else(|| block_for_record(context, found, before))
+}
+
+/// A mark that rrb does not have.
+fn mark(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
+    let foreign =
+        |message: &str, help: &str| Some(error(context, found, codes::SYNTAX_FOREIGN, message, "not rrb").help(help));
+    match found.text {
+        "#" | "/*" | "*/" => foreign("comments begin with `//`", "write `// …` on each line of the comment"),
+        "'" | "`" => foreign("texts stand between double quotes", "write `\"…\"`"),
+        "\u{201c}" | "\u{201d}" | "\u{2018}" | "\u{2019}" => {
+            foreign("these are curly quotes", "write straight quotes: `\"…\"`")
+        }
+        ":=" => foreign("rrb has no `:=`", "write `let x = …`, or `x = …` for a `var`"),
+        "::" => foreign("rrb has no `::`", "write `.`"),
+        "<-" => foreign("rrb has no `<-`", "write `=`"),
+        "|>" => foreign("rrb has no `|>`", "call the method: `xs.map(f)`"),
+        "**" => foreign("rrb has no `**`", "multiply: `x * x`"),
+        "++" | "--" => foreign("rrb has no `++` and `--`", "write `x += 1` or `x -= 1`"),
+        "..." => foreign("rrb has no `...`", "a spread is written `..xs`"),
+        "&" | "|" | "^" | "~" | "<<" | ">>" => {
+            foreign("rrb has no bit operators", "for conditions write `and`, `or`, `not`")
+        }
+        "*=" | "/=" | "%=" | "**=" => foreign("only `+=` and `-=` assign with an operator", "write `x = x * y`"),
+        "@" => foreign("rrb has no `@`", "what belongs to a runbook stands in its header, e.g. `owner \"platform\"`"),
+        "?" => foreign("rrb has no `c ? a : b`", "write `if c { a } else { b }`"),
+        "+" if before.text == "+" => foreign("rrb has no `++`", "write `x += 1`"),
+        "=" if matches!(before.text, "*" | "/") => {
+            foreign("only `+=` and `-=` assign with an operator", "write `x = x * y`")
+        }
+        text if text.chars().all(|c| !c.is_ascii()) && !text.is_empty() => Some(
+            error(context, found, codes::SYNTAX_UNEXPECTED, format!("`{text}` cannot stand here"), "not ASCII")
+                .help("names have the letters a to z, digits and `_`; anything may stand in a text"),
+        ),
+        _ => None,
+    }
+}
+
+/// `=` where a comparison or a `:` was meant.
+fn equals(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
+    if found.text != "=" {
+        return None;
+    }
+    let span = context.token_span(found);
+    let head = context.head(found.start);
+    let around = context.around(found.start).filter(|o| o.at >= context.start || o.kind != Open::Curly);
+    let named = before.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let condition = ["if ", "while ", "where ", "when ", "until ", "elif "].iter().any(|w| head.contains(w));
+    match around.map(|o| o.kind) {
+        Some(Open::Round) if named && !condition && !head.trim_start().starts_with("fn ") => Some(
+            Diagnostic::error(codes::SYNTAX_FOREIGN, "a named argument is written with `:`", span, "`:` goes here")
+                .help(format!("write `{}: …`", before.text))
+                .fix("write `:`", vec![(span, ":".into())]),
+        ),
+        _ if condition => Some(
+            Diagnostic::error(codes::SYNTAX_OPERATOR, "`=` assigns, it does not compare", span, "in a condition")
+                .help("write `==`")
+                .fix("write `==`", vec![(span, "==".into())]),
+        ),
+        _ => None,
+    }
+}
+
+/// `->`, `=>` and `:` mixed up.
+fn arrow(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let head = context.head(found.start).trim_start();
+    let declares = ["fn ", "action ", "native "].iter().any(|w| head.starts_with(w));
+    match found.text {
+        "=>" | ":" if declares && before.text == ")" => Some(replace(
+            context,
+            found,
+            format!("the type of a result stands after `->`, not after `{}`", found.text),
+            "->",
+        )),
+        "->" => Some(replace(context, found, "`->` stands only before the type of a result".into(), "=>")),
+        ":" if rules.contains(&Rule::fat_arrow) => {
+            Some(replace(context, found, "the body of an arm stands after `=>`".into(), "=>"))
+        }
+        "=" if rules.contains(&Rule::fat_arrow) => {
+            Some(replace(context, found, "the body of an arm stands after `=>`".into(), "=>"))
+        }
+        _ => None,
+    }
+}
+
+fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let reserved = RESERVED.contains(&found.text);
+    if matches!(found.text, "parallel" | "race" | "restart" | "policy" | "test") {
+        return Some(later(found.text, context.token_span(found)));
+    }
+    if found.text == "else" {
+        return Some(
+            error(context, found, codes::SYNTAX_UNEXPECTED, "this `else` has no `if`", "nothing before it")
+                .help("`else` stands after the `}` of an `if`: `if c { a } else { b }`"),
+        );
+    }
+    let binds = matches!(before.text, "let" | "var" | "as" | "fn" | "action" | "runbook" | "for" | "catch" | "," | "(");
+    let names = rules.iter().any(|r| matches!(r, Rule::ident | Rule::pattern | Rule::pat_variant | Rule::trigger_as));
+    if reserved && names && (binds || rules == [Rule::ident]) {
+        let message = format!("`{}` is a reserved word and names nothing", found.text);
+        return Some(
+            error(context, found, codes::SYNTAX_RESERVED, message, "a name goes here")
+                .help(format!("choose another name, e.g. `{}_`", found.text)),
+        );
+    }
+    let first = context.token(context.start);
+    if context.head(found.start).lines().count() <= 1 && first != found {
+        return statement(first.text, context.token_span(first));
+    }
+    if first == found && context.around(found.start).is_none() {
+        return statement(found.text, context.token_span(found));
+    }
+    None
+}
+
+fn loop_head(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
+    let head = context.head(found.start).trim_start();
+    if !head.starts_with("for ")
+        || head.contains(" in ")
+        || matches!(found.text, "{" | "" | "=") && before.text == "for"
+    {
+        return None;
+    }
+    let at = context.span(found.start, found.start + found.text.len());
+    let d = Diagnostic::error(codes::SYNTAX_UNEXPECTED, "this `for` has no `in`", at, "`in` goes here");
+    let d = d.help("write `for x in xs { … }`");
+    Some(if matches!(found.text, "of" | ":") { d.fix("write `in`", vec![(at, "in".into())]) } else { d })
+}
+
+/// `let x = { f() }`: in a value position `{` opens a record.
+fn block_for_record(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
+    let around = context.around(found.start).filter(|o| o.kind == Open::Curly)?;
+    let opener = context.before(around.at);
+    let value_position = matches!(opener.text, "=" | "(" | "," | "[" | ":" | "??" | "==" | "+" | "return");
+    if !value_position || before.text == ":" {
+        return None;
+    }
+    let opened = context.span(around.at, around.at + 1);
+    let message =
+        format!("`{}` cannot stand in a record", if found.text.is_empty() { before.text } else { found.text });
+    Some(
+        error(context, found, codes::SYNTAX_UNEXPECTED, message, "expected `name: value`")
+            .label(opened, "a record begins here")
+            .help("where a value stands, `{` opens a record: `{ name: x, port: 80 }`; separate its fields with commas"),
+    )
+}

@@ -1,0 +1,273 @@
+//! Reading a text that has mistakes: what cannot be read is reported, covered with a mark that the grammar knows as `bad`, and
+//! the text is read again, until the grammar takes it. Covering keeps every byte's place, so the spans stay true.
+//!
+//! The grammar itself stays strict. That gives the place of the first mistake that PEG can give, the furthest one, and it
+//! bounds the work: each round covers at least one more element, and the rounds have a budget.
+
+use std::borrow::Cow;
+
+use pest::{Parser, error::InputLocation};
+
+use super::{
+    MAX_NESTING, MAX_SOURCE,
+    comments::Comments,
+    explain,
+    grammar::{Grammar, Rule},
+    lower::{Lower, P},
+    scan::{self, Flaw, Open, Opener, Repair, Scan},
+};
+use crate::{diag::Diagnostic, span::FileId};
+
+/// What covers a place that could not be read.
+const MARK: u8 = 1;
+
+/// How many mistakes are reported of one file.
+const MAX_ERRORS: usize = 50;
+
+/// How many bytes may be read again, beyond the text itself, to find further mistakes.
+const EXTRA_WORK: usize = 1024 * 1024;
+
+/// Reads `text` by `rule` and gives the pairs to `lower`. None when nothing at all could be read.
+pub(super) fn read<T>(
+    file: FileId,
+    text: &str,
+    rule: Rule,
+    lower: impl for<'i> FnOnce(&mut Lower<'i>, P<'i>) -> T,
+) -> (Option<T>, Vec<Diagnostic>) {
+    if text.len() > MAX_SOURCE {
+        return (None, vec![explain::too_large(file, text)]);
+    }
+    let mut scan = scan::scan(text, MAX_NESTING, false);
+    if let Some(Flaw::TooDeep { at }) = scan.flaws.iter().find(|f| matches!(f, Flaw::TooDeep { .. })) {
+        return (None, vec![explain::too_deep(file, *at)]);
+    }
+    if scan.flaws.iter().any(|f| matches!(f, Flaw::Stray { .. } | Flaw::Mismatch { .. } | Flaw::NeverClosed { .. })) {
+        let guessed = scan::scan(text, MAX_NESTING, true);
+        if !guessed.flaws.is_empty() && !guessed.flaws.iter().any(|f| matches!(f, Flaw::TooDeep { .. })) {
+            scan = guessed;
+        }
+    }
+    let mut diagnostics: Vec<Diagnostic> =
+        scan.flaws.iter().take(MAX_ERRORS).map(|f| explain::flaw(file, text, f)).collect();
+    diagnostics.extend(text.find('\u{1}').map(|at| explain::control_character(file, at)));
+
+    let mut reader = Reader { file, source: repaired(text, &scan), muted: scan.muted, covered: Vec::new(), work: 0 };
+    let result = loop {
+        match Grammar::parse(rule, &reader.source) {
+            Ok(mut pairs) => {
+                let mut lowering = Lower::new(file, &reader.source, Comments::new(&reader.source, &scan.comments));
+                let result = pairs.next().map(|p| lower(&mut lowering, p));
+                diagnostics.append(&mut lowering.diagnostics);
+                break result;
+            }
+            Err(error) => {
+                if !reader.cover(&error, &mut diagnostics) {
+                    break None;
+                }
+            }
+        }
+    };
+    diagnostics.iter_mut().for_each(|d| clamp(d, text.len()));
+    diagnostics.sort_by_key(|d| d.span().start);
+    diagnostics.dedup();
+    (result, diagnostics)
+}
+
+/// Repairs may lie behind the end of the text; what is shown does not.
+fn clamp(diagnostic: &mut Diagnostic, length: usize) {
+    let most = u32::try_from(length).unwrap_or(u32::MAX);
+    for label in &mut diagnostic.labels {
+        label.span.start = label.span.start.min(most);
+        label.span.end = label.span.end.min(most);
+    }
+}
+
+fn repaired<'t>(text: &'t str, scan: &Scan) -> Cow<'t, str> {
+    if scan.repairs.is_empty() && scan.append.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    for repair in &scan.repairs {
+        match repair {
+            Repair::Fill(start, end) => cover(&mut bytes, *start, *end, MARK),
+            Repair::Blank(start, end) => cover(&mut bytes, *start, *end, b' '),
+            Repair::Write(start, with) => {
+                if let Some(place) = bytes.get_mut(*start..*start + with.len()) {
+                    place.copy_from_slice(with);
+                }
+            }
+        }
+    }
+    bytes.extend_from_slice(scan.append.as_bytes());
+    text_of(bytes)
+}
+
+/// Covers whole characters only, so this stays UTF-8; were it not, the text would be read as it was written.
+fn text_of(bytes: Vec<u8>) -> Cow<'static, str> {
+    Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+}
+
+fn cover(bytes: &mut [u8], start: usize, end: usize, with: u8) {
+    let end = end.min(bytes.len());
+    for byte in bytes.get_mut(start..end).unwrap_or_default() {
+        if *byte != b'\n' {
+            *byte = with;
+        }
+    }
+}
+
+struct Reader<'t> {
+    file: FileId,
+    source: Cow<'t, str>,
+    /// Places where further mistakes are only consequences.
+    muted: Vec<(usize, usize)>,
+    /// Elements that had a mistake, and how far they are covered.
+    covered: Vec<Element>,
+    /// Bytes read so far.
+    work: usize,
+}
+
+/// A declaration, statement or entry: what is given up when it has a mistake.
+#[derive(Debug, Clone, Copy)]
+struct Element {
+    start: usize,
+    end: usize,
+    /// Up to where it is covered.
+    done: usize,
+}
+
+impl Reader<'_> {
+    /// Reports the mistake and covers its element. False when everything is covered and still cannot be read.
+    fn cover(&mut self, error: &pest::error::Error<Rule>, diagnostics: &mut Vec<Diagnostic>) -> bool {
+        let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
+        self.work += at + self.source.len() / 8;
+        let found = at + explain::trivia(self.source.get(at..).unwrap_or(""));
+        let groups = scan::scan(&self.source, usize::MAX, false).groups;
+        let element = self.element(&groups, found);
+        let reported = self.is_consequence(found, element);
+        if !reported && diagnostics.len() < MAX_ERRORS {
+            let context =
+                explain::Context { file: self.file, text: &self.source, groups: &groups, start: element.start };
+            diagnostics.push(explain::unexpected(&context, found, error));
+        }
+        if self.work > EXTRA_WORK + self.source.len() || diagnostics.len() >= MAX_ERRORS {
+            return self.give_up(element.start, &groups);
+        }
+        self.cover_element(element, &groups, reported) || self.give_up(0, &groups)
+    }
+
+    /// Covers all from the declaration around `start` on; when that has been done, everything.
+    fn give_up(&mut self, start: usize, groups: &[(Opener, usize)]) -> bool {
+        let outer = groups.iter().filter(|(o, close)| o.at < start && start <= *close).map(|(o, _)| o.at).min();
+        let from = outer.map_or(start, |o| self.line_start(o));
+        let from = if self.is_covered(from) { 0 } else { from };
+        if self.is_covered(from) {
+            return false;
+        }
+        self.edit(from, self.source.len());
+        true
+    }
+
+    fn is_covered(&self, from: usize) -> bool {
+        let rest = self.source.as_bytes().get(from..).unwrap_or_default();
+        rest.iter().all(|b| *b == MARK || b.is_ascii_whitespace())
+    }
+
+    fn edit(&mut self, start: usize, end: usize) {
+        let mut bytes = self.source.as_bytes().to_vec();
+        cover(&mut bytes, start, end, MARK);
+        self.source = text_of(bytes);
+    }
+
+    /// Whether this place has been reported already, in other words.
+    fn is_consequence(&self, at: usize, element: Element) -> bool {
+        self.muted.iter().any(|(start, end)| *start <= at && at <= *end)
+            || self.covered.iter().any(|c| c.start == element.start || (c.start <= at && at <= c.done))
+    }
+
+    /// Covers the head of an element and keeps its body, or all of it, or what is around it.
+    fn cover_element(&mut self, element: Element, groups: &[(Opener, usize)], again: bool) -> bool {
+        let before = self.covered.iter().rposition(|c| c.start == element.start);
+        let Some(before) = before else {
+            let body = groups
+                .iter()
+                .filter(|(o, close)| o.kind == Open::Curly && element.start < o.at && *close < element.end)
+                .filter(|(o, _)| !again && !self.inside(groups, o.at, element))
+                .map(|(o, _)| o.at)
+                .min();
+            let done = body.unwrap_or(element.end);
+            self.edit(element.start, done);
+            self.covered.push(Element { done, ..element });
+            return true;
+        };
+        if let Some(known) = self.covered.get_mut(before)
+            && known.done < element.end
+        {
+            known.done = element.end;
+            self.edit(element.start, element.end);
+            return true;
+        }
+        // All of it is covered and it is still not taken: perhaps the one before it is not complete.
+        let code = self.source.get(..element.start).unwrap_or("").trim_end();
+        let previous = self.element(groups, code.len().saturating_sub(1).min(code.len()));
+        let same_group = groups.iter().all(|(o, close)| {
+            o.kind != Open::Curly
+                || (o.at < previous.start && previous.start <= *close)
+                    == (o.at < element.start && element.start <= *close)
+        });
+        if same_group && previous.start < element.start && !self.covered.iter().any(|c| c.start == previous.start) {
+            self.covered.push(Element { done: previous.end, ..previous });
+            self.edit(previous.start, previous.end);
+            return true;
+        }
+        // Then the group around it goes.
+        let around = groups.iter().filter(|(o, close)| o.at < element.start && element.start <= *close);
+        match around.max_by_key(|(o, _)| o.at) {
+            Some((o, _)) => {
+                let outer = self.element(groups, o.at);
+                self.covered.push(Element { done: outer.end, ..outer });
+                self.edit(outer.start, outer.end);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether a place of this element is inside a bracket that opens in it.
+    fn inside(&self, groups: &[(Opener, usize)], at: usize, element: Element) -> bool {
+        groups.iter().any(|(o, close)| element.start <= o.at && o.at < at && at < *close)
+    }
+
+    /// The lines around `at` inside its innermost block, with every bracket that begins or ends on them.
+    fn element(&self, groups: &[(Opener, usize)], at: usize) -> Element {
+        let around = groups.iter().filter(|(o, close)| o.kind == Open::Curly && o.at < at && at <= *close);
+        let (least, most) = match around.max_by_key(|(o, _)| o.at) {
+            Some((o, close)) => (o.at + 1, *close),
+            None => (0, self.source.len()),
+        };
+        let inner = |at: usize| groups.iter().find(move |(o, close)| o.at >= least && o.at < at && at <= *close);
+        let mut start = self.line_start(at).max(least);
+        loop {
+            start += explain::spaces(self.source.get(start..most).unwrap_or(""));
+            match inner(start) {
+                Some((o, _)) => start = self.line_start(o.at).max(least),
+                None => break,
+            }
+        }
+        let mut end = self.line_end(at.max(start)).min(most);
+        while let Some((_, close)) =
+            groups.iter().find(|(o, close)| o.at >= least && o.at < end && end <= *close && *close < most)
+        {
+            end = self.line_end(*close).min(most);
+        }
+        Element { start: start.min(end), end, done: start }
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        self.source.get(..at).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1)
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        self.source.get(at..).and_then(|t| t.find('\n')).map_or(self.source.len(), |n| at + n)
+    }
+}
