@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod plain;
+pub mod render;
 
 use serde::Serialize;
 

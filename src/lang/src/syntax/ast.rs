@@ -59,6 +59,7 @@ pub struct Item {
 }
 
 /// What a declaration is.
+#[allow(clippy::large_enum_variant)] // a file has few
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemKind {
     /// `use std.kubernetes as k8s`, `use lib.paging.{page, Rotation}`

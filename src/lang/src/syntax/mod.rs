@@ -6,10 +6,15 @@ mod explain;
 mod grammar;
 mod habits;
 mod lower;
+mod print;
 mod recover;
 mod scan;
+mod strip;
 #[cfg(test)]
 mod tests;
+
+pub use print::{print, print_expression, print_type};
+pub use strip::strip;
 
 use self::{
     ast::{Expr, ExprKind, Module, Type, TypeKind},

@@ -10,6 +10,7 @@ mod runbooks;
 mod texts;
 mod types;
 
+pub(super) use numbers::{DURATIONS, SIZES};
 use pest::iterators::Pair;
 use smol_str::SmolStr;
 

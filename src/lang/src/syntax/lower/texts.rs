@@ -142,13 +142,13 @@ fn without_indentation(pieces: Vec<Raw<'_>>) -> Vec<Raw<'_>> {
         }
         first = false;
         let cut = if i == 0 { 0 } else { shared };
-        result.extend(line.into_iter().enumerate().filter_map(|(j, piece)| match piece {
+        result.extend(line.into_iter().enumerate().map(|(j, piece)| match piece {
             Raw::Chars(c, at) if j == 0 => {
                 let spaces = c.len() - c.trim_start_matches([' ', '\t']).len();
                 let cut = cut.min(spaces);
-                Some(Raw::Chars(c.get(cut..).unwrap_or(""), at + cut))
+                Raw::Chars(c.get(cut..).unwrap_or(""), at + cut)
             }
-            piece => Some(piece),
+            piece => piece,
         }));
     }
     result

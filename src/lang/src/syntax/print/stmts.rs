@@ -1,0 +1,277 @@
+//! Statements and the expressions that begin with a keyword.
+
+use super::{ANY, OPERAND, OPERATION, Printer, effect_word};
+use crate::syntax::ast::*;
+
+/// Words that begin a clause: alone on a line they would be read as one.
+const CLAUSE_WORDS: &[&str] = &[
+    "at",
+    "cancel",
+    "concurrency",
+    "controls",
+    "dedupe",
+    "every",
+    "evidence",
+    "finally",
+    "give",
+    "key",
+    "limit",
+    "log",
+    "no",
+    "owner",
+    "retry",
+    "severity",
+    "shadow",
+    "tags",
+    "timeout",
+    "trust",
+    "undo",
+];
+
+impl Printer {
+    pub(super) fn block(&mut self, block: &Block) {
+        self.braces(block.stmts.is_empty(), |p| p.stmts(&block.stmts));
+    }
+
+    pub(super) fn stmts(&mut self, stmts: &[Stmt]) {
+        for (i, stmt) in stmts.iter().enumerate() {
+            self.start_line();
+            self.stmt(stmt, i + 1 < stmts.len());
+            self.end_line();
+        }
+    }
+
+    fn stmt(&mut self, stmt: &Stmt, more: bool) {
+        match &stmt.kind {
+            StmtKind::Let { pattern, ty, value } => {
+                self.push("let ");
+                self.pattern(pattern);
+                self.binding(ty.as_ref(), value);
+            }
+            StmtKind::Var { name, ty, value } => {
+                self.push("var ");
+                self.push(&name.name);
+                self.binding(ty.as_ref(), value);
+            }
+            StmtKind::Assign { target, op, value } => {
+                self.expr(target, OPERATION);
+                self.push(match op {
+                    AssignOp::Set => " = ",
+                    AssignOp::Add => " += ",
+                    AssignOp::Sub => " -= ",
+                });
+                self.expr(value, ANY);
+            }
+            StmtKind::Evidence { name, value } => {
+                self.push("evidence ");
+                self.expr(name, OPERAND);
+                self.push(" = ");
+                self.expr(value, ANY);
+            }
+            StmtKind::Log(e) => {
+                self.push("log ");
+                self.expr(e, ANY);
+            }
+            StmtKind::Expr(e) => self.expr_stmt(e, more),
+            StmtKind::Bad => {}
+        }
+    }
+
+    fn binding(&mut self, ty: Option<&Type>, value: &Expr) {
+        if let Some(ty) = ty {
+            self.push(": ");
+            self.ty(ty);
+        }
+        self.push(" = ");
+        self.expr(value, ANY);
+    }
+
+    fn expr_stmt(&mut self, e: &Expr, more: bool) {
+        let clause = matches!(&e.kind, ExprKind::Name(name) if CLAUSE_WORDS.contains(&name.name.as_str()));
+        let on_one_line = self.flat > 0 && (begins_with_minus(e) || (more && wants_operand(e)));
+        if clause || on_one_line {
+            self.push("(");
+            self.expr(e, ANY);
+            return self.push(")");
+        }
+        self.body(e);
+    }
+
+    /// What begins with a keyword.
+    pub(super) fn construct(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Block(block) => self.block(block),
+            ExprKind::If { condition, then, otherwise } => self.if_expr(condition, then, otherwise.as_deref()),
+            ExprKind::Match { value, arms } => {
+                self.push("match ");
+                self.expr(value, OPERATION);
+                self.push(" ");
+                self.braces(arms.is_empty(), |p| arms.iter().for_each(|a| p.arm(a)));
+            }
+            ExprKind::Do(call) => self.word_expr("do ", Some(call), ANY),
+            ExprKind::Fail(why) => self.word_expr("fail ", Some(why), ANY),
+            ExprKind::Finish { outcome, why } => {
+                self.push("finish ");
+                self.push(&outcome.name);
+                self.word_expr(" ", why.as_deref(), ANY);
+            }
+            ExprKind::Return(value) => {
+                self.push("return");
+                self.word_expr(" ", value.as_deref(), ANY);
+            }
+            ExprKind::Break => self.push("break"),
+            ExprKind::Continue => self.push("continue"),
+            ExprKind::Skip => self.push("skip"),
+            ExprKind::Rollback => self.push("rollback"),
+            ExprKind::Step { name, body } => self.headed("step ", name, body),
+            ExprKind::Approve(approve) => self.approve(approve),
+            ExprKind::Waive { reason, by, until, body } => {
+                self.word_expr("waive ", Some(reason), OPERAND);
+                self.word_expr(" by ", by.as_deref(), OPERAND);
+                self.word_expr(" until ", until.as_deref(), OPERAND);
+                self.push(" ");
+                self.block(body);
+            }
+            ExprKind::Verify { name, within, every, settle, body } => {
+                self.word_expr("verify ", Some(name), OPERAND);
+                self.word_expr(" within ", within.as_deref(), OPERAND);
+                self.word_expr(" every ", every.as_deref(), OPERAND);
+                self.word_expr(" settle ", settle.as_deref(), OPERAND);
+                self.push(" ");
+                self.block(body);
+            }
+            _ => self.loop_or_wait(e),
+        }
+    }
+
+    fn loop_or_wait(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Wait(time) => self.word_expr("wait ", Some(time), OPERAND),
+            ExprKind::WaitUntil { condition, every, within } => {
+                self.word_expr("wait until ", Some(condition), OPERATION);
+                self.word_expr(" every ", every.as_deref(), OPERAND);
+                self.word_expr(" within ", within.as_deref(), OPERAND);
+            }
+            ExprKind::For { pattern, items, body } => {
+                self.push("for ");
+                self.pattern(pattern);
+                self.headed(" in ", items, body);
+            }
+            ExprKind::While { condition, max, body } => {
+                self.word_expr("while ", Some(condition), OPERATION);
+                self.word_expr(" max ", max.as_deref(), OPERAND);
+                self.push(" ");
+                self.block(body);
+            }
+            ExprKind::Try { body, binder, handler } => {
+                self.push("try ");
+                self.block(body);
+                if let Some(handler) = handler {
+                    self.push(" catch ");
+                    self.binder(binder.as_ref());
+                    self.block(handler);
+                }
+            }
+            ExprKind::Trust { effect, because, body } => {
+                self.push("trust ");
+                self.push(effect_word(*effect));
+                self.word_expr(" because ", because.as_deref(), OPERAND);
+                self.push(" ");
+                self.block(body);
+            }
+            _ => {}
+        }
+    }
+
+    fn headed(&mut self, words: &str, head: &Expr, body: &Block) {
+        self.word_expr(words, Some(head), OPERAND);
+        self.push(" ");
+        self.block(body);
+    }
+
+    fn binder(&mut self, binder: Option<&Ident>) {
+        if let Some(binder) = binder {
+            self.push(&binder.name);
+            self.push(" ");
+        }
+    }
+
+    fn if_expr(&mut self, condition: &Expr, then: &Block, otherwise: Option<&Expr>) {
+        self.word_expr("if ", Some(condition), OPERATION);
+        self.push(" ");
+        self.block(then);
+        match otherwise.map(|o| &o.kind) {
+            None => {}
+            Some(ExprKind::If { condition, then, otherwise }) => {
+                self.push(" else ");
+                self.if_expr(condition, then, otherwise.as_deref());
+            }
+            Some(ExprKind::Block(block)) => {
+                self.push(" else ");
+                self.block(block);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn arm(&mut self, arm: &Arm) {
+        self.start_line();
+        self.pattern(&arm.pattern);
+        self.word_expr(" if ", arm.guard.as_ref(), OPERATION);
+        self.push(" => ");
+        self.body(&arm.body);
+        self.push(",");
+        self.end_line();
+    }
+
+    fn approve(&mut self, a: &Approve) {
+        self.word_expr("approve ", Some(&a.question), OPERAND);
+        self.operands(" from ", &a.from);
+        self.word_expr(" quorum ", a.quorum.as_ref(), OPERAND);
+        self.push(if a.allow_requester { " allow requester" } else { "" });
+        self.word_expr(" within ", a.within.as_ref(), OPERAND);
+        for (to, after) in &a.escalate {
+            self.operands(" escalate to ", to);
+            self.word_expr(" after ", Some(after), OPERAND);
+        }
+        self.word_expr(" remind every ", a.remind.as_ref(), OPERAND);
+        a.ask.iter().for_each(|ask| self.word_expr(" ask ", Some(ask), OPERAND));
+        self.word_expr(" showing ", a.showing.as_ref(), OPERAND);
+        self.push(if a.require_comment { " require comment" } else { "" });
+        self.push(" ");
+        self.block(&a.body);
+        if let Some((binder, block)) = &a.otherwise {
+            self.push(" otherwise ");
+            self.binder(binder.as_ref());
+            self.block(block);
+        }
+    }
+
+    fn operands(&mut self, words: &str, all: &[Expr]) {
+        if !all.is_empty() {
+            self.push(words);
+            self.list(all, |p, e| p.expr(e, OPERAND));
+        }
+    }
+}
+
+/// Whether the first token is `-`.
+fn begins_with_minus(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Unary { op, .. } => *op == UnaryOp::Neg,
+        ExprKind::Binary { left, .. } => begins_with_minus(left),
+        ExprKind::Is { value, .. } | ExprKind::As { value, .. } => begins_with_minus(value),
+        _ => false,
+    }
+}
+
+/// Whether what follows on the line would be read as its operand.
+fn wants_operand(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Return(None) | ExprKind::Finish { why: None, .. } => true,
+        ExprKind::Return(Some(e)) | ExprKind::Finish { why: Some(e), .. } | ExprKind::Fail(e) => wants_operand(e),
+        ExprKind::Binary { right, .. } => wants_operand(right),
+        ExprKind::Lambda { body, .. } => wants_operand(body),
+        _ => false,
+    }
+}
