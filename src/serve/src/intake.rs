@@ -9,8 +9,8 @@ use rrb_lang::diag::nearest;
 use rrb_lang::json::{self, Bounds};
 use serde_json::{Map, Value};
 
+use crate::field::{Field, Kind};
 use crate::problem::Problem;
-use crate::route::{Field, Kind};
 
 /// Parameters after the `?`.
 const MAX_QUERY: usize = 64;
@@ -108,7 +108,8 @@ pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
 }
 
 fn check(what: &str, mut map: Map<String, Value>, fields: &[Field]) -> Result<Map<String, Value>, Problem> {
-    map.retain(|_, v| !v.is_null());
+    // Null is what is left out, but where anything may stand.
+    map.retain(|name, v| !v.is_null() || fields.iter().any(|f| f.name == name && f.kind == Kind::Any));
     for (name, value) in &map {
         let Some(field) = fields.iter().find(|f| f.name == name) else {
             return Err(unknown(what, name, fields));

@@ -7,6 +7,7 @@
 //! Modules only look down, in the order of the list below.
 
 mod config;
+mod field;
 mod scope;
 mod token;
 
@@ -21,23 +22,28 @@ mod browser;
 mod intake;
 
 mod app;
+
 mod route;
 
 mod api;
+
 mod hooks;
 
 mod routes;
 mod schemas;
 
 mod openapi;
+
 mod router;
+
 mod server;
 
 pub use app::{App, Gauge, Gauges};
 pub use config::{BindError, HttpLimits, ServeConfig};
+pub use field::{Field, Kind};
 pub use openapi::describe;
 pub use problem::Problem;
-pub use route::{Access, Field, Kind, Route, Verb};
+pub use route::{Access, Route, Verb};
 pub use router::router;
 pub use routes::ROUTES;
 pub use scope::Scope;

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::field::{Field, Kind};
 use crate::problem::Problem;
-use crate::route::{Access, Field, Handler, Kind, Route};
+use crate::route::{Access, Handler, Route};
 use crate::routes::ROUTES;
 use crate::schemas;
 use crate::scope::Scope;

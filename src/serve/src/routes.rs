@@ -1,7 +1,8 @@
 //! The table of routes: the router and the description are made from it, and from nothing else.
 
 use crate::api::{approvals, audit, control, events, meta, runs, timeline, tokens};
-use crate::route::{Access, Field, Handler, Kind, Route, Verb};
+use crate::field::{Field, Kind};
+use crate::route::{Access, Handler, Route, Verb};
 use crate::scope::Scope;
 
 const fn text(name: &'static str, docs: &'static str) -> Field {

@@ -65,6 +65,13 @@ async fn each_route_asks_the_engine_what_it_says() {
             202,
             "emit EmitEvent { event: \"a.b\", instance: None, payload: Array [Number(1)] } by user:ana (token:ci)",
         ),
+        (
+            "POST",
+            "/v1/events",
+            Some(json!({"event": "a.b", "instance": null, "payload": null})),
+            202,
+            "emit EmitEvent { event: \"a.b\", instance: None, payload: Null } by user:ana (token:ci)",
+        ),
         ("GET", "/v1/dead-letters", None, 200, "dead_letters"),
         ("GET", "/v1/audit?after=3&limit=2&run=r", None, 200, "audit 3 2 Some(\"r\")"),
         ("GET", "/v1/audit/verify", None, 200, "verify_audit"),
