@@ -207,7 +207,7 @@ codes! {
         "The message says what is missing.";
     OUTCOME_UNKNOWN = "rrb::finish::outcome", "there is no such outcome",
         "A runbook ends with `resolved`, `mitigated`, `not_needed`, `escalated` or `failed`.";
-    APPROVE_INVALID = "rrb::approve::invalid", "the approval or waiver is incomplete",
+    APPROVE_INCOMPLETE = "rrb::approve::incomplete", "the approval or waiver is incomplete",
         "An `approve` says who is asked (`from group(\"sre\")`); a `waive` says who decided (`by`) and for how long (`until`).";
 }
 
