@@ -339,8 +339,8 @@ impl Checker {
 
 fn scheme_type(written: &str) -> Ty {
     match written {
-        "Secret" => ty::secret(),
-        "Secret?" => ty::optional(ty::secret()),
+        // A scheme whose secret is not set accepts nothing.
+        "Secret" | "Secret?" => ty::optional(ty::secret()),
         "Text?" => ty::optional(ty::text()),
         "Duration" => ty::duration(),
         _ => ty::text(),

@@ -194,7 +194,7 @@ impl Checker {
             (Type::Int | Type::Float | Type::Bool | Type::Duration | Type::Size | Type::Time, Type::Text) => {
                 plain(codes::TYPE_MISMATCH).help("put it into a text: `\"${…}\"`")
             }
-            (Type::Int | Type::Text, Type::Bool) => plain(codes::TYPE_MISMATCH).help("a condition is a `Bool`: compare the value with something"),
+            (Type::Int, Type::Bool) => plain(codes::TYPE_MISMATCH).help("a condition is a `Bool`: compare the value with something"),
             (Type::Function { .. }, _) => plain(codes::TYPE_MISMATCH).help("call it: put `(…)` behind its name"),
             (Type::Nothing, _) => plain(codes::TYPE_MISMATCH).help("this gives no value"),
             (Type::List(t), _) if self.fit(t, to).is_some() => plain(codes::TYPE_MISMATCH).help("take one item: `.first()`, or `[0]`"),

@@ -549,14 +549,6 @@ mod tests {
 
     fn count(signature: &str) -> usize {
         let params = signature.split(") ->").next().unwrap_or_default();
-        let mut depth = 0;
-        params.chars().filter(|c| {
-            match c {
-                '(' | '<' => depth += 1,
-                ')' | '>' => depth -= 1,
-                _ => {}
-            }
-            *c == ':' && depth == 1
-        }).count()
+        regex::Regex::new(r"[(,] ?\w+: ").unwrap().find_iter(params).count()
     }
 }

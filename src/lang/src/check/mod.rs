@@ -31,10 +31,9 @@ mod ty;
 mod types;
 pub mod visit;
 
-<<<<<<< HEAD
 #[cfg(test)]
 mod pass_tests;
-=======
+
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -42,7 +41,7 @@ use smol_str::SmolStr;
 use self::cx::{Checker, Def};
 use crate::diag::Diagnostic;
 use crate::hir::{self, Program};
-use crate::ids::{ConstId, EventId, FnId};
+use crate::ids::ConstId;
 use crate::project::ProjectConfig;
 use crate::span::{FileId, Sources, Span};
 use crate::value::Value;
@@ -107,7 +106,7 @@ pub fn check_in(input: CheckInput, around: Surroundings) -> Checked {
     c.check_bodies(&pending);
     let runbooks = (0..c.runbooks.len()).filter_map(|i| c.check_runbook(i)).collect();
     c.check_consts();
-    c.finish(runbooks, around.now)
+    c.conclude(runbooks, around.now)
 }
 
 impl Checker {
@@ -131,7 +130,7 @@ impl Checker {
         }
     }
 
-    fn finish(mut self, runbooks: Vec<hir::Runbook>, now: Option<Millis>) -> Checked {
+    fn conclude(mut self, runbooks: Vec<hir::Runbook>, now: Option<Millis>) -> Checked {
         let mut diagnostics = std::mem::take(&mut self.diags);
         let project = std::mem::take(&mut self.project);
         let mut program = None;
@@ -202,4 +201,3 @@ fn unused() -> hir::Function {
         span: Span::default(),
     }
 }
->>>>>>> 2782a66 (Check programs: names, types, effects, lowered to the typed tree)

@@ -2,7 +2,7 @@
 
 use super::cx::Checker;
 use super::expr::Want;
-use super::scope::{CAPTURE, FrameKind, bad, is_error, node};
+use super::scope::{CAPTURE, FrameKind, bad, node};
 use super::ty;
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, ExprKind};

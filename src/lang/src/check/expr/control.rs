@@ -222,7 +222,8 @@ impl Checker {
     }
 
     pub(super) fn trust(&mut self, effect: Effect, because: Option<&ast::Expr>, body: &ast::Block, want: &Want, span: Span) -> hir::Expr {
-        if self.kind() != (FrameKind::Action { connector: true }) {
+        let connector = self.home.connector.is_some() && matches!(self.kind(), FrameKind::Action { .. } | FrameKind::Undo);
+        if !connector {
             self.error(codes::EFFECT_TRUST, span, "`trust` stands in an action of a connector only", "", "a connector is reviewed once for all who use it; elsewhere use `approve` or `waive`");
         }
         if !matches!(effect, Effect::Reads | Effect::Changes) {

@@ -110,6 +110,8 @@ impl Checker {
         match hint.as_deref() {
             Some(Type::Map(k, v)) => self.map_literal(entries, Some((k.clone(), v.clone())), span),
             Some(Type::Json) if computed => self.map_literal(entries, Some((ty::text(), ty::json())), span),
+            // Nothing at all fits every Map; as a record it would be of no use.
+            None if entries.is_empty() => self.map_literal(entries, None, span),
             _ if computed => self.map_literal(entries, None, span),
             _ => self.record(entries, want, hint, span),
         }

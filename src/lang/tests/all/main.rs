@@ -1,0 +1,3 @@
+//! The tests of the language that go over fixtures: one binary.
+
+mod check;
