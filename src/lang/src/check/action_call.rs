@@ -15,7 +15,13 @@ use crate::types::{Effect, Ty, Type, builtin};
 
 impl Checker {
     /// A call of an action with everything that belongs to it.
-    pub(super) fn action_call(&mut self, call: CallParts<'_>, id: FnId, instance: Option<hir::Expr>, extra: Option<Extra>) -> hir::Expr {
+    pub(super) fn action_call(
+        &mut self,
+        call: CallParts<'_>,
+        id: FnId,
+        instance: Option<hir::Expr>,
+        extra: Option<Extra>,
+    ) -> hir::Expr {
         let Some(info) = self.fn_info(id).cloned() else { return bad(call.span) };
         let site = self.new_site(call.span);
         let what = format!("`{}`", info.name);
@@ -31,7 +37,18 @@ impl Checker {
         let key = m.key.as_ref().map(|k| self.text_expr(k, "`key`"));
         self.check_modifiers(call, &info);
         let undo = m.undo.as_ref().map(|u| self.undo(u, &ret, &info));
-        let action = ActionCall { function: id, args, instance, is_do: call.is_do.is_some(), retry, timeout, key, undo, trusted, site };
+        let action = ActionCall {
+            function: id,
+            args,
+            instance,
+            is_do: call.is_do.is_some(),
+            retry,
+            timeout,
+            key,
+            undo,
+            trusted,
+            site,
+        };
         node(ExprKind::CallAction(Box::new(action)), ret, call.span)
     }
 
@@ -44,17 +61,27 @@ impl Checker {
                     return self.no_do_here(call, info);
                 }
                 self.report(
-                    Diagnostic::error(codes::DO_MISSING, format!("`{name}` {does}, so its call needs `do`"), call.span, does)
-                        .help(format!("write `do {name}(…)`; to go on with the result, `(do {name}(…)).…`"))
-                        .fix("add `do`", vec![(call.span.before(), "do ".into())]),
+                    Diagnostic::error(
+                        codes::DO_MISSING,
+                        format!("`{name}` {does}, so its call needs `do`"),
+                        call.span,
+                        does,
+                    )
+                    .help(format!("write `do {name}(…)`; to go on with the result, `(do {name}(…)).…`"))
+                    .fix("add `do`", vec![(call.span.before(), "do ".into())]),
                 );
             }
             Some(at) if info.effect <= Effect::Reads => {
                 let gap = crate::span::Span { start: at.start, end: call.span.start, ..at };
                 self.report(
-                    Diagnostic::warning(codes::DO_NEEDLESS, format!("`{name}` only reads and needs no `do`"), at, "changes nothing")
-                        .help("`do` marks calls that change something, so that a reviewer can scan for them")
-                        .fix("remove `do`", vec![(gap, String::new())]),
+                    Diagnostic::warning(
+                        codes::DO_NEEDLESS,
+                        format!("`{name}` only reads and needs no `do`"),
+                        at,
+                        "changes nothing",
+                    )
+                    .help("`do` marks calls that change something, so that a reviewer can scan for them")
+                    .fix("remove `do`", vec![(gap, String::new())]),
                 );
             }
             Some(_) if !self.may_do() && call.span != call.is_do.unwrap_or_default() => self.no_do_here(call, info),
@@ -79,7 +106,13 @@ impl Checker {
         if let Some(f) = self.frames.last_mut() {
             f.limit = None;
         }
-        self.error(codes::PLACE_WRONG, call.span, format!("`{}` {does} and cannot be called in {place}", info.name), does, help);
+        self.error(
+            codes::PLACE_WRONG,
+            call.span,
+            format!("`{}` {does} and cannot be called in {place}", info.name),
+            does,
+            help,
+        );
     }
 
     fn check_modifiers(&mut self, call: CallParts<'_>, info: &FnInfo) {
@@ -96,7 +129,13 @@ impl Checker {
         };
         let span = m.undo.as_ref().map(|u| u.span).or(m.key.as_ref().map(|k| k.span)).unwrap_or(call.span);
         let why = if word == "undo" { "there is nothing to undo" } else { "reading twice does no harm" };
-        self.error(codes::DO_MODIFIER, span, format!("`{word}` belongs to a call that changes something"), "", format!("`{}` only reads: {why}", info.name));
+        self.error(
+            codes::DO_MODIFIER,
+            span,
+            format!("`{word}` belongs to a call that changes something"),
+            "",
+            format!("`{}` only reads: {why}", info.name),
+        );
     }
 
     fn retry(&mut self, r: &ast::Retry) -> hir::Retry {
@@ -108,12 +147,19 @@ impl Checker {
             let id = self.param(&"failure".into(), failure, w.span);
             let (condition, effect, cause) = self.effect_of(|c| c.expr_as(w, &ty::boolean(), "`when`"));
             if let Some((at, what)) = cause.filter(|_| effect > Effect::Pure) {
-                self.error(codes::EFFECT_EXCEEDED, at, format!("the condition of a retry is pure, but {what} {}", verb(effect)), verb(effect), "look at `failure` only");
+                self.error(
+                    codes::EFFECT_EXCEEDED,
+                    at,
+                    format!("the condition of a retry is pure, but {what} {}", verb(effect)),
+                    verb(effect),
+                    "look at `failure` only",
+                );
             }
             self.pop_scope();
             (id, condition)
         });
-        let unsafe_reason = r.unsafe_reason.as_ref().and_then(|u| self.constant_text(u, "the reason of `retry unsafe`"));
+        let unsafe_reason =
+            r.unsafe_reason.as_ref().and_then(|u| self.constant_text(u, "the reason of `retry unsafe`"));
         hir::Retry { times, backoff, when, unsafe_reason }
     }
 
@@ -136,7 +182,10 @@ impl Checker {
         }
         self.param(&"result".into(), result.clone(), block.span);
         let body = self.block_expr(block, &Want::Drop);
-        let made = Made { kind: hir::FunctionKind::Handler, ..Made::plain(format!("{} undo", info.name), 1, ty::nothing(), block.span) };
+        let made = Made {
+            kind: hir::FunctionKind::Handler,
+            ..Made::plain(format!("{} undo", info.name), 1, ty::nothing(), block.span)
+        };
         let closed = self.close_frame(made, body);
         if let Some((span, what)) = closed.cause {
             self.note_effect(closed.effect, span, || what);

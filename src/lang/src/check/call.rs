@@ -121,13 +121,31 @@ impl Checker {
             _ => "",
         };
         if !foreign.is_empty() {
-            return self.error(codes::NAME_UNKNOWN, name.span, format!("there is no function `{}`", name.name), "not known here", foreign);
+            return self.error(
+                codes::NAME_UNKNOWN,
+                name.span,
+                format!("there is no function `{}`", name.name),
+                "not known here",
+                foreign,
+            );
         }
         let names = self.names_in_scope();
-        self.unknown("function or action", name, &names, "declare it with `fn` or `action`, or bring it into scope with `use`");
+        self.unknown(
+            "function or action",
+            name,
+            &names,
+            "declare it with `fn` or `action`, or bring it into scope with `use`",
+        );
     }
 
-    fn call_member(&mut self, call: CallParts<'_>, base: &ast::Expr, name: &ast::Ident, optional: bool, extra: Option<Extra>) -> hir::Expr {
+    fn call_member(
+        &mut self,
+        call: CallParts<'_>,
+        base: &ast::Expr,
+        name: &ast::Ident,
+        optional: bool,
+        extra: Option<Extra>,
+    ) -> hir::Expr {
         if !optional && let Some(place) = self.as_place(base) {
             return match place.def {
                 Def::Bad => {
@@ -170,7 +188,14 @@ impl Checker {
         e
     }
 
-    fn call_def(&mut self, call: CallParts<'_>, def: Def, name: &ast::Ident, instance: Option<hir::Expr>, extra: Option<Extra>) -> hir::Expr {
+    fn call_def(
+        &mut self,
+        call: CallParts<'_>,
+        def: Def,
+        name: &ast::Ident,
+        instance: Option<hir::Expr>,
+        extra: Option<Extra>,
+    ) -> hir::Expr {
         match def {
             Def::Fn(id) => {
                 if self.fn_info(id).is_some_and(|i| i.action) {
@@ -189,13 +214,22 @@ impl Checker {
             }
             Def::Runbook(_) | Def::Connector(_) | Def::Module(_) | Def::Type(_) | Def::Event(_) => {
                 let (what, help) = match def {
-                    Def::Runbook(_) => ("runbook", "runbooks are started by their triggers and by `rrb run`; put what both need into an `action`"),
+                    Def::Runbook(_) => (
+                        "runbook",
+                        "runbooks are started by their triggers and by `rrb run`; put what both need into an `action`",
+                    ),
                     Def::Type(_) => ("type", "a record is written `{ field: value }`, a variant `Type.variant(…)`"),
                     Def::Event(_) => ("event", "events stand in triggers: `on connector.event as e`"),
                     Def::Connector(_) => ("connector", "call one of its actions: `connector.action(…)`"),
                     _ => ("module", "call something in it: `module.function(…)`"),
                 };
-                self.error(codes::TYPE_CALL, name.span, format!("the {what} `{}` cannot be called", name.name), format!("a {what}"), help);
+                self.error(
+                    codes::TYPE_CALL,
+                    name.span,
+                    format!("the {what} `{}` cannot be called", name.name),
+                    format!("a {what}"),
+                    help,
+                );
                 self.check_loose(call.args);
                 bad(call.span)
             }
@@ -210,15 +244,31 @@ impl Checker {
         if let Some(at) = call.is_do {
             let gap = Span { start: at.start, end: call.span.start, ..at };
             self.report(
-                Diagnostic::error(codes::DO_NEEDLESS, format!("{what} is pure and needs no `do`"), at, "changes nothing")
-                    .help("`do` marks calls that change something, so that a reviewer can scan for them")
-                    .fix("remove `do`", vec![(gap, String::new())]),
+                Diagnostic::error(
+                    codes::DO_NEEDLESS,
+                    format!("{what} is pure and needs no `do`"),
+                    at,
+                    "changes nothing",
+                )
+                .help("`do` marks calls that change something, so that a reviewer can scan for them")
+                .fix("remove `do`", vec![(gap, String::new())]),
             );
         }
         let m = call.modifiers;
-        let named = [("retry", m.retry.is_some()), ("timeout", m.timeout.is_some()), ("key", m.key.is_some()), ("undo", m.undo.is_some())];
+        let named = [
+            ("retry", m.retry.is_some()),
+            ("timeout", m.timeout.is_some()),
+            ("key", m.key.is_some()),
+            ("undo", m.undo.is_some()),
+        ];
         if let Some((word, _)) = named.iter().find(|(_, there)| *there) {
-            self.error(codes::DO_MODIFIER, call.span, format!("`{word}` belongs to the call of an action, and {what} is none"), "", "");
+            self.error(
+                codes::DO_MODIFIER,
+                call.span,
+                format!("`{word}` belongs to the call of an action, and {what} is none"),
+                "",
+                "",
+            );
         }
     }
 
@@ -234,14 +284,26 @@ impl Checker {
                 return self.unopened(&f, "a call", None, call.span);
             }
             let shown = self.show(&f.ty);
-            self.error(codes::TYPE_CALL, f.span, format!("a `{shown}` cannot be called"), format!("this is `{shown}`"), "");
+            self.error(
+                codes::TYPE_CALL,
+                f.span,
+                format!("a `{shown}` cannot be called"),
+                format!("this is `{shown}`"),
+                "",
+            );
             return bad(call.span);
         };
         self.no_action(call, "a function value", false);
         let infos: Vec<ParamInfo> = params
             .iter()
             .enumerate()
-            .map(|(i, t)| ParamInfo { name: format!("#{}", i + 1).into(), ty: t.clone(), default: None, span: f.span, docs: String::new() })
+            .map(|(i, t)| ParamInfo {
+                name: format!("#{}", i + 1).into(),
+                ty: t.clone(),
+                default: None,
+                span: f.span,
+                docs: String::new(),
+            })
             .collect();
         let (args, _) = self.bind_args("the function", &infos, call, 0, None);
         if *effect > Effect::Pure {
@@ -255,10 +317,20 @@ impl Checker {
         let fields: Vec<ParamInfo> = self.payload_of(id, generics, index).iter().map(ParamInfo::from).collect();
         self.no_action(call, &format!("the variant `{name}`"), false);
         if fields.is_empty() {
-            self.error(codes::TYPE_ARGUMENTS, call.span, format!("the variant `{name}` has no payload"), "", "leave the parentheses out");
+            self.error(
+                codes::TYPE_ARGUMENTS,
+                call.span,
+                format!("the variant `{name}` has no payload"),
+                "",
+                "leave the parentheses out",
+            );
         }
         let (payload, _) = self.bind_args(&format!("`{name}`"), &fields, call, 0, None);
-        node(ExprKind::Variant { ty: id, index: u32::try_from(index).unwrap_or(0), name, payload }, t.clone(), call.span)
+        node(
+            ExprKind::Variant { ty: id, index: u32::try_from(index).unwrap_or(0), name, payload },
+            t.clone(),
+            call.span,
+        )
     }
 
     fn fn_call(&mut self, call: CallParts<'_>, id: FnId) -> hir::Expr {
@@ -320,7 +392,13 @@ impl Checker {
                         1 => "one argument".to_owned(),
                         n => format!("{n} arguments"),
                     };
-                    self.error(codes::TYPE_ARGUMENTS, a.value.span, format!("{what} takes {wanted}, and this is one too many"), "one too many", Self::parameters(params, self));
+                    self.error(
+                        codes::TYPE_ARGUMENTS,
+                        a.value.span,
+                        format!("{what} takes {wanted}, and this is one too many"),
+                        "one too many",
+                        Self::parameters(params, self),
+                    );
                 }
                 wrong = true;
                 self.check_loose(std::slice::from_ref(a));
@@ -337,11 +415,16 @@ impl Checker {
             }
         }
         let mut out: Vec<Option<hir::Expr>> = params.iter().map(|_| None).collect();
-        let lambda = |i: usize| slots.get(i).copied().flatten().is_some_and(|e| matches!(e.kind, ast::ExprKind::Lambda { .. }));
-        let order = (0..params.len()).filter(|i| !lambda(*i)).chain((0..params.len()).filter(|i| lambda(*i))).collect::<Vec<_>>();
+        let lambda =
+            |i: usize| slots.get(i).copied().flatten().is_some_and(|e| matches!(e.kind, ast::ExprKind::Lambda { .. }));
+        let order = (0..params.len())
+            .filter(|i| !lambda(*i))
+            .chain((0..params.len()).filter(|i| lambda(*i)))
+            .collect::<Vec<_>>();
         for i in order {
             let (Some(p), Some(Some(arg))) = (params.get(i), slots.get(i)) else { continue };
-            let role = if p.name.starts_with('#') { "the argument".to_owned() } else { format!("`{}` of {what}", p.name) };
+            let role =
+                if p.name.starts_with('#') { "the argument".to_owned() } else { format!("`{}` of {what}", p.name) };
             let e = self.argument(arg, &p.ty, &mut vars, &role);
             if let Some(slot) = out.get_mut(i) {
                 *slot = Some(e);
@@ -405,7 +488,12 @@ impl Checker {
         };
         let end = Span { start: call.span.end.saturating_sub(1), ..call.span };
         let place = if call.args.is_empty() { call.span } else { end };
-        let place = if call.modifiers.retry.is_some() || call.modifiers.undo.is_some() || call.modifiers.timeout.is_some() { call.callee.span } else { place };
+        let place =
+            if call.modifiers.retry.is_some() || call.modifiers.undo.is_some() || call.modifiers.timeout.is_some() {
+                call.callee.span
+            } else {
+                place
+            };
         let label = if positional { "too few".to_owned() } else { format!("{} missing", names.join(", ")) };
         let mut d = Diagnostic::error(codes::TYPE_ARGUMENTS, message, place, label);
         let help = Self::parameters(params, self);
@@ -419,11 +507,19 @@ impl Checker {
         if name.name.is_empty() {
             return;
         }
-        let open: Vec<SmolStr> = params.iter().zip(taken).filter(|(_, t)| t.is_none()).map(|(p, _)| p.name.clone()).collect();
+        let open: Vec<SmolStr> =
+            params.iter().zip(taken).filter(|(_, t)| t.is_none()).map(|(p, _)| p.name.clone()).collect();
         let near = nearest(&name.name, open.iter().map(SmolStr::as_str)).map(str::to_owned);
-        let d = Diagnostic::error(codes::TYPE_ARGUMENTS, format!("{what} has no parameter `{}`", name.name), name.span, "no such parameter");
+        let d = Diagnostic::error(
+            codes::TYPE_ARGUMENTS,
+            format!("{what} has no parameter `{}`", name.name),
+            name.span,
+            "no such parameter",
+        );
         let d = match near {
-            Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)]),
+            Some(near) => {
+                d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)])
+            }
             None => {
                 let help = Self::parameters(params, self);
                 if help.is_empty() { d } else { d.help(help) }
@@ -450,7 +546,13 @@ impl Checker {
             && effect > allowed
         {
             let what = verb(*effect);
-            self.error(codes::EFFECT_EXCEEDED, arg.span, format!("{role} takes a pure function, and this one {what}"), what, "declare the parameter as `(…) => … reads`");
+            self.error(
+                codes::EFFECT_EXCEEDED,
+                arg.span,
+                format!("{role} takes a pure function, and this one {what}"),
+                what,
+                "declare the parameter as `(…) => … reads`",
+            );
             return bad(arg.span);
         }
         self.unify(param, &got.ty, vars);

@@ -16,8 +16,20 @@ impl Checker {
     /// The body of an action and everything its header says.
     pub fn check_action(&mut self, id: FnId, info: &FnInfo, a: &ast::ActionDecl) {
         match a.effect {
-            None => self.error(codes::EFFECT_MISSING, a.name.span, format!("the action `{}` does not say what it does", a.name.name), "reads, changes or destroys?", format!("write it before the body: `action {}(…) reads {{ … }}`", a.name.name)),
-            Some((Effect::Pure, at)) => self.error(codes::EFFECT_MISSING, at, "what is pure is a `fn`", "", format!("write `fn {}(…)`", a.name.name)),
+            None => self.error(
+                codes::EFFECT_MISSING,
+                a.name.span,
+                format!("the action `{}` does not say what it does", a.name.name),
+                "reads, changes or destroys?",
+                format!("write it before the body: `action {}(…) reads {{ … }}`", a.name.name),
+            ),
+            Some((Effect::Pure, at)) => self.error(
+                codes::EFFECT_MISSING,
+                at,
+                "what is pure is a `fn`",
+                "",
+                format!("write `fn {}(…)`", a.name.name),
+            ),
             _ => {}
         }
         let native = info.native.then(|| {
@@ -28,12 +40,25 @@ impl Checker {
         let target = a.target.as_ref().map(|t| self.target(t, info));
         let undo = a.undo.as_ref().map(|u| self.default_undo(u, info));
         if a.on_busy_fail && a.target.is_none() {
-            self.error(codes::CONNECTOR_INVALID, a.name.span, "`on busy fail` needs a `target`", "", "say what the action acts on: `target \"node/${node}\"`");
+            self.error(
+                codes::CONNECTOR_INVALID,
+                a.name.span,
+                "`on busy fail` needs a `target`",
+                "",
+                "say what the action acts on: `target \"node/${node}\"`",
+            );
         }
         if a.undo.is_some() && info.effect <= Effect::Reads {
-            self.error(codes::CONNECTOR_INVALID, a.name.span, "an action that only reads has nothing to undo", "", "leave `undo` out");
+            self.error(
+                codes::CONNECTOR_INVALID,
+                a.name.span,
+                "an action that only reads has nothing to undo",
+                "",
+                "leave `undo` out",
+            );
         }
-        let action = Action { connector: info.home.connector, native, class, target, on_busy_fail: a.on_busy_fail, undo };
+        let action =
+            Action { connector: info.home.connector, native, class, target, on_busy_fail: a.on_busy_fail, undo };
         let made = Made {
             docs: info.docs.clone(),
             kind: FunctionKind::Action(action),
@@ -61,10 +86,28 @@ impl Checker {
         let Some(ast::Stmt { kind: ast::StmtKind::Expr(e), .. }) = body.stmts.last() else { return };
         let plain = matches!(
             e.kind,
-            K::Bool(_) | K::Int(_) | K::Float { .. } | K::Text(_) | K::Name(_) | K::Field { .. } | K::Record(_) | K::List(_) | K::As { .. } | K::Binary { .. }
+            K::Bool(_)
+                | K::Int(_)
+                | K::Float { .. }
+                | K::Text(_)
+                | K::Name(_)
+                | K::Field { .. }
+                | K::Record(_)
+                | K::List(_)
+                | K::As { .. }
+                | K::Binary { .. }
         );
         if plain {
-            self.error(codes::VALUE_UNUSED, e.span, "this value is not used", "the action gives nothing", format!("to give it to the caller, declare its type: `action {}(…) -> Text …`", info.name.rsplit('.').next().unwrap_or_default()));
+            self.error(
+                codes::VALUE_UNUSED,
+                e.span,
+                "this value is not used",
+                "the action gives nothing",
+                format!(
+                    "to give it to the caller, declare its type: `action {}(…) -> Text …`",
+                    info.name.rsplit('.').next().unwrap_or_default()
+                ),
+            );
         }
     }
 
@@ -100,7 +143,13 @@ impl Checker {
             return if info.effect <= Effect::Reads { Class::Harmless } else { Class::Once };
         };
         if info.effect <= Effect::Reads {
-            self.error(codes::CONNECTOR_INVALID, *at, "an action that only reads may always be repeated", "", "leave this out");
+            self.error(
+                codes::CONNECTOR_INVALID,
+                *at,
+                "an action that only reads may always be repeated",
+                "",
+                "leave this out",
+            );
             return Class::Harmless;
         }
         match class {
@@ -109,7 +158,13 @@ impl Checker {
             RepeatClass::Keyed(window) => Class::Keyed(self.constant_duration(window, "`keyed within`").unwrap_or(0)),
             RepeatClass::Probe(block) => {
                 if !info.ret.as_ref().is_some_and(|t| matches!(**t, Type::Nothing | Type::Error)) {
-                    self.error(codes::CONNECTOR_INVALID, *at, "an action with a `probe` gives nothing", "", "the probe says whether it happened, not what it gave; let another action read the result");
+                    self.error(
+                        codes::CONNECTOR_INVALID,
+                        *at,
+                        "an action with a `probe` gives nothing",
+                        "",
+                        "the probe says whether it happened, not what it gave; let another action read the result",
+                    );
                 }
                 Class::Probe(self.probe(block, info))
             }
@@ -150,7 +205,12 @@ impl Checker {
     /// Sets the most that the innermost function may do.
     pub fn limit_to(&mut self, effect: Effect, what: &str, _at: Span) {
         if let Some(f) = self.frames.last_mut() {
-            f.limit = Some(Limit { effect, what: what.to_owned(), span: None, help: "read it in the body of a runbook or action".into() });
+            f.limit = Some(Limit {
+                effect,
+                what: what.to_owned(),
+                span: None,
+                help: "read it in the body of a runbook or action".into(),
+            });
         }
     }
 
@@ -169,7 +229,13 @@ impl Checker {
         }
         let value = self.fold(&got);
         if value.is_none() {
-            self.error(codes::CONST_REQUIRED, e.span, format!("{role} must be known when the program is compiled"), "not a constant", "write a literal, or a top-level `let` made of literals");
+            self.error(
+                codes::CONST_REQUIRED,
+                e.span,
+                format!("{role} must be known when the program is compiled"),
+                "not a constant",
+                "write a literal, or a top-level `let` made of literals",
+            );
         }
         value
     }

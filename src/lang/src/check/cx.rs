@@ -12,7 +12,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::hir;
 use crate::ids::{ConnectorId, ConstId, EventId, FnId, SettingId, SiteId, TypeId};
 use crate::project::ProjectConfig;
-use crate::span::{FileId, Sources, Span};
+use crate::span::{Sources, Span};
 use crate::syntax::ast;
 use crate::types::{Effect, FieldTy, Ty, TypeTable, VariantTy, builtin};
 
@@ -48,7 +48,6 @@ pub(super) type Names = IndexMap<SmolStr, Named>;
 /// A module: a file of the project, of the standard library, or native signatures.
 pub(super) struct ModuleInfo {
     pub name: SmolStr,
-    pub file: FileId,
     pub ast: Arc<ast::Module>,
     pub names: Names,
     pub native: bool,
@@ -109,8 +108,6 @@ pub(super) struct FnInfo {
     /// An action, native or not.
     pub action: bool,
     pub native: bool,
-    /// A default `undo` is declared.
-    pub undo: bool,
     pub state: State,
 }
 
@@ -169,12 +166,6 @@ pub(super) struct RunbookInfo {
     pub params: Arc<[ParamInfo]>,
 }
 
-/// Where a declared type stands.
-pub(super) struct TypeInfo {
-    pub home: Option<Home>,
-    pub span: Span,
-}
-
 /// Everything of one check.
 pub(super) struct Checker {
     pub sources: Sources,
@@ -185,7 +176,8 @@ pub(super) struct Checker {
     /// Names in scope everywhere: native modules and what `core` declares.
     pub prelude: Names,
     pub types: TypeTable,
-    pub type_info: Vec<TypeInfo>,
+    /// Where each declared type stands.
+    pub type_spans: Vec<Span>,
     pub fns: Vec<FnInfo>,
     /// One per id; declared functions first get their slot, lambdas and handlers when they are met.
     pub functions: Vec<Option<hir::Function>>,
@@ -211,7 +203,7 @@ pub(super) struct Checker {
 impl Checker {
     pub fn new(sources: Sources, project: ProjectConfig) -> Self {
         let types = builtin::table();
-        let type_info = types.defs.iter().map(|_| TypeInfo { home: None, span: Span::default() }).collect();
+        let type_spans = vec![Span::default(); types.defs.len()];
         Self {
             sources,
             diags: Vec::new(),
@@ -220,7 +212,7 @@ impl Checker {
             module_index: HashMap::new(),
             prelude: Names::new(),
             types,
-            type_info,
+            type_spans,
             fns: Vec::new(),
             functions: Vec::new(),
             fn_index: HashMap::new(),

@@ -35,15 +35,33 @@ impl Checker {
         }
         let Some(mut fields) = self.fields_of(t) else {
             let shown = self.show(t);
-            self.error(codes::EVENT_INVALID, e.ty.span, format!("the type of an event is a record, and `{shown}` is none"), "", "declare a record for it: `type Alert = { name: Text, … }`");
+            self.error(
+                codes::EVENT_INVALID,
+                e.ty.span,
+                format!("the type of an event is a record, and `{shown}` is none"),
+                "",
+                "declare a record for it: `type Alert = { name: Text, … }`",
+            );
             return ty::error();
         };
         if let Some(part) = self.undecodable(t) {
             let part = self.show(&part);
-            self.error(codes::EVENT_INVALID, e.ty.span, format!("an event cannot hold a `{part}`"), "", "events are kept, shown and sent again: plain values only");
+            self.error(
+                codes::EVENT_INVALID,
+                e.ty.span,
+                format!("an event cannot hold a `{part}`"),
+                "",
+                "events are kept, shown and sent again: plain values only",
+            );
         }
         if fields.iter().any(|f| f.name == "meta") {
-            self.error(codes::EVENT_INVALID, e.ty.span, "an event has no field `meta` of its own", "", "`meta` is where it came from and when; call the field something else");
+            self.error(
+                codes::EVENT_INVALID,
+                e.ty.span,
+                "an event has no field `meta` of its own",
+                "",
+                "`meta` is where it came from and when; call the field something else",
+            );
             return ty::error();
         }
         let meta = ty::of(Type::Named(builtin::EVENT_META, vec![]));
@@ -54,7 +72,8 @@ impl Checker {
     /// Checks what an event says and adds it to the program.
     pub fn check_event(&mut self, id: EventId) {
         let Some(info) = self.events.get(id.index()) else { return };
-        let (decl, t, docs, span, connector) = (info.decl.clone(), info.ty.clone(), info.docs.clone(), info.span, info.connector);
+        let (decl, t, docs, span, connector) =
+            (info.decl.clone(), info.ty.clone(), info.docs.clone(), info.span, info.connector);
         let name = info.name.clone();
         let home = super::cx::Home { module: info.module, connector: Some(connector) };
         let event = self.elsewhere(home, |c| {
@@ -62,12 +81,20 @@ impl Checker {
             let verify = c.event_verify(&decl);
             let each = decl.each.as_ref().map(|(e, _)| c.each(e, &name));
             let binder = decl.each.as_ref().map(|(_, b)| b.clone());
-            let id = decl.id.as_ref().map(|e| c.of_delivery(e, &ty::text(), "the id of an event", binder.as_ref(), false));
-            let at = decl.at.as_ref().map(|e| c.of_delivery(e, &ty::time(), "the time of an event", binder.as_ref(), false));
+            let id =
+                decl.id.as_ref().map(|e| c.of_delivery(e, &ty::text(), "the id of an event", binder.as_ref(), false));
+            let at =
+                decl.at.as_ref().map(|e| c.of_delivery(e, &ty::time(), "the time of an event", binder.as_ref(), false));
             let emit = match &decl.emit {
                 Some(e) => c.of_delivery(e, &t, &format!("what `{name}` emits"), binder.as_ref(), true),
                 None => {
-                    c.error(codes::EVENT_INVALID, span, format!("the event `{name}` does not say what it emits"), "", "write `emit { field: body.field as Text, … }`");
+                    c.error(
+                        codes::EVENT_INVALID,
+                        span,
+                        format!("the event `{name}` does not say what it emits"),
+                        "",
+                        "write `emit { field: body.field as Text, … }`",
+                    );
                     FnId(0)
                 }
             };
@@ -97,7 +124,13 @@ impl Checker {
                     self.error(codes::CONST_RANGE, every.span, "a poll waits at least one second", "too short", "");
                 }
                 if let Some(ast::Verification::Scheme(v)) = &e.verify {
-                    self.error(codes::EVENT_VERIFY, v.span, "a poll asks by itself, so there is no sender to verify", "", "leave `verify` out");
+                    self.error(
+                        codes::EVENT_VERIFY,
+                        v.span,
+                        "a poll asks by itself, so there is no sender to verify",
+                        "",
+                        "leave `verify` out",
+                    );
                 }
                 self.push_frame(FrameKind::Reading);
                 self.limit_to(Effect::Reads, "a poll only reads", *span);
@@ -117,7 +150,13 @@ impl Checker {
             && path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.~".contains(c))
             && !path.split('/').any(|s| s == "." || s == "..");
         if !good {
-            self.error(codes::EVENT_INVALID, span, "this is no path of a webhook", "", "it begins with `/` and has letters, digits, `-`, `_`, `.` and `/`: `\"/alertmanager\"`");
+            self.error(
+                codes::EVENT_INVALID,
+                span,
+                "this is no path of a webhook",
+                "",
+                "it begins with `/` and has letters, digits, `-`, `_`, `.` and `/`: `\"/alertmanager\"`",
+            );
         }
         for (i, e) in self.hir_events.iter().enumerate() {
             if let hir::EventSource::Webhook { path: other } = &e.source
@@ -128,9 +167,14 @@ impl Checker {
                 let same = self.hir_events.get(i).map(|e| e.connector) == self.home.connector;
                 // Events of one connector may share a path: each looks at the delivery.
                 if !same {
-                    let d = Diagnostic::error(codes::EVENT_INVALID, format!("another connector's event `{name}` has this path"), span, "taken")
-                        .label(first, "first here")
-                        .help("a path belongs to one connector");
+                    let d = Diagnostic::error(
+                        codes::EVENT_INVALID,
+                        format!("another connector's event `{name}` has this path"),
+                        span,
+                        "taken",
+                    )
+                    .label(first, "first here")
+                    .help("a path belongs to one connector");
                     self.report(d);
                 }
                 return;
@@ -146,7 +190,13 @@ impl Checker {
                     Some(b) => {
                         self.constant_text(b, "the reason");
                     }
-                    None => self.error(codes::EVENT_VERIFY, *span, "`verify none` needs a reason", "", "write `verify none because \"…\"`"),
+                    None => self.error(
+                        codes::EVENT_VERIFY,
+                        *span,
+                        "`verify none` needs a reason",
+                        "",
+                        "write `verify none because \"…\"`",
+                    ),
                 }
                 Some(Verify { scheme: "none".into(), args: vec![] })
             }
@@ -157,7 +207,13 @@ impl Checker {
     fn scheme(&mut self, call: &ast::Expr) -> Option<Verify> {
         let ast::ExprKind::Call { callee, args, .. } = &call.kind else {
             if !matches!(call.kind, ast::ExprKind::Missing) {
-                self.error(codes::EVENT_VERIFY, call.span, "`verify` takes a scheme", "", "such as `verify bearer(token)` or `verify hmac(secret, header: \"x-signature\")`");
+                self.error(
+                    codes::EVENT_VERIFY,
+                    call.span,
+                    "`verify` takes a scheme",
+                    "",
+                    "such as `verify bearer(token)` or `verify hmac(secret, header: \"x-signature\")`",
+                );
             }
             return None;
         };
@@ -167,10 +223,20 @@ impl Checker {
         };
         let Some(scheme) = schemes::find(&name.name) else {
             let names = schemes::SCHEMES.iter().map(|s| s.name);
-            let d = Diagnostic::error(codes::EVENT_VERIFY, format!("there is no scheme `{}`", name.name), name.span, "not a scheme");
+            let d = Diagnostic::error(
+                codes::EVENT_VERIFY,
+                format!("there is no scheme `{}`", name.name),
+                name.span,
+                "not a scheme",
+            );
             let d = match nearest(&name.name, names.clone()) {
-                Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
-                None => d.help(format!("the schemes are {}", names.map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))),
+                Some(near) => d
+                    .help(format!("did you mean `{near}`?"))
+                    .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
+                None => d.help(format!(
+                    "the schemes are {}",
+                    names.map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+                )),
             };
             self.report(d);
             return None;
@@ -194,7 +260,13 @@ impl Checker {
                 None => {
                     next += 1;
                     if next > given.len() {
-                        self.error(codes::TYPE_ARGUMENTS, a.value.span, format!("`{}` takes at most {} arguments", scheme.name, given.len()), "one too many", "");
+                        self.error(
+                            codes::TYPE_ARGUMENTS,
+                            a.value.span,
+                            format!("`{}` takes at most {} arguments", scheme.name, given.len()),
+                            "one too many",
+                            "",
+                        );
                     }
                     Some(next - 1)
                 }
@@ -214,7 +286,13 @@ impl Checker {
                     self.close_frame(Made::plain(p.name, 0, t, span), value).function
                 }
                 (None, None) => {
-                    self.error(codes::TYPE_ARGUMENTS, span, format!("`{}` needs `{}`", scheme.name, p.name), format!("`{}` missing", p.name), "");
+                    self.error(
+                        codes::TYPE_ARGUMENTS,
+                        span,
+                        format!("`{}` needs `{}`", scheme.name, p.name),
+                        format!("`{}` missing", p.name),
+                        "",
+                    );
                     continue;
                 }
             };
@@ -235,7 +313,13 @@ impl Checker {
         let texts = || ty::map(ty::text(), ty::text());
         [("body", ty::json()), ("headers", texts()), ("query", texts())]
             .into_iter()
-            .map(|(name, ty)| ParamInfo { name: name.into(), ty, default: None, span: Span::default(), docs: String::new() })
+            .map(|(name, ty)| ParamInfo {
+                name: name.into(),
+                ty,
+                default: None,
+                span: Span::default(),
+                docs: String::new(),
+            })
             .collect()
     }
 
@@ -251,7 +335,11 @@ impl Checker {
         let got = match &*self.open(&got.ty) {
             Type::Json => {
                 let span = got.span;
-                node(ExprKind::Method { name: "Json.items".into(), args: vec![got], optional: false }, items.clone(), span)
+                node(
+                    ExprKind::Method { name: "Json.items".into(), args: vec![got], optional: false },
+                    items.clone(),
+                    span,
+                )
             }
             _ => self.coerce(got, &items, "`each`"),
         };
@@ -286,7 +374,13 @@ impl Checker {
             let names = self.names_in_scope();
             let std = format!("std.{}", first.name);
             if crate::stdlib::get(&std).is_some() {
-                self.error(codes::NAME_UNKNOWN, first.span, format!("there is no connector `{}` here", first.name), "not known here", format!("bring it into scope: `use {std}`"));
+                self.error(
+                    codes::NAME_UNKNOWN,
+                    first.span,
+                    format!("there is no connector `{}` here", first.name),
+                    "not known here",
+                    format!("bring it into scope: `use {std}`"),
+                );
             } else {
                 self.unknown("connector", first, &names, "declare it, or bring it into scope with `use`");
             }
@@ -327,11 +421,21 @@ impl Checker {
             .and_then(|c| self.connector(c))
             .map(|c| c.names.iter().filter(|(_, n)| matches!(n.def, Def::Event(_))).map(|(k, _)| k.clone()).collect())
             .unwrap_or_default();
-        let d = Diagnostic::error(codes::TRIGGER_EVENT, format!("`{owner}` has no event `{}`", name.name), name.span, "no such event");
+        let d = Diagnostic::error(
+            codes::TRIGGER_EVENT,
+            format!("`{owner}` has no event `{}`", name.name),
+            name.span,
+            "no such event",
+        );
         let d = match nearest(&name.name, events.iter().map(SmolStr::as_str)) {
-            Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
+            Some(near) => d
+                .help(format!("did you mean `{near}`?"))
+                .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
             None if events.is_empty() => d.help(format!("`{owner}` has no events")),
-            None => d.help(format!("its events are {}", events.iter().map(|e| format!("`{e}`")).collect::<Vec<_>>().join(", "))),
+            None => d.help(format!(
+                "its events are {}",
+                events.iter().map(|e| format!("`{e}`")).collect::<Vec<_>>().join(", ")
+            )),
         };
         self.report(d);
     }

@@ -69,8 +69,13 @@ impl Checker {
         let missing = search.missing(&rows, t);
         for span in unreachable {
             self.report(
-                Diagnostic::warning(codes::MATCH_UNREACHABLE, "this arm is never reached", span, "covered by the arms before")
-                    .help("remove it, or put it before the arm that covers it"),
+                Diagnostic::warning(
+                    codes::MATCH_UNREACHABLE,
+                    "this arm is never reached",
+                    span,
+                    "covered by the arms before",
+                )
+                .help("remove it, or put it before the arm that covers it"),
             );
         }
         let shown = match missing {
@@ -82,8 +87,17 @@ impl Checker {
         let more = if shown.len() > 8 { format!(" and {} more", shown.len() - 8) } else { String::new() };
         let of = self.show(t);
         let head = Span { end: value.end, ..whole };
-        let d = Diagnostic::error(codes::MATCH_MISSING, format!("the match does not cover {list}{more}"), head, format!("this is `{of}`"))
-            .help(if shown == ["_"] { "add an arm for the rest: `_ => …`" } else { "add an arm for each, or `_ => …` for the rest" });
+        let d = Diagnostic::error(
+            codes::MATCH_MISSING,
+            format!("the match does not cover {list}{more}"),
+            head,
+            format!("this is `{of}`"),
+        )
+        .help(if shown == ["_"] {
+            "add an arm for the rest: `_ => …`"
+        } else {
+            "add an arm for each, or `_ => …` for the rest"
+        });
         self.report(d);
     }
 
@@ -219,7 +233,9 @@ impl Search<'_> {
             },
             P::Of(c, parts) if c == con => with(parts.clone()),
             // A pattern of Json that is not `none` matches something that is there.
-            P::Of(Con::Value(_) | Con::Some(_) | Con::List(_), _) if *con == Con::Present && arity == 1 => with(vec![first.clone()]),
+            P::Of(Con::Value(_) | Con::Some(_) | Con::List(_), _) if *con == Con::Present && arity == 1 => {
+                with(vec![first.clone()])
+            }
             P::Of(..) => vec![],
         }
     }
@@ -254,7 +270,9 @@ impl Search<'_> {
             P::Of(con, _) => self.useful_with(rows, row, &con.clone(), &t, others),
             P::Any => {
                 let column: Vec<&P> = rows.iter().filter_map(|r| r.first()).collect();
-                if let Some(all) = self.constructors(&t, &column).filter(|_| column.iter().any(|p| !matches!(p, P::Any))) {
+                if let Some(all) =
+                    self.constructors(&t, &column).filter(|_| column.iter().any(|p| !matches!(p, P::Any)))
+                {
                     for con in all {
                         if self.useful_with(rows, row, &con, &t, others)? {
                             return Some(true);
@@ -293,7 +311,11 @@ impl Search<'_> {
         let opened = self.checker.open(t);
         let column: Vec<&P> = rows.iter().filter_map(|r| r.first()).collect();
         let Some(all) = self.constructors(&opened, &column) else {
-            return Some(if self.useful(rows, &[P::Any], std::slice::from_ref(t))? { vec!["_".into()] } else { vec![] });
+            return Some(if self.useful(rows, &[P::Any], std::slice::from_ref(t))? {
+                vec!["_".into()]
+            } else {
+                vec![]
+            });
         };
         let mut out = Vec::new();
         for con in all {
@@ -340,7 +362,9 @@ impl Search<'_> {
     fn missing_quick(&mut self, rows: &[Vec<P>], t: &Ty) -> Option<String> {
         let opened = self.checker.open(t);
         match &*opened {
-            Type::Bool | Type::Named(..) => Some(self.missing(rows, t)?.into_iter().next().unwrap_or_else(|| "_".into())),
+            Type::Bool | Type::Named(..) => {
+                Some(self.missing(rows, t)?.into_iter().next().unwrap_or_else(|| "_".into()))
+            }
             _ => Some("_".into()),
         }
     }

@@ -34,7 +34,9 @@ impl Checker {
         match (&**from, &**to) {
             (Type::Error | Type::Never, _) | (_, Type::Error) => return Some(Fit::Same),
             (Type::None, Type::Optional(_)) => return Some(Fit::Same),
-            (_, Type::Json) => return if self.unjsonable(from).is_none() && self.has_value(from) { Some(Fit::Json) } else { None },
+            (_, Type::Json) => {
+                return if self.unjsonable(from).is_none() && self.has_value(from) { Some(Fit::Json) } else { None };
+            }
             _ => {}
         }
         let (a, b) = (self.open(from), self.open(to));
@@ -54,7 +56,8 @@ impl Checker {
             }
             (Type::Function { .. }, Type::Function { .. }) => self.function_fit(&a, &b, depth),
             (Type::Named(i, x), Type::Named(j, y)) if i == j && self.variants(*i).is_some() => {
-                let same = x.len() == y.len() && x.iter().zip(y).all(|(x, y)| self.fit_at(x, y, depth + 1) == Some(Fit::Same));
+                let same =
+                    x.len() == y.len() && x.iter().zip(y).all(|(x, y)| self.fit_at(x, y, depth + 1) == Some(Fit::Same));
                 same.then_some(Fit::Same)
             }
             _ => self.record_fit(&a, &b, depth),
@@ -70,7 +73,8 @@ impl Checker {
     }
 
     fn function_fit(&self, a: &Ty, b: &Ty, depth: u32) -> Option<Fit> {
-        let (Type::Function { params: p, ret: r, effect: e }, Type::Function { params: q, ret: s, effect: f }) = (&**a, &**b)
+        let (Type::Function { params: p, ret: r, effect: e }, Type::Function { params: q, ret: s, effect: f }) =
+            (&**a, &**b)
         else {
             return None;
         };
@@ -139,7 +143,8 @@ impl Checker {
         let (shown, wanted) = (self.show(&e.ty), self.show(to));
         let of = if role.is_empty() { String::new() } else { format!(" for {role}") };
         let label = format!("this is `{shown}`");
-        let plain = |code| Diagnostic::error(code, format!("expected `{wanted}`{of}, found `{shown}`"), e.span, label.clone());
+        let plain =
+            |code| Diagnostic::error(code, format!("expected `{wanted}`{of}, found `{shown}`"), e.span, label.clone());
         let inner = match &*want {
             Type::Optional(t) => self.open(t),
             _ => want.clone(),
@@ -156,12 +161,20 @@ impl Checker {
             .help("open it: `… ?? default`, `… ?? fail \"…\"`, or `if let v = … { … }`");
         }
         if matches!(*from, Type::Secret) || (matches!(*inner, Type::Json) && self.holds_secret(&from)) {
-            let why = if matches!(*inner, Type::Json) { "Json would be journaled and logged" } else { "a Secret is a handle, not a value" };
+            let why = if matches!(*inner, Type::Json) {
+                "Json would be journaled and logged"
+            } else {
+                "a Secret is a handle, not a value"
+            };
             return Diagnostic::error(
                 codes::TYPE_SECRET,
                 format!("a Secret cannot be used{of}, which is `{wanted}`"),
                 e.span,
-                if matches!(*from, Type::Secret) { "this is a Secret".to_owned() } else { format!("this holds a Secret: `{shown}`") },
+                if matches!(*from, Type::Secret) {
+                    "this is a Secret".to_owned()
+                } else {
+                    format!("this holds a Secret: `{shown}`")
+                },
             )
             .help(format!("{why}; it goes to parameters of type `Secret` only"));
         }
@@ -216,7 +229,8 @@ impl Checker {
     /// The variants of an enum, for messages.
     pub fn list_variants(&self, t: &Ty) -> String {
         let Some((id, _)) = self.enum_of(t) else { return String::new() };
-        let names: Vec<String> = self.variants(id).unwrap_or_default().iter().map(|v| format!("`{}`", v.name)).collect();
+        let names: Vec<String> =
+            self.variants(id).unwrap_or_default().iter().map(|v| format!("`{}`", v.name)).collect();
         let mut shown = names.iter().take(12).cloned().collect::<Vec<_>>().join(", ");
         if names.len() > 12 {
             shown.push_str(", …");

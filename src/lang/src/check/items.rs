@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::cx::{Checker, ConnectorInfo, Def, EventInfo, FnInfo, FnSource, Home, Names, ParamInfo, RunbookInfo, State, TypeInfo};
+use super::cx::{Checker, ConnectorInfo, Def, EventInfo, FnInfo, FnSource, Home, Names, ParamInfo, RunbookInfo, State};
 use super::scope::{FrameKind, Limit, Made, bad, is_error, verb};
 use super::ty;
 use crate::diag::{Diagnostic, codes};
@@ -43,13 +43,23 @@ impl Checker {
     fn declare_item(&mut self, home: Home, item: &ast::Item, pending: &mut Vec<Pending>) {
         self.home = home;
         let native = self.modules.get(home.module).is_some_and(|m| m.native);
-        if home.connector.is_some() && matches!(item.kind, ItemKind::Use(_) | ItemKind::Runbook(_) | ItemKind::Connector(_)) {
-            self.error(codes::PLACE_WRONG, item.span, "this cannot stand in a connector", "", "write it at the top level of the module");
+        if home.connector.is_some()
+            && matches!(item.kind, ItemKind::Use(_) | ItemKind::Runbook(_) | ItemKind::Connector(_))
+        {
+            self.error(
+                codes::PLACE_WRONG,
+                item.span,
+                "this cannot stand in a connector",
+                "",
+                "write it at the top level of the module",
+            );
             return;
         }
         let (name, def) = match &item.kind {
             ItemKind::Use(_) | ItemKind::Bad => return,
-            ItemKind::Const(c) => (&c.name, Def::Const(self.new_const(c.name.name.clone(), None, &c.value, "constant"))),
+            ItemKind::Const(c) => {
+                (&c.name, Def::Const(self.new_const(c.name.name.clone(), None, &c.value, "constant")))
+            }
             ItemKind::Settings(s) => return self.declare_settings(home, item, s, pending),
             ItemKind::Type(t) => (&t.name, Def::Type(self.declare_type(home, item, &t.name, &t.generics))),
             ItemKind::Enum(e) => (&e.name, Def::Type(self.declare_type(home, item, &e.name, &[]))),
@@ -122,7 +132,7 @@ impl Checker {
             Some(c) => c.name.clone(),
             None => self.modules.get(home.module).map(|m| m.name.clone()).unwrap_or_default(),
         };
-        self.type_info.push(TypeInfo { home: Some(home), span: name.span });
+        self.type_spans.push(name.span);
         self.types.add(TypeDef {
             name: name.name.clone(),
             module,
@@ -133,11 +143,11 @@ impl Checker {
     }
 
     fn declare_fn(&mut self, home: Home, item: &ast::Item, decl: FnSource) -> FnId {
-        let (name, native, action, effect, undo) = match &decl {
-            FnSource::Fn(f) => (&f.name, false, false, Effect::Pure, false),
+        let (name, native, action, effect) = match &decl {
+            FnSource::Fn(f) => (&f.name, false, false, Effect::Pure),
             FnSource::Action(a) => {
                 let effect = a.effect.map_or(Effect::Destroys, |(e, _)| e);
-                (&a.name, a.native, true, effect, a.undo.is_some())
+                (&a.name, a.native, true, effect)
             }
         };
         let module = self.modules.get(home.module);
@@ -162,7 +172,6 @@ impl Checker {
             effect,
             action,
             native,
-            undo,
             state: State::Waiting,
             decl,
         });
@@ -223,7 +232,13 @@ impl Checker {
 
     fn declare_event(&mut self, home: Home, item: &ast::Item, e: &ast::Event) -> Option<Def> {
         let Some(connector) = home.connector else {
-            self.error(codes::PLACE_WRONG, e.name.span, "an `event` belongs to a connector", "", "write it inside `connector NAME { … }`");
+            self.error(
+                codes::PLACE_WRONG,
+                e.name.span,
+                "an `event` belongs to a connector",
+                "",
+                "write it inside `connector NAME { … }`",
+            );
             return None;
         };
         let id = EventId(u32::try_from(self.events.len()).unwrap_or(u32::MAX));
@@ -249,7 +264,9 @@ impl Checker {
                 ItemKind::Type(t) => {
                     self.generics = t.generics.iter().map(|g| g.name.clone()).collect();
                     match &t.ty.kind {
-                        ast::TypeKind::Record(fields) => TypeDefKind::Record(self.resolve_fields(fields, "field", &t.name.name)),
+                        ast::TypeKind::Record(fields) => {
+                            TypeDefKind::Record(self.resolve_fields(fields, "field", &t.name.name))
+                        }
                         _ => TypeDefKind::Alias(self.resolve_type(&t.ty)),
                     }
                 }
@@ -285,7 +302,13 @@ impl Checker {
             out.push(VariantTy { name: v.name.name.clone(), payload });
         }
         if out.is_empty() {
-            self.error(codes::TYPE_VARIANT, e.name.span, format!("`{}` has no variants", e.name.name), "", "an enum needs at least one");
+            self.error(
+                codes::TYPE_VARIANT,
+                e.name.span,
+                format!("`{}` has no variants", e.name.name),
+                "",
+                "an enum needs at least one",
+            );
         }
         out
     }
@@ -310,8 +333,14 @@ impl Checker {
                 && matches!(self.types.defs.get(start).map(|d| &d.kind), Some(TypeDefKind::Alias(t)) if !is_error(t));
             if cyclic {
                 let name = self.types.defs.get(start).map(|d| d.name.clone()).unwrap_or_default();
-                let span = self.type_info.get(start).map(|i| i.span).unwrap_or_default();
-                self.error(codes::TYPE_CYCLE, span, format!("the type `{name}` stands for itself"), "", "let one of the types in the circle be a record or an enum");
+                let span = self.type_spans.get(start).copied().unwrap_or_default();
+                self.error(
+                    codes::TYPE_CYCLE,
+                    span,
+                    format!("the type `{name}` stands for itself"),
+                    "",
+                    "let one of the types in the circle be a record or an enum",
+                );
                 if let Some(def) = self.types.defs.get_mut(start) {
                     def.kind = TypeDefKind::Alias(ty::error());
                 }
@@ -332,7 +361,9 @@ impl Checker {
                 }
                 (ItemKind::Settings(s), _) => self.define_settings(s, &p.settings),
                 (ItemKind::Fn(f), Def::Fn(id)) => self.define_fn(id, &f.generics, &f.params, f.ret.as_ref(), None),
-                (ItemKind::Action(a), Def::Fn(id)) => self.define_fn(id, &a.generics, &a.params, a.ret.as_ref(), Some(ty::nothing())),
+                (ItemKind::Action(a), Def::Fn(id)) => {
+                    self.define_fn(id, &a.generics, &a.params, a.ret.as_ref(), Some(ty::nothing()))
+                }
                 (ItemKind::Runbook(r), Def::Runbook(i)) => {
                     let params = self.resolve_params(&r.params, &r.name.name);
                     self.check_runbook_params(r, &params);
@@ -354,7 +385,13 @@ impl Checker {
                 && let Some(part) = self.undecodable(&t)
             {
                 let part = self.show(&part);
-                self.error(codes::TYPE_DECODE, f.ty.span, format!("a setting cannot hold a `{part}`"), "", "settings come from `rrb.toml` and the environment: plain values, lists, records and `Secret`");
+                self.error(
+                    codes::TYPE_DECODE,
+                    f.ty.span,
+                    format!("a setting cannot hold a `{part}`"),
+                    "",
+                    "settings come from `rrb.toml` and the environment: plain values, lists, records and `Secret`",
+                );
             }
             let default = f.default.as_ref().map(|d| {
                 let owner = match self.settings.get(id.index()).map(|s| &s.owner) {
@@ -385,7 +422,14 @@ impl Checker {
         seen.into()
     }
 
-    fn define_fn(&mut self, id: FnId, generics: &[ast::Ident], params: &[ast::FieldDecl], ret: Option<&ast::Type>, none: Option<Ty>) {
+    fn define_fn(
+        &mut self,
+        id: FnId,
+        generics: &[ast::Ident],
+        params: &[ast::FieldDecl],
+        ret: Option<&ast::Type>,
+        none: Option<Ty>,
+    ) {
         self.generics = generics.iter().map(|g| g.name.clone()).collect();
         let owner = self.fn_info(id).map(|i| i.name.clone()).unwrap_or_default();
         let params = self.resolve_params(params, &owner);
@@ -413,9 +457,14 @@ impl Checker {
                 if let Some(info) = self.consts.get_mut(id.index()) {
                     info.ty = Some(ty::error());
                 }
-                let d = Diagnostic::error(codes::TYPE_CYCLE, format!("the {what} `{name}` depends on itself"), at, "used here")
-                    .label(span, "to make this")
-                    .help("break the circle");
+                let d = Diagnostic::error(
+                    codes::TYPE_CYCLE,
+                    format!("the {what} `{name}` depends on itself"),
+                    at,
+                    "used here",
+                )
+                .label(span, "to make this")
+                .help("break the circle");
                 self.report(d);
                 drop(t);
                 ty::error()
@@ -459,7 +508,13 @@ impl Checker {
         });
         let mut t = written.unwrap_or_else(|| body.expr.ty.clone());
         if matches!(*t, Type::None | Type::Nothing | Type::Never) {
-            self.error(codes::TYPE_INFER, source.span, format!("the type of `{name}` cannot be found out"), "", "write it: `let name: Text? = none`");
+            self.error(
+                codes::TYPE_INFER,
+                source.span,
+                format!("the type of `{name}` cannot be found out"),
+                "",
+                "write it: `let name: Text? = none`",
+            );
             t = ty::error();
         }
         if let Some(info) = self.consts.get_mut(id.index()) {
@@ -477,9 +532,14 @@ impl Checker {
         }
         let (name, span, state) = (info.name.clone(), info.span, info.state);
         if state == State::Working || self.depth > CHAIN {
-            let d = Diagnostic::error(codes::TYPE_INFER, format!("the result of `{name}` cannot be found out here"), at, "")
-                .label(span, "its result is not written")
-                .help("write the type of its result: `-> Text`");
+            let d = Diagnostic::error(
+                codes::TYPE_INFER,
+                format!("the result of `{name}` cannot be found out here"),
+                at,
+                "",
+            )
+            .label(span, "its result is not written")
+            .help("write the type of its result: `-> Text`");
             self.report(d);
             if let Some(info) = self.fn_info_mut(id) {
                 info.ret = Some(ty::error());
@@ -527,7 +587,13 @@ impl Checker {
             Some(t) => t.clone(),
             None => match &*body.ty {
                 Type::None => {
-                    self.error(codes::TYPE_INFER, info.span, format!("the result of `{}` cannot be found out", info.name), "", "write it: `-> Text?`");
+                    self.error(
+                        codes::TYPE_INFER,
+                        info.span,
+                        format!("the result of `{}` cannot be found out", info.name),
+                        "",
+                        "write it: `-> Text?`",
+                    );
                     ty::error()
                 }
                 _ => body.ty.clone(),
@@ -567,8 +633,13 @@ impl Checker {
         if matches!(*e.ty, Type::Nothing) {
             let wanted = self.show(to);
             let end = Span { start: e.span.end.saturating_sub(1), ..e.span };
-            let d = Diagnostic::error(codes::TYPE_MISMATCH, format!("expected `{wanted}` for {role}, but the block ends without a value"), end, "no value here")
-                .help("the last expression of a block is its value");
+            let d = Diagnostic::error(
+                codes::TYPE_MISMATCH,
+                format!("expected `{wanted}` for {role}, but the block ends without a value"),
+                end,
+                "no value here",
+            )
+            .help("the last expression of a block is its value");
             self.report(d);
             return bad(e.span);
         }

@@ -28,12 +28,30 @@ pub(super) fn tagged(tag: Tag, text: &SmolStr, content: Span) -> Result<(Value, 
         Tag::Cron => cron(text, content)?,
         Tag::Url => match url::Url::parse(text) {
             Ok(url) if url.has_host() || url.scheme() == "file" => Value::Url(url.as_str().into()),
-            Ok(_) => return Err(wrong(content, "the URL has no host".into(), "write it in full: `url\"https://example.com/path\"`")),
-            Err(e) => return Err(wrong(content, format!("this is no URL: {e}"), "write it in full: `url\"https://example.com/path\"`")),
+            Ok(_) => {
+                return Err(wrong(
+                    content,
+                    "the URL has no host".into(),
+                    "write it in full: `url\"https://example.com/path\"`",
+                ));
+            }
+            Err(e) => {
+                return Err(wrong(
+                    content,
+                    format!("this is no URL: {e}"),
+                    "write it in full: `url\"https://example.com/path\"`",
+                ));
+            }
         },
         Tag::Ip => match text.parse() {
             Ok(ip) => Value::Ip(ip),
-            Err(_) => return Err(wrong(content, "this is no IP address".into(), "such as `ip\"10.0.0.1\"` or `ip\"2001:db8::1\"`")),
+            Err(_) => {
+                return Err(wrong(
+                    content,
+                    "this is no IP address".into(),
+                    "such as `ip\"10.0.0.1\"` or `ip\"2001:db8::1\"`",
+                ));
+            }
         },
         Tag::Cidr => cidr(text, content)?,
         Tag::Time => time(text, content)?,
@@ -59,8 +77,14 @@ fn regex(text: &str, content: Span) -> Result<Value, Box<Diagnostic>> {
         }
         Err(e) => {
             let (at, why) = locate(text, &e.to_string());
-            let span = at.map_or(content, |i| part(content, i, i + text.get(i..).and_then(|t| t.chars().next()).map_or(0, char::len_utf8)));
-            Err(wrong(span, format!("the regular expression is wrong: {why}"), "the syntax is that of Rust's `regex`: no look-around, no back-references"))
+            let span = at.map_or(content, |i| {
+                part(content, i, i + text.get(i..).and_then(|t| t.chars().next()).map_or(0, char::len_utf8))
+            });
+            Err(wrong(
+                span,
+                format!("the regular expression is wrong: {why}"),
+                "the syntax is that of Rust's `regex`: no look-around, no back-references",
+            ))
         }
     }
 }
@@ -112,7 +136,11 @@ fn cron(text: &str, content: Span) -> Result<Value, Box<Diagnostic>> {
                     format!("`{f}` is no {} of a cron expression", names.get(i).copied().unwrap_or("field")),
                     "minute 0–59, hour 0–23, day 1–31, month 1–12, day of the week 0–7; `*`, `*/5`, `1-5`, `1,15`",
                 )),
-                None => Err(wrong(content, format!("this is no cron expression: {e}").to_lowercase(), "minute, hour, day of month, month, day of week")),
+                None => Err(wrong(
+                    content,
+                    format!("this is no cron expression: {e}").to_lowercase(),
+                    "minute, hour, day of month, month, day of week",
+                )),
             }
         }
     }

@@ -243,7 +243,8 @@ impl Checker {
             let mut vars = vec![None; VARIABLES.len()];
             self.unify(&s.receiver, t, &mut vars);
             let receiver = self.resolved(&s.receiver, &vars);
-            let fits = receiver.is_some_and(|r| self.fit(t, &r) == Some(super::fit::Fit::Same)) || matches!(*self.open(t), Type::None);
+            let fits = receiver.is_some_and(|r| self.fit(t, &r) == Some(super::fit::Fit::Same))
+                || matches!(*self.open(t), Type::None);
             if fits && self.kinds_hold(&vars) {
                 return Some((s, vars));
             }
@@ -257,7 +258,10 @@ impl Checker {
             let Some(t) = v else { return true };
             match name {
                 "O" => self.ordered(t),
-                "N" => matches!(*self.open(t), Type::Int | Type::Float | Type::Duration | Type::Size | Type::Error | Type::Never),
+                "N" => matches!(
+                    *self.open(t),
+                    Type::Int | Type::Float | Type::Duration | Type::Size | Type::Error | Type::Never
+                ),
                 "J" => self.unjsonable(t).is_none() && !matches!(**t, Type::Nothing),
                 "P" => self.prints(t),
                 _ => true,
@@ -283,7 +287,14 @@ impl Checker {
     }
 
     /// `x.name(args)` on a value.
-    pub fn method_call(&mut self, got: hir::Expr, name: &ast::Ident, optional: bool, args: &[ast::NamedArg], span: Span) -> hir::Expr {
+    pub fn method_call(
+        &mut self,
+        got: hir::Expr,
+        name: &ast::Ident,
+        optional: bool,
+        args: &[ast::NamedArg],
+        span: Span,
+    ) -> hir::Expr {
         if is_error(&got.ty) || name.name.is_empty() {
             self.check_loose(args);
             return bad(span);
@@ -297,8 +308,13 @@ impl Checker {
         if optional && !maybe && !matches!(*whole, Type::Json | Type::None) {
             let shown = self.show(&got.ty);
             self.report(
-                Diagnostic::warning(codes::TYPE_OPTIONAL, "this is never missing", got.span, format!("this is `{shown}`"))
-                    .help("write `.` instead of `?.`"),
+                Diagnostic::warning(
+                    codes::TYPE_OPTIONAL,
+                    "this is never missing",
+                    got.span,
+                    format!("this is `{shown}`"),
+                )
+                .help("write `.` instead of `?.`"),
             );
         }
         let Some((signature, vars)) = self.method(&inner, &name.name) else {
@@ -327,7 +343,11 @@ impl Checker {
         let mut out: Vec<Option<hir::Expr>> = signature.params.iter().map(|_| None).collect();
         // Functions last: the other arguments say what they take.
         let order = |functions: bool| {
-            signature.params.iter().enumerate().filter(move |(_, p)| matches!(*p.ty, Type::Function { .. }) == functions)
+            signature
+                .params
+                .iter()
+                .enumerate()
+                .filter(move |(_, p)| matches!(*p.ty, Type::Function { .. }) == functions)
         };
         for (i, p) in order(false).chain(order(true)) {
             let Some(arg) = slots.get(i).copied().flatten() else { continue };
@@ -343,7 +363,13 @@ impl Checker {
         if !self.kinds_hold(&vars) {
             let key = vars.iter().zip(VARIABLES).find(|(v, n)| v.is_some() && matches!(*n, "O" | "N"));
             let shown = key.and_then(|(v, _)| v.as_ref()).map(|t| self.show(t)).unwrap_or_default();
-            self.error(codes::TYPE_COMPARE, span, format!("`{shown}` has no order, so `.{}` cannot use it", signature.name), "", "give a number, text, duration, size or time");
+            self.error(
+                codes::TYPE_COMPARE,
+                span,
+                format!("`{shown}` has no order, so `.{}` cannot use it", signature.name),
+                "",
+                "give a number, text, duration, size or time",
+            );
             return bad(span);
         }
         if effect > Effect::Pure {
@@ -361,7 +387,12 @@ impl Checker {
     }
 
     /// Which argument goes to which parameter.
-    fn method_slots<'a>(&mut self, s: &Signature, name: &ast::Ident, args: &'a [ast::NamedArg]) -> Option<Vec<Option<&'a ast::Expr>>> {
+    fn method_slots<'a>(
+        &mut self,
+        s: &Signature,
+        name: &ast::Ident,
+        args: &'a [ast::NamedArg],
+    ) -> Option<Vec<Option<&'a ast::Expr>>> {
         let mut slots: Vec<Option<&ast::Expr>> = vec![None; s.params.len()];
         let mut next = 0;
         for a in args {
@@ -395,7 +426,13 @@ impl Checker {
         // A later argument by name without the one before it cannot be handed on.
         let holes = slots.iter().skip_while(|s| s.is_some()).any(Option::is_some);
         if holes {
-            self.error(codes::TYPE_ARGUMENTS, name.span, format!("give the arguments of `.{}` before this one too", s.name), "", "");
+            self.error(
+                codes::TYPE_ARGUMENTS,
+                name.span,
+                format!("give the arguments of `.{}` before this one too", s.name),
+                "",
+                "",
+            );
             return None;
         }
         Some(slots)
@@ -420,7 +457,14 @@ impl Checker {
         );
     }
 
-    fn method_arg(&mut self, arg: &ast::Expr, param: &Ty, reads: bool, vars: &mut Vec<Option<Ty>>, role: &str) -> hir::Expr {
+    fn method_arg(
+        &mut self,
+        arg: &ast::Expr,
+        param: &Ty,
+        reads: bool,
+        vars: &mut Vec<Option<Ty>>,
+        role: &str,
+    ) -> hir::Expr {
         let Type::Function { params, ret, .. } = &**param else {
             let known = self.resolved(param, vars);
             let want = known.map_or(Want::Any, Want::Ty);
@@ -433,7 +477,9 @@ impl Checker {
                 let t = t.clone();
                 return match self.fit(&got.ty, &t) {
                     Some(_) => self.coerce(got, &t, role),
-                    None if self.join(&t, &got.ty).is_some() && self.fit(&t, &got.ty) == Some(super::fit::Fit::Same) => {
+                    None if self.join(&t, &got.ty).is_some()
+                        && self.fit(&t, &got.ty) == Some(super::fit::Fit::Same) =>
+                    {
                         self.unify(param, &got.ty, vars);
                         got
                     }
@@ -452,24 +498,27 @@ impl Checker {
             _ => self.resolved(ret, vars),
         };
         let effect = if reads { Effect::Reads } else { Effect::Pure };
-        let wanted = ty::of(Type::Function { params: known.clone(), ret: result.clone().unwrap_or_else(ty::error), effect });
+        let wanted =
+            ty::of(Type::Function { params: known.clone(), ret: result.clone().unwrap_or_else(ty::error), effect });
         let got = self.expr(arg, &Want::Ty(wanted.clone()));
         self.unify(param, &got.ty, vars);
         if let Type::Function { params: taken, ret: given, effect: e } = &*got.ty {
             if *e > effect {
                 let what = verb(*e);
-                self.error(codes::EFFECT_EXCEEDED, arg.span, format!("the function for {role} must be pure, and this one {what}"), what, "read before the call, or go through the items with a `for` loop");
+                self.error(
+                    codes::EFFECT_EXCEEDED,
+                    arg.span,
+                    format!("the function for {role} must be pure, and this one {what}"),
+                    what,
+                    "read before the call, or go through the items with a `for` loop",
+                );
                 return bad(got.span);
             }
             if taken.len() != params.len() {
                 // Reported with the function.
                 return bad(got.span);
             }
-            let closed = ty::of(Type::Function {
-                params: known,
-                ret: result.unwrap_or_else(|| given.clone()),
-                effect,
-            });
+            let closed = ty::of(Type::Function { params: known, ret: result.unwrap_or_else(|| given.clone()), effect });
             let own = *e;
             let checked = self.coerce(got, &closed, role);
             return match &*checked.ty {
@@ -521,11 +570,17 @@ impl Checker {
             return;
         }
         let field = self.fields_of(t).is_some_and(|f| f.iter().any(|f| f.name == name.name));
-        let mut d = Diagnostic::error(codes::TYPE_METHOD, format!("`{shown}` has no method `.{}()`", name.name), name.span, "no such method");
+        let mut d = Diagnostic::error(
+            codes::TYPE_METHOD,
+            format!("`{shown}` has no method `.{}()`", name.name),
+            name.span,
+            "no such method",
+        );
         d = if field {
             d.help(format!("`{}` is a field: leave the parentheses out", name.name))
         } else if let Some(near) = self.method_near(t, &name.name) {
-            d.help(format!("did you mean `.{near}()`?")).fix(format!("write `{near}`"), vec![(name.span, near.to_owned())])
+            d.help(format!("did you mean `.{near}()`?"))
+                .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())])
         } else if matches!(**t, Type::Json) {
             d.help("convert Json first: `(… as Text)`")
         } else {

@@ -55,7 +55,7 @@ impl Checker {
         let parsed = syntax::parse(id, text);
         self.diags.extend(parsed.diagnostics);
         self.module_index.insert(name.clone(), self.modules.len());
-        self.modules.push(ModuleInfo { name, file: id, ast: Arc::new(parsed.module), names: Names::new(), native });
+        self.modules.push(ModuleInfo { name, ast: Arc::new(parsed.module), names: Names::new(), native });
     }
 
     fn project_module(&self, name: &str) -> Option<usize> {
@@ -74,7 +74,9 @@ impl Checker {
             }
         }
         for i in 0..self.types.defs.len() {
-            let Some(name) = self.types.defs.get(i).filter(|d| d.module.is_empty()).map(|d| d.name.clone()) else { continue };
+            let Some(name) = self.types.defs.get(i).filter(|d| d.module.is_empty()).map(|d| d.name.clone()) else {
+                continue;
+            };
             let id = crate::ids::TypeId(u32::try_from(i).unwrap_or(u32::MAX));
             prelude.insert(name, Named { def: Def::Type(id), span: Span::default(), imported: true });
         }
@@ -156,7 +158,8 @@ impl Checker {
             .map(|m| m.name.clone())
             .chain(stdlib::names().map(SmolStr::new_static))
             .collect();
-        let mut d = Diagnostic::error(codes::NAME_MODULE, format!("there is no module `{name}`"), u.path.span, "not found");
+        let mut d =
+            Diagnostic::error(codes::NAME_MODULE, format!("there is no module `{name}`"), u.path.span, "not found");
         let parent = name.rsplit_once('.').filter(|(m, _)| known.iter().any(|k| k == m));
         d = if let Some((module, item)) = parent {
             d.help(format!("to use `{item}` of `{module}`, write `use {module}.{{{item}}}`"))

@@ -70,13 +70,27 @@ impl Checker {
             Type::Optional(_) | Type::None => self.unopened(&e, "a negative value", None, span),
             _ => {
                 let shown = self.show(&e.ty);
-                self.error(codes::TYPE_UNITS, e.span, format!("a `{shown}` has no negative"), format!("this is `{shown}`"), "");
+                self.error(
+                    codes::TYPE_UNITS,
+                    e.span,
+                    format!("a `{shown}` has no negative"),
+                    format!("this is `{shown}`"),
+                    "",
+                );
                 bad(span)
             }
         }
     }
 
-    pub(super) fn binary(&mut self, e: &ast::Expr, op: BinaryOp, op_span: Span, left: &ast::Expr, right: &ast::Expr, want: &Want) -> hir::Expr {
+    pub(super) fn binary(
+        &mut self,
+        e: &ast::Expr,
+        op: BinaryOp,
+        op_span: Span,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        want: &Want,
+    ) -> hir::Expr {
         let span = e.span;
         match op {
             BinaryOp::And | BinaryOp::Or => self.logic(op, left, right, span),
@@ -129,8 +143,13 @@ impl Checker {
             _ => {
                 let shown = self.show(&l.ty);
                 self.report(
-                    Diagnostic::warning(codes::TYPE_OPTIONAL, "the left side of `??` is never missing", l.span, format!("this is `{shown}`"))
-                        .help("leave `??` and what follows it out"),
+                    Diagnostic::warning(
+                        codes::TYPE_OPTIONAL,
+                        "the left side of `??` is never missing",
+                        l.span,
+                        format!("this is `{shown}`"),
+                    )
+                    .help("leave `??` and what follows it out"),
                 );
                 l.ty.clone()
             }
@@ -171,7 +190,13 @@ impl Checker {
         if let ast::ExprKind::Binary { op: inner, .. } = &left.kind
             && is_comparison(*inner)
         {
-            self.error(codes::TYPE_COMPARE, span, "comparisons do not chain", "", "join two of them: `a < b and b < c`");
+            self.error(
+                codes::TYPE_COMPARE,
+                span,
+                "comparisons do not chain",
+                "",
+                "join two of them: `a < b and b < c`",
+            );
             return node(bad(span).kind, ty::boolean(), span);
         }
         let (l, r) = self.sides(left, right);
@@ -190,7 +215,13 @@ impl Checker {
             let shown = self.show(&side.ty);
             match &*opened {
                 Type::Function { .. } => {
-                    self.error(codes::TYPE_COMPARE, side.span, "functions cannot be compared", format!("this is `{shown}`"), "call it: put `(…)` behind its name");
+                    self.error(
+                        codes::TYPE_COMPARE,
+                        side.span,
+                        "functions cannot be compared",
+                        format!("this is `{shown}`"),
+                        "call it: put `(…)` behind its name",
+                    );
                     return whole(bad(span), bad(span));
                 }
                 Type::Optional(_) | Type::None if !equality => {
@@ -202,7 +233,13 @@ impl Checker {
                     let other = if std::ptr::eq(side, &l) { &r } else { &l };
                     let t = self.show(&other.ty);
                     let t = if t == "Json" { "Float".to_owned() } else { t };
-                    self.error(codes::TYPE_COMPARE, side.span, "Json has no order", "this is `Json`", format!("convert it: `(… as {t}) {} …`", sign(op)));
+                    self.error(
+                        codes::TYPE_COMPARE,
+                        side.span,
+                        "Json has no order",
+                        "this is `Json`",
+                        format!("convert it: `(… as {t}) {} …`", sign(op)),
+                    );
                     return whole(bad(span), bad(span));
                 }
                 _ => {}
@@ -214,7 +251,13 @@ impl Checker {
         };
         if !equality && !self.ordered(&common) {
             let shown = self.show(&common);
-            self.error(codes::TYPE_COMPARE, span, format!("`{shown}` has no order"), "", "numbers, texts, durations, sizes, times and enums without payload have");
+            self.error(
+                codes::TYPE_COMPARE,
+                span,
+                format!("`{shown}` has no order"),
+                "",
+                "numbers, texts, durations, sizes, times and enums without payload have",
+            );
             return whole(bad(l.span), bad(r.span));
         }
         let fit = self.fit(&l.ty, &common).unwrap_or(Fit::Same);
@@ -269,7 +312,13 @@ impl Checker {
     fn no_secret(&mut self, e: &hir::Expr) -> bool {
         let secret = self.unjsonable(&e.ty).is_some_and(|t| matches!(*t, Type::Secret));
         if secret {
-            self.error(codes::TYPE_SECRET, e.span, "a Secret cannot be compared", "this is a Secret", "comparing would tell something of its value; signature checks belong to an event's `verify`");
+            self.error(
+                codes::TYPE_SECRET,
+                e.span,
+                "a Secret cannot be compared",
+                "this is a Secret",
+                "comparing would tell something of its value; signature checks belong to an event's `verify`",
+            );
         }
         secret
     }
@@ -280,7 +329,10 @@ impl Checker {
         match &*t {
             Type::Int | Type::Float | Type::Text | Type::Duration | Type::Size | Type::Time | Type::Bool => true,
             Type::Error | Type::Never => true,
-            _ => self.enum_of(&t).and_then(|(id, _)| self.variants(id)).is_some_and(|v| v.iter().all(|v| v.payload.is_empty())),
+            _ => self
+                .enum_of(&t)
+                .and_then(|(id, _)| self.variants(id))
+                .is_some_and(|v| v.iter().all(|v| v.payload.is_empty())),
         }
     }
 
@@ -311,16 +363,34 @@ impl Checker {
             Type::Cidr => ty::ip(),
             Type::Optional(_) | Type::None => return self.unopened(&r, sign(op), None, span),
             Type::Text => {
-                self.error(codes::TYPE_COMPARE, r.span, "`in` does not look into a text", "this is `Text`", "write `text.contains(part)`");
+                self.error(
+                    codes::TYPE_COMPARE,
+                    r.span,
+                    "`in` does not look into a text",
+                    "this is `Text`",
+                    "write `text.contains(part)`",
+                );
                 return whole(bad(l.span), bad(r.span));
             }
             Type::Json => {
-                self.error(codes::TYPE_COMPARE, r.span, "`in` does not look into Json as it is", "this is `Json`", "convert it: `x in (j as List<Text>)`; for the members of an object: `j.contains(name)`");
+                self.error(
+                    codes::TYPE_COMPARE,
+                    r.span,
+                    "`in` does not look into Json as it is",
+                    "this is `Json`",
+                    "convert it: `x in (j as List<Text>)`; for the members of an object: `j.contains(name)`",
+                );
                 return whole(bad(l.span), bad(r.span));
             }
             _ => {
                 let shown = self.show(&r.ty);
-                self.error(codes::TYPE_COMPARE, r.span, format!("nothing is `in` a `{shown}`"), format!("this is `{shown}`"), "`in` works on List, Set, Map keys, ranges and Cidr");
+                self.error(
+                    codes::TYPE_COMPARE,
+                    r.span,
+                    format!("nothing is `in` a `{shown}`"),
+                    format!("this is `{shown}`"),
+                    "`in` works on List, Set, Map keys, ranges and Cidr",
+                );
                 return whole(bad(l.span), bad(r.span));
             }
         };
@@ -356,9 +426,18 @@ impl Checker {
         let l = self.expr_as(left, &ty::text(), "the left side of `matches`");
         let r = self.expr(right, &Want::Any);
         let r = if matches!(*self.open(&r.ty), Type::Text) {
-            let d = Diagnostic::error(codes::TYPE_MISMATCH, "`matches` takes a regular expression", r.span, "this is `Text`")
-                .help("put `re` before the quotes: `re\"…\"`");
-            let d = if matches!(right.kind, ast::ExprKind::Text(_)) { d.fix("make it a regular expression", vec![(right.span.before(), "re".into())]) } else { d };
+            let d = Diagnostic::error(
+                codes::TYPE_MISMATCH,
+                "`matches` takes a regular expression",
+                r.span,
+                "this is `Text`",
+            )
+            .help("put `re` before the quotes: `re\"…\"`");
+            let d = if matches!(right.kind, ast::ExprKind::Text(_)) {
+                d.fix("make it a regular expression", vec![(right.span.before(), "re".into())])
+            } else {
+                d
+            };
             self.report(d);
             bad(r.span)
         } else {
@@ -373,10 +452,17 @@ impl Checker {
             return bad(span);
         }
         let common = self.join(&l.ty, &r.ty);
-        let ok = common.filter(|t| matches!(*self.open(t), Type::Int | Type::Float | Type::Duration | Type::Size | Type::Time));
+        let ok = common
+            .filter(|t| matches!(*self.open(t), Type::Int | Type::Float | Type::Duration | Type::Size | Type::Time));
         let Some(t) = ok else {
             let (a, b) = (self.show(&l.ty), self.show(&r.ty));
-            self.error(codes::TYPE_UNITS, span, format!("there is no range from `{a}` to `{b}`"), "", "both ends are of one type: Int, Float, Duration, Size or Time");
+            self.error(
+                codes::TYPE_UNITS,
+                span,
+                format!("there is no range from `{a}` to `{b}`"),
+                "",
+                "both ends are of one type: Int, Float, Duration, Size or Time",
+            );
             return bad(span);
         };
         let (l, r) = (self.coerce(l, &t, "a range"), self.coerce(r, &t, "a range"));
@@ -418,7 +504,13 @@ impl Checker {
         };
         let Some(t) = joined else {
             let (a, b) = (self.show(&l.ty), self.show(&r.ty));
-            self.error(codes::TYPE_UNITS, r.span, format!("a `{b}` cannot be added to a `{a}`"), format!("this is `{b}`"), "add a list: `xs + [x]`");
+            self.error(
+                codes::TYPE_UNITS,
+                r.span,
+                format!("a `{b}` cannot be added to a `{a}`"),
+                format!("this is `{b}`"),
+                "add a list: `xs + [x]`",
+            );
             return bad(span);
         };
         let parts = [l, r].map(|e| {
@@ -439,7 +531,8 @@ impl Checker {
         d = if has(|t| matches!(t, Type::Secret)) {
             d.help("a Secret is a handle: use `.prefixed(…)` or `.suffixed(…)`")
         } else if op == BinaryOp::Add && has(|t| matches!(t, Type::Text)) {
-            let whole = format!("\"{}{}\"", hole(&l.kind, self.sources.text(l.span)), hole(&r.kind, self.sources.text(r.span)));
+            let whole =
+                format!("\"{}{}\"", hole(&l.kind, self.sources.text(l.span)), hole(&r.kind, self.sources.text(r.span)));
             d.help(format!("put both into a text: `{whole}`")).fix("write one text", vec![(span, whole)])
         } else if has(|t| matches!(t, Type::Json)) {
             d.help("convert Json first: `(… as Int)`")
@@ -452,7 +545,9 @@ impl Checker {
         } else if matches!((&*x, &*y), (Type::Map(..), _)) {
             d.help("to join maps, write `a.merge(b)`")
         } else {
-            d.help("units go together as they do on paper: durations with durations, sizes with sizes, numbers as factors")
+            d.help(
+                "units go together as they do on paper: durations with durations, sizes with sizes, numbers as factors",
+            )
         };
         self.report(d);
     }
@@ -461,9 +556,10 @@ impl Checker {
 /// A side of `a + b` as part of a text.
 fn hole(kind: &ExprKind, source: &str) -> String {
     match kind {
-        ExprKind::Literal(Value::Text(_)) | ExprKind::Text(_) => {
-            source.strip_prefix('"').and_then(|s| s.strip_suffix('"')).map_or_else(|| format!("${{{source}}}"), str::to_owned)
-        }
+        ExprKind::Literal(Value::Text(_)) | ExprKind::Text(_) => source
+            .strip_prefix('"')
+            .and_then(|s| s.strip_suffix('"'))
+            .map_or_else(|| format!("${{{source}}}"), str::to_owned),
         _ => format!("${{{source}}}"),
     }
 }
@@ -479,11 +575,12 @@ fn arithmetic_type(op: BinaryOp, a: &Type, b: &Type) -> Option<(Ty, bool)> {
         (Add | Sub | Mod, Duration, Duration) | (Mul | Div, Duration, Int | Float) | (Mul, Int | Float, Duration) => {
             (ty::duration(), false)
         }
-        (Add | Sub | Mod, Size, Size) | (Mul | Div, Size, Int | Float) | (Mul, Int | Float, Size) => (ty::size(), false),
+        (Add | Sub | Mod, Size, Size) | (Mul | Div, Size, Int | Float) | (Mul, Int | Float, Size) => {
+            (ty::size(), false)
+        }
         (Div, Duration, Duration) | (Div, Size, Size) => (ty::float(), false),
         (Sub, Time, Time) => (ty::duration(), false),
         (Add | Sub, Time, Duration) | (Add, Duration, Time) => (ty::time(), false),
         _ => return None,
     })
 }
-

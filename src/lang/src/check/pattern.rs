@@ -30,7 +30,13 @@ impl Checker {
             let have = self.local(id).map_or_else(ty::error, |l| l.ty.clone());
             if self.fit(t, &have) != Some(super::fit::Fit::Same) {
                 let (a, b) = (self.show(&have), self.show(t));
-                self.error(codes::TYPE_PATTERN, name.span, format!("`{}` is `{a}` in one alternative and `{b}` in another", name.name), format!("this is `{b}`"), "all alternatives bind the same names with the same types");
+                self.error(
+                    codes::TYPE_PATTERN,
+                    name.span,
+                    format!("`{}` is `{a}` in one alternative and `{b}` in another", name.name),
+                    format!("this is `{b}`"),
+                    "all alternatives bind the same names with the same types",
+                );
             }
             return id;
         }
@@ -79,7 +85,8 @@ impl Checker {
             let mut used = Vec::new();
             bound_names(alternative, &mut used);
             out.push(self.pattern_in(alternative, t, if i == 0 { bound } else { &mut own }, again || i > 0));
-            let mut here: Vec<SmolStr> = used.into_iter().filter(|n| bound.contains_key(n) || own.contains_key(n)).collect();
+            let mut here: Vec<SmolStr> =
+                used.into_iter().filter(|n| bound.contains_key(n) || own.contains_key(n)).collect();
             here.sort();
             here.dedup();
             if let Some(first) = &names
@@ -87,7 +94,13 @@ impl Checker {
             {
                 let odd = here.iter().find(|n| !first.contains(n)).or_else(|| first.iter().find(|n| !here.contains(n)));
                 let odd = odd.cloned().unwrap_or_default();
-                self.error(codes::TYPE_PATTERN, span, format!("`{odd}` is not bound by every alternative"), "", "all alternatives bind the same names");
+                self.error(
+                    codes::TYPE_PATTERN,
+                    span,
+                    format!("`{odd}` is not bound by every alternative"),
+                    "",
+                    "all alternatives bind the same names",
+                );
             }
             names.get_or_insert(here);
         }
@@ -125,15 +138,19 @@ impl Checker {
             PatternKind::None => self.wrong_pattern(p, t, "`none`", "only an optional can be `none`"),
             PatternKind::Literal(e) => self.literal_pattern(e, t, opened),
             PatternKind::Range { start, end, inclusive } => {
-                let (Some(start), Some(end)) = (self.literal_value(start, opened), self.literal_value(end, opened)) else {
+                let (Some(start), Some(end)) = (self.literal_value(start, opened), self.literal_value(end, opened))
+                else {
                     return Pattern::Any;
                 };
-                if !matches!(**opened, Type::Int | Type::Float | Type::Duration | Type::Size | Type::Time | Type::Error) {
+                if !matches!(**opened, Type::Int | Type::Float | Type::Duration | Type::Size | Type::Time | Type::Error)
+                {
                     return self.wrong_pattern(p, t, "a range", "ranges match Int, Float, Duration, Size and Time");
                 }
                 Pattern::Range { start, end, inclusive: *inclusive }
             }
-            PatternKind::Variant { path, args, rest } => self.variant_path(p, t, opened, (path, args, *rest), bound, again),
+            PatternKind::Variant { path, args, rest } => {
+                self.variant_path(p, t, opened, (path, args, *rest), bound, again)
+            }
             PatternKind::Record { fields, rest } => self.record_pattern(p, t, opened, fields, *rest, bound, again),
             PatternKind::List { items, rest } => match &**opened {
                 Type::List(item) => {
@@ -180,12 +197,26 @@ impl Checker {
         }
         let value = self.fold(&got);
         if value.is_none() {
-            self.error(codes::TYPE_PATTERN, e.span, "a pattern takes literals without holes", "", "compare in a guard: `x if x == … => …`");
+            self.error(
+                codes::TYPE_PATTERN,
+                e.span,
+                "a pattern takes literals without holes",
+                "",
+                "compare in a guard: `x if x == … => …`",
+            );
         }
         value
     }
 
-    fn variant_path(&mut self, p: &ast::Pattern, t: &Ty, opened: &Ty, parts: VariantParts<'_>, bound: &mut Bound, again: bool) -> Pattern {
+    fn variant_path(
+        &mut self,
+        p: &ast::Pattern,
+        t: &Ty,
+        opened: &Ty,
+        parts: VariantParts<'_>,
+        bound: &mut Bound,
+        again: bool,
+    ) -> Pattern {
         let (path, args, rest) = parts;
         let Some(name) = path.parts.last() else { return Pattern::Any };
         let Some((id, generics)) = self.enum_of(opened) else {
@@ -193,10 +224,17 @@ impl Checker {
         };
         if let [owner, _] = path.parts.as_slice() {
             match self.lookup(self.home, &owner.name) {
-                Some(Def::Type(other)) if other == id || self.enum_of(&ty::of(Type::Named(other, vec![]))).is_some_and(|(o, _)| o == id) => {}
+                Some(Def::Type(other))
+                    if other == id
+                        || self.enum_of(&ty::of(Type::Named(other, vec![]))).is_some_and(|(o, _)| o == id) => {}
                 Some(Def::Type(_)) => {
                     let shown = self.show(t);
-                    return self.wrong_pattern(p, t, &format!("a variant of `{}`", owner.name), &format!("the value is `{shown}`"));
+                    return self.wrong_pattern(
+                        p,
+                        t,
+                        &format!("a variant of `{}`", owner.name),
+                        &format!("the value is `{shown}`"),
+                    );
                 }
                 Some(Def::Bad) => return Pattern::Any,
                 _ => {
@@ -263,20 +301,42 @@ impl Checker {
                 .filter(|(i, _)| !payload.iter().any(|(at, _)| *at as usize == *i))
                 .map(|(_, f)| format!("`{}`", f.name))
                 .collect();
-            self.error(codes::TYPE_PATTERN, p.span, format!("the pattern leaves out {}", missing.join(", ")), "", "match it, or write `..` for the rest");
+            self.error(
+                codes::TYPE_PATTERN,
+                p.span,
+                format!("the pattern leaves out {}", missing.join(", ")),
+                "",
+                "match it, or write `..` for the rest",
+            );
         }
         Pattern::Variant { index: u32::try_from(index).unwrap_or(0), payload }
     }
 
-    fn no_payload_field(&mut self, fields: &[FieldTy], variant: &ast::Ident, label: Option<&ast::Ident>, inner: &ast::Pattern) {
+    fn no_payload_field(
+        &mut self,
+        fields: &[FieldTy],
+        variant: &ast::Ident,
+        label: Option<&ast::Ident>,
+        inner: &ast::Pattern,
+    ) {
         match label {
             Some(l) => {
                 let near = nearest(&l.name, fields.iter().map(|f| f.name.as_str())).map(str::to_owned);
-                let d = Diagnostic::error(codes::TYPE_FIELD, format!("`{}` has no `{}` in its payload", variant.name, l.name), l.span, "no such part");
+                let d = Diagnostic::error(
+                    codes::TYPE_FIELD,
+                    format!("`{}` has no `{}` in its payload", variant.name, l.name),
+                    l.span,
+                    "no such part",
+                );
                 let d = match near {
-                    Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(l.span, near)]),
+                    Some(near) => {
+                        d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(l.span, near)])
+                    }
                     None if fields.is_empty() => d.help("this variant has no payload"),
-                    None => d.help(format!("it has {}", fields.iter().map(|f| format!("`{}`", f.name)).collect::<Vec<_>>().join(", "))),
+                    None => d.help(format!(
+                        "it has {}",
+                        fields.iter().map(|f| format!("`{}`", f.name)).collect::<Vec<_>>().join(", ")
+                    )),
                 };
                 self.report(d);
             }
@@ -287,7 +347,13 @@ impl Checker {
                     1 => "one part in its payload".to_owned(),
                     n => format!("{n} parts in its payload"),
                 };
-                self.error(codes::TYPE_PATTERN, inner.span, format!("`{}` has {has}", variant.name), "one too many", "");
+                self.error(
+                    codes::TYPE_PATTERN,
+                    inner.span,
+                    format!("`{}` has {has}", variant.name),
+                    "one too many",
+                    "",
+                );
             }
         }
     }
@@ -311,9 +377,16 @@ impl Checker {
             let Some(at) = fields.iter().position(|f| f.name == name.name) else {
                 let shown = self.show(t);
                 let near = nearest(&name.name, fields.iter().map(|f| f.name.as_str())).map(str::to_owned);
-                let d = Diagnostic::error(codes::TYPE_FIELD, format!("`{shown}` has no field `{}`", name.name), name.span, "no such field");
+                let d = Diagnostic::error(
+                    codes::TYPE_FIELD,
+                    format!("`{shown}` has no field `{}`", name.name),
+                    name.span,
+                    "no such field",
+                );
                 let d = match near {
-                    Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)]),
+                    Some(near) => d
+                        .help(format!("did you mean `{near}`?"))
+                        .fix(format!("write `{near}`"), vec![(name.span, near)]),
                     None => d,
                 };
                 self.report(d);
@@ -335,10 +408,19 @@ impl Checker {
             out.push((u32::try_from(at).unwrap_or(0), inner));
         }
         if !rest && out.len() < fields.len() {
-            let missing: Vec<String> =
-                fields.iter().filter(|f| !written.iter().any(|(n, _)| n.name == f.name)).map(|f| format!("`{}`", f.name)).collect();
+            let missing: Vec<String> = fields
+                .iter()
+                .filter(|f| !written.iter().any(|(n, _)| n.name == f.name))
+                .map(|f| format!("`{}`", f.name))
+                .collect();
             if !missing.is_empty() {
-                self.error(codes::TYPE_PATTERN, p.span, format!("the pattern leaves out {}", missing.join(", ")), "", "match it, or write `..` for the rest");
+                self.error(
+                    codes::TYPE_PATTERN,
+                    p.span,
+                    format!("the pattern leaves out {}", missing.join(", ")),
+                    "",
+                    "match it, or write `..` for the rest",
+                );
             }
         }
         Pattern::Record(out)

@@ -77,7 +77,12 @@ impl Checker {
             params: info
                 .params
                 .iter()
-                .map(|p| hir::Param { name: p.name.clone(), docs: p.docs.clone(), ty: p.ty.clone(), default: p.default })
+                .map(|p| hir::Param {
+                    name: p.name.clone(),
+                    docs: p.docs.clone(),
+                    ty: p.ty.clone(),
+                    default: p.default,
+                })
                 .collect(),
             body: FnId(0),
             on_failure: None,
@@ -109,9 +114,14 @@ impl Checker {
             let name = word(&clause.kind);
             let many = matches!(name, "on" | "cancel when");
             if !many && let Some(first) = seen.insert(name, clause.span) {
-                let d = Diagnostic::error(codes::HEADER_REPEATED, format!("`{name}` stands twice in the header"), clause.span, "again here")
-                    .label(first, "first here")
-                    .help("keep one of them");
+                let d = Diagnostic::error(
+                    codes::HEADER_REPEATED,
+                    format!("`{name}` stands twice in the header"),
+                    clause.span,
+                    "again here",
+                )
+                .label(first, "first here")
+                .help("keep one of them");
                 self.report(d);
                 continue;
             }
@@ -128,16 +138,23 @@ impl Checker {
             HeaderKind::On(on) => {
                 let path: Vec<&str> = on.event.parts.iter().map(|p| p.name.as_str()).collect();
                 let binder = on.binder.as_ref().map(|b| b.name.to_string());
-                let part = |e: &Option<ast::Expr>| e.as_ref().map(|e| self.sources.text(e.span).to_owned()).unwrap_or_default();
+                let part = |e: &Option<ast::Expr>| {
+                    e.as_ref().map(|e| self.sources.text(e.span).to_owned()).unwrap_or_default()
+                };
                 let condition = words(&part(&on.condition), binder.as_deref());
                 format!("{} [{}] {condition}", path.join("."), part(&on.instance))
             }
             _ => words(self.sources.text(clause.span), None),
         };
         if let Some((_, first)) = seen.iter().find(|(t, _)| *t == text) {
-            let d = Diagnostic::error(codes::TRIGGER_DUPLICATE, "the runbook has this trigger twice", clause.span, "again here")
-                .label(*first, "first here")
-                .help("an event starts a runbook at most once, by its first matching trigger: remove one");
+            let d = Diagnostic::error(
+                codes::TRIGGER_DUPLICATE,
+                "the runbook has this trigger twice",
+                clause.span,
+                "again here",
+            )
+            .label(*first, "first here")
+            .help("an event starts a runbook at most once, by its first matching trigger: remove one");
             self.report(d);
         }
         seen.push((text, clause.span));
@@ -205,10 +222,20 @@ impl Checker {
             return u32::try_from(i).unwrap_or(MEDIUM);
         }
         if !name.name.is_empty() {
-            let d = Diagnostic::error(codes::TYPE_VARIANT, format!("there is no severity `{}`", name.name), name.span, "not a severity");
+            let d = Diagnostic::error(
+                codes::TYPE_VARIANT,
+                format!("there is no severity `{}`", name.name),
+                name.span,
+                "not a severity",
+            );
             let d = match nearest(&name.name, all.iter().map(SmolStr::as_str)) {
-                Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
-                None => d.help(format!("a runbook is {}", all.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "))),
+                Some(near) => d
+                    .help(format!("did you mean `{near}`?"))
+                    .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
+                None => d.help(format!(
+                    "a runbook is {}",
+                    all.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", ")
+                )),
             };
             self.report(d);
         }
@@ -233,9 +260,14 @@ impl Checker {
     ) -> Option<TriggerKind> {
         let value = match &cron.kind {
             ast::ExprKind::Text(_) => {
-                let d = Diagnostic::error(codes::TYPE_MISMATCH, "`at` takes a cron expression", cron.span, "this is `Text`")
-                    .help("put `cron` before the quotes: `at cron\"0 3 * * *\"`")
-                    .fix("make it a cron expression", vec![(cron.span.before(), "cron".into())]);
+                let d = Diagnostic::error(
+                    codes::TYPE_MISMATCH,
+                    "`at` takes a cron expression",
+                    cron.span,
+                    "this is `Text`",
+                )
+                .help("put `cron` before the quotes: `at cron\"0 3 * * *\"`")
+                .fix("make it a cron expression", vec![(cron.span.before(), "cron".into())]);
                 self.report(d);
                 None
             }
@@ -247,7 +279,13 @@ impl Checker {
                 if let Some(n) = &name
                     && jiff::tz::TimeZone::get(n).is_err()
                 {
-                    self.error(codes::TYPE_LITERAL, z.span, format!("there is no time zone `{n}`"), "", "use a name of the IANA database: `\"Europe/Berlin\"`, `\"UTC\"`");
+                    self.error(
+                        codes::TYPE_LITERAL,
+                        z.span,
+                        format!("there is no time zone `{n}`"),
+                        "",
+                        "use a name of the IANA database: `\"Europe/Berlin\"`, `\"UTC\"`",
+                    );
                 }
                 name
             }
@@ -255,7 +293,9 @@ impl Checker {
         };
         let with = self.clock_with(with, info, span);
         match value? {
-            Value::Cron(cron) => Some(TriggerKind::Cron { cron, zone, missed: missed.unwrap_or(Missed::RunOnce), with }),
+            Value::Cron(cron) => {
+                Some(TriggerKind::Cron { cron, zone, missed: missed.unwrap_or(Missed::RunOnce), with })
+            }
             _ => None,
         }
     }
@@ -269,7 +309,13 @@ impl Checker {
         if let Some(part) = self.unjsonable(&got.ty) {
             let code = if matches!(*part, Type::Secret) { codes::TYPE_SECRET } else { codes::HEADER_CLAUSE };
             let part = self.show(&part);
-            self.error(code, e.span, format!("a key cannot hold a `{part}`"), "", "a key is a plain value, or a list of some: `by [cluster, node]`");
+            self.error(
+                code,
+                e.span,
+                format!("a key cannot hold a `{part}`"),
+                "",
+                "a key is a plain value, or a list of some: `by [cluster, node]`",
+            );
             got = bad(e.span);
         }
         let t = got.ty.clone();
@@ -299,7 +345,10 @@ impl Checker {
         };
         let block = ast::Block { stmts: decl.body.clone(), span };
         let body = self.block_expr(&block, &Want::Drop);
-        let handler = |name: SmolStr, params: usize| Made { kind: FunctionKind::Handler, ..Made::plain(name, params, ty::nothing(), info.span) };
+        let handler = |name: SmolStr, params: usize| Made {
+            kind: FunctionKind::Handler,
+            ..Made::plain(name, params, ty::nothing(), info.span)
+        };
         let made = Made { docs: info.docs.clone(), ..handler(info.name.clone(), n) };
         out.body = self.close_frame(made, body).function;
         if let Some((binder, block)) = &decl.on_failure {
@@ -315,7 +364,8 @@ impl Checker {
                 }
             }
             let body = self.block_expr(block, &Want::Drop);
-            out.on_failure = Some(self.close_frame(handler(format!("{} on failure", info.name).into(), n + 1), body).function);
+            out.on_failure =
+                Some(self.close_frame(handler(format!("{} on failure", info.name).into(), n + 1), body).function);
         }
         if let Some(block) = &decl.finally {
             self.push_frame(FrameKind::Handler);

@@ -19,7 +19,9 @@ pub(super) enum FrameKind {
     /// `fn`
     Fn,
     /// An action of the project, or of a connector.
-    Action { connector: bool },
+    Action {
+        connector: bool,
+    },
     Runbook,
     /// `on failure`, `finally`
     Handler,
@@ -152,7 +154,8 @@ impl Checker {
 
     /// Runs `f` and gives what it does by itself; the frame's own effect so far is kept apart.
     pub fn effect_of<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> (R, Effect, Option<(Span, String)>) {
-        let before = self.frames.last_mut().map(|fr| (std::mem::replace(&mut fr.effect, Effect::Pure), fr.cause.take()));
+        let before =
+            self.frames.last_mut().map(|fr| (std::mem::replace(&mut fr.effect, Effect::Pure), fr.cause.take()));
         let result = f(self);
         let mut inner = (Effect::Pure, None);
         if let (Some(frame), Some((effect, cause))) = (self.frames.last_mut(), before) {
@@ -370,11 +373,6 @@ impl Checker {
         names
     }
 
-    /// `did you mean …`, when one of `candidates` is near.
-    pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-        nearest(word, candidates).map(|c| format!("did you mean `{c}`?"))
-    }
-
     /// Reports an unknown name with the nearest one.
     pub fn unknown(&mut self, what: &str, name: &Ident, candidates: &[SmolStr], help: &str) {
         if name.name.is_empty() {
@@ -388,9 +386,9 @@ impl Checker {
             "not known here",
         );
         d = match near {
-            Some(near) => d
-                .help(format!("did you mean `{near}`?"))
-                .fix(format!("write `{near}`"), vec![(name.span, near)]),
+            Some(near) => {
+                d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)])
+            }
             None if !help.is_empty() => d.help(help),
             None => d,
         };

@@ -59,7 +59,11 @@ impl Checker {
                     broken |= matches!(s.kind, StmtKind::Bad);
                     let stmt = self.stmt(s);
                     let never = match &stmt {
-                        Some(hir::Stmt::Let { value, .. } | hir::Stmt::Assign { value, .. }) if matches!(*value.ty, Type::Never) => Some(value.span),
+                        Some(hir::Stmt::Let { value, .. } | hir::Stmt::Assign { value, .. })
+                            if matches!(*value.ty, Type::Never) =>
+                        {
+                            Some(value.span)
+                        }
                         _ => None,
                     };
                     stmts.extend(stmt);
@@ -84,21 +88,45 @@ impl Checker {
             return;
         }
         let plain = match &e.kind {
-            K::Call { .. } => matches!(got.kind, ExprKind::CallFn { .. } | ExprKind::Method { .. } | ExprKind::CallValue { .. } | ExprKind::Variant { .. }),
-            K::Do(_) | K::If { .. } | K::Match { .. } | K::Block(_) | K::Step { .. } | K::Approve(_) | K::Waive { .. } => false,
-            K::For { .. } | K::While { .. } | K::Try { .. } | K::Trust { .. } | K::Verify { .. } | K::WaitUntil { .. } => false,
+            K::Call { .. } => matches!(
+                got.kind,
+                ExprKind::CallFn { .. }
+                    | ExprKind::Method { .. }
+                    | ExprKind::CallValue { .. }
+                    | ExprKind::Variant { .. }
+            ),
+            K::Do(_)
+            | K::If { .. }
+            | K::Match { .. }
+            | K::Block(_)
+            | K::Step { .. }
+            | K::Approve(_)
+            | K::Waive { .. } => false,
+            K::For { .. }
+            | K::While { .. }
+            | K::Try { .. }
+            | K::Trust { .. }
+            | K::Verify { .. }
+            | K::WaitUntil { .. } => false,
             _ => true,
         };
         if !plain {
             return;
         }
         let shown = self.show(&got.ty);
-        let mut d = Diagnostic::error(codes::VALUE_UNUSED, "this value is not used", e.span, format!("a `{shown}` that nobody uses"));
-        let follows = next.filter(|n| matches!(&n.kind, StmtKind::Expr(x) if matches!(x.kind, K::Paren(_) | K::List(_))));
+        let mut d = Diagnostic::error(
+            codes::VALUE_UNUSED,
+            "this value is not used",
+            e.span,
+            format!("a `{shown}` that nobody uses"),
+        );
+        let follows =
+            next.filter(|n| matches!(&n.kind, StmtKind::Expr(x) if matches!(x.kind, K::Paren(_) | K::List(_))));
         d = match (&e.kind, follows) {
             (K::Name(_) | K::Field { .. }, Some(n)) => {
                 let gap = Span { start: e.span.end, end: n.span.start, ..e.span };
-                d.help("remove the space: `(` and `[` belong to what they touch").fix("remove the space", vec![(gap, String::new())])
+                d.help("remove the space: `(` and `[` belong to what they touch")
+                    .fix("remove the space", vec![(gap, String::new())])
             }
             (K::Binary { op: ast::BinaryOp::Eq, .. }, _) => d.help("to assign, write a single `=`"),
             _ => d.help("use it, give it a name with `let`, or remove it"),
@@ -143,11 +171,23 @@ impl Checker {
         let got = self.expr(value, &Want::Any);
         match &*got.ty {
             Type::Nothing => {
-                self.error(codes::TYPE_MISMATCH, got.span, format!("there is no value for `{name}`"), "gives nothing", "");
+                self.error(
+                    codes::TYPE_MISMATCH,
+                    got.span,
+                    format!("there is no value for `{name}`"),
+                    "gives nothing",
+                    "",
+                );
                 bad(got.span)
             }
             Type::None => {
-                self.error(codes::TYPE_INFER, got.span, format!("the type of `{name}` cannot be found out"), "only `none`", format!("write it: `{name}: Text? = none`"));
+                self.error(
+                    codes::TYPE_INFER,
+                    got.span,
+                    format!("the type of `{name}` cannot be found out"),
+                    "only `none`",
+                    format!("write it: `{name}: Text? = none`"),
+                );
                 bad(got.span)
             }
             _ => got,
@@ -170,7 +210,13 @@ impl Checker {
             _ => {
                 let p = self.pattern(pattern, &t);
                 if !self.irrefutable(&p, &t) {
-                    self.error(codes::TYPE_REFUTABLE, pattern.span, "the pattern of a `let` must match every value", "may not match", "use `if let … { … }` or `match`");
+                    self.error(
+                        codes::TYPE_REFUTABLE,
+                        pattern.span,
+                        "the pattern of a `let` must match every value",
+                        "may not match",
+                        "use `if let … { … }` or `match`",
+                    );
                 }
                 p
             }
@@ -181,7 +227,13 @@ impl Checker {
     fn assign(&mut self, target: &ast::Expr, op: AssignOp, value: &ast::Expr, span: Span) -> Option<hir::Stmt> {
         let ast::ExprKind::Name(name) = &target.kind else {
             if !matches!(target.kind, ast::ExprKind::Missing) {
-                self.error(codes::VARIABLE_ASSIGN, target.span, "only a variable can be assigned", "", "values do not change; make a new one: `x = { ..x, field: value }`, `m = m.set(key, value)`");
+                self.error(
+                    codes::VARIABLE_ASSIGN,
+                    target.span,
+                    "only a variable can be assigned",
+                    "",
+                    "values do not change; make a new one: `x = { ..x, field: value }`, `m = m.set(key, value)`",
+                );
             }
             self.expr(value, &Want::Any);
             return None;
@@ -199,9 +251,20 @@ impl Checker {
         let mutable = local.as_ref().is_some_and(|l| l.mutable);
         if id.0 & CAPTURE != 0 {
             let what = if self.kind() == FrameKind::Undo { "an `undo`" } else { "a function" };
-            self.error(codes::VARIABLE_ASSIGN, name.span, format!("{what} cannot assign `{}`, which is a variable outside of it", name.name), "outside", "use a `for` loop, or give the value back");
+            self.error(
+                codes::VARIABLE_ASSIGN,
+                name.span,
+                format!("{what} cannot assign `{}`, which is a variable outside of it", name.name),
+                "outside",
+                "use a `for` loop, or give the value back",
+            );
         } else if !mutable {
-            let mut d = Diagnostic::error(codes::VARIABLE_ASSIGN, format!("`{}` cannot be assigned", name.name), name.span, "does not change");
+            let mut d = Diagnostic::error(
+                codes::VARIABLE_ASSIGN,
+                format!("`{}` cannot be assigned", name.name),
+                name.span,
+                "does not change",
+            );
             if let Some(l) = &local {
                 d = d.label(l.span, "declared here");
                 let word = Span { start: l.span.start.saturating_sub(4), end: l.span.start, ..l.span };
@@ -240,14 +303,27 @@ impl Checker {
 
     fn not_a_variable(&mut self, name: &ast::Ident) {
         if self.lookup(self.home, &name.name).is_some() {
-            self.error(codes::VARIABLE_ASSIGN, name.span, format!("`{}` cannot be assigned", name.name), "not a variable", "only a `var` changes");
+            self.error(
+                codes::VARIABLE_ASSIGN,
+                name.span,
+                format!("`{}` cannot be assigned", name.name),
+                "not a variable",
+                "only a `var` changes",
+            );
             return;
         }
         let names = self.names_in_scope();
         let near = crate::diag::nearest(&name.name, names.iter().map(smol_str::SmolStr::as_str)).map(str::to_owned);
-        let d = Diagnostic::error(codes::NAME_UNKNOWN, format!("there is no variable `{}`", name.name), name.span, "not known here");
+        let d = Diagnostic::error(
+            codes::NAME_UNKNOWN,
+            format!("there is no variable `{}`", name.name),
+            name.span,
+            "not known here",
+        );
         let d = match near {
-            Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)]),
+            Some(near) => {
+                d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)])
+            }
             None => d.help(format!("declare it first: `var {} = …`", name.name)),
         };
         self.report(d);

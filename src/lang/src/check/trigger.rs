@@ -145,8 +145,13 @@ impl Checker {
         if !missing.is_empty() {
             let names = missing.iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(" and ");
             let example = missing.iter().map(|p| format!("{}: …", p.name)).collect::<Vec<_>>().join(", ");
-            let mut d = Diagnostic::error(codes::TRIGGER_WITH, format!("the trigger does not give {names}"), span, format!("{names} missing"))
-                .help(format!("write `with {example}`, or give the parameter a default"));
+            let mut d = Diagnostic::error(
+                codes::TRIGGER_WITH,
+                format!("the trigger does not give {names}"),
+                span,
+                format!("{names} missing"),
+            )
+            .help(format!("write `with {example}`, or give the parameter a default"));
             for p in missing.iter().take(3) {
                 d = d.label(p.span, "this parameter");
             }
@@ -164,15 +169,28 @@ impl Checker {
             let name = match (&a.name, &a.value.kind) {
                 (Some(n), _) | (None, ast::ExprKind::Name(n)) => n,
                 _ => {
-                    self.error(codes::TRIGGER_WITH, a.value.span, "`with` gives parameters by name", "which parameter?", "write `with name: value`");
+                    self.error(
+                        codes::TRIGGER_WITH,
+                        a.value.span,
+                        "`with` gives parameters by name",
+                        "which parameter?",
+                        "write `with name: value`",
+                    );
                     continue;
                 }
             };
             let Some(i) = params.iter().position(|p| p.name == name.name) else {
                 let near = nearest(&name.name, params.iter().map(|p| p.name.as_str())).map(str::to_owned);
-                let d = Diagnostic::error(codes::TRIGGER_WITH, format!("the runbook `{}` has no parameter `{}`", info.name, name.name), name.span, "no such parameter");
+                let d = Diagnostic::error(
+                    codes::TRIGGER_WITH,
+                    format!("the runbook `{}` has no parameter `{}`", info.name, name.name),
+                    name.span,
+                    "no such parameter",
+                );
                 let d = match near {
-                    Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)]),
+                    Some(near) => d
+                        .help(format!("did you mean `{near}`?"))
+                        .fix(format!("write `{near}`"), vec![(name.span, near)]),
                     None => d,
                 };
                 self.report(d);
@@ -183,7 +201,13 @@ impl Checker {
             let value = self.expr_as(&a.value, &t, &format!("the parameter `{}`", name.name));
             match given.get_mut(i) {
                 Some(slot @ None) => *slot = Some(value),
-                _ => self.error(codes::TRIGGER_WITH, name.span, format!("`{}` is given twice", name.name), "again here", ""),
+                _ => self.error(
+                    codes::TRIGGER_WITH,
+                    name.span,
+                    format!("`{}` is given twice", name.name),
+                    "again here",
+                    "",
+                ),
             }
         }
         given
@@ -207,7 +231,13 @@ impl Checker {
     }
 
     /// `cancel when EVENT as r where C because "…"`: the condition sees the event and the parameters.
-    pub(super) fn cancel_when(&mut self, on: &OnTrigger, because: Option<&ast::Expr>, info: &RunbookInfo, span: Span) -> Option<hir::CancelWhen> {
+    pub(super) fn cancel_when(
+        &mut self,
+        on: &OnTrigger,
+        because: Option<&ast::Expr>,
+        info: &RunbookInfo,
+        span: Span,
+    ) -> Option<hir::CancelWhen> {
         let event = self.event_of(&on.event);
         let instance = on.instance.as_ref().and_then(|i| self.constant_text(i, "the instance"));
         let heard = self.heard(event, on);
@@ -224,7 +254,13 @@ impl Checker {
             self.close_frame(Made::plain("cancel when", 1 + info.params.len(), ty::boolean(), c.span), got).function
         });
         if let Some(w) = on.with.first() {
-            self.error(codes::HEADER_CLAUSE, w.value.span, "`cancel when` has no `with`", "", "it ends a run that has its parameters");
+            self.error(
+                codes::HEADER_CLAUSE,
+                w.value.span,
+                "`cancel when` has no `with`",
+                "",
+                "it ends a run that has its parameters",
+            );
         }
         let because = because.and_then(|b| self.constant_text(b, "`because`"));
         Some(hir::CancelWhen { event: event?, instance, condition, because, span })
@@ -238,7 +274,9 @@ fn split<'a>(e: &'a ast::Expr, out: &mut Vec<&'a ast::Expr>) {
             split(left, out);
             split(right, out);
         }
-        ast::ExprKind::Paren(inner) if matches!(inner.kind, ast::ExprKind::Binary { op: BinaryOp::And, .. }) => split(inner, out),
+        ast::ExprKind::Paren(inner) if matches!(inner.kind, ast::ExprKind::Binary { op: BinaryOp::And, .. }) => {
+            split(inner, out)
+        }
         _ => out.push(e),
     }
 }
@@ -253,7 +291,18 @@ pub(super) fn operands<'a>(e: &'a ast::Expr, out: &mut Vec<&'a ast::Expr>) {
     let mut keep = |e: &'a ast::Expr| {
         let literal = matches!(
             e.kind,
-            K::Bool(_) | K::Int(_) | K::Float { .. } | K::Duration(_) | K::Size(_) | K::Text(_) | K::Tagged { .. } | K::None | K::List(_) | K::Record(_) | K::Lambda { .. } | K::Missing
+            K::Bool(_)
+                | K::Int(_)
+                | K::Float { .. }
+                | K::Duration(_)
+                | K::Size(_)
+                | K::Text(_)
+                | K::Tagged { .. }
+                | K::None
+                | K::List(_)
+                | K::Record(_)
+                | K::Lambda { .. }
+                | K::Missing
         );
         if !literal && out.len() < EXPLAINED {
             out.push(e);
@@ -267,7 +316,12 @@ pub(super) fn operands<'a>(e: &'a ast::Expr, out: &mut Vec<&'a ast::Expr>) {
             operands(right, out);
         }
         K::Binary { op: BinaryOp::In | BinaryOp::NotIn | BinaryOp::Matches, left, .. } => keep(left),
-        K::Binary { op: BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge, left, right, .. } => {
+        K::Binary {
+            op: BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge,
+            left,
+            right,
+            ..
+        } => {
             keep(left);
             keep(right);
         }

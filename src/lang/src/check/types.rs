@@ -107,7 +107,8 @@ impl Checker {
                 continue;
             }
             let default = f.default.as_ref().map(|d| {
-                let name = if owner.is_empty() { f.name.name.clone() } else { format!("{owner}.{}", f.name.name).into() };
+                let name =
+                    if owner.is_empty() { f.name.name.clone() } else { format!("{owner}.{}", f.name.name).into() };
                 self.new_const(name, Some(ty.clone()), d, "default")
             });
             out.push(FieldTy { name: f.name.name.clone(), ty, default });
@@ -404,8 +405,5 @@ pub(super) fn substitute(t: &Ty, args: &[Ty]) -> Ty {
 }
 
 pub(super) fn substitute_fields(fields: &[FieldTy], args: &[Ty]) -> Vec<FieldTy> {
-    fields
-        .iter()
-        .map(|f| FieldTy { name: f.name.clone(), ty: substitute(&f.ty, args), default: f.default })
-        .collect()
+    fields.iter().map(|f| FieldTy { name: f.name.clone(), ty: substitute(&f.ty, args), default: f.default }).collect()
 }

@@ -65,25 +65,6 @@ fn right_programs_are_accepted_without_a_word() {
     });
 }
 
-#[test]
-fn wrong_programs_get_the_message_beside_them() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(folder("bad"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| {
-        each("bad", |path| {
-            let (diagnostics, sources) = said(path);
-            let text = plain::render(&diagnostics, &sources);
-            insta::assert_snapshot!(path.file_stem().unwrap().to_str().unwrap(), text);
-            assert!(!diagnostics.is_empty(), "{}: nothing is said", path.display());
-            for d in &diagnostics {
-                assert!(d.labels.iter().any(|l| l.primary), "{text}");
-            }
-        });
-    });
-}
-
 fn accepted(modules: Vec<ModuleSource>, toml: &str) -> Result<(), String> {
     let (project, mut diagnostics) = project::parse(PROJECT_FILE, toml);
     let around = Surroundings { project_text: Some(Arc::from(toml)), now: None };

@@ -53,7 +53,12 @@ impl Checker {
                 for b in &branches {
                     let Some(joined) = self.join(&common, &b.ty) else {
                         let (a, c) = (self.show(&common), self.show(&b.ty));
-                        let mut d = Diagnostic::error(codes::TYPE_MISMATCH, format!("{what} have one type, and these are `{a}` and `{c}`"), b.span, format!("this is `{c}`"));
+                        let mut d = Diagnostic::error(
+                            codes::TYPE_MISMATCH,
+                            format!("{what} have one type, and these are `{a}` and `{c}`"),
+                            b.span,
+                            format!("this is `{c}`"),
+                        );
                         if let Some(first) = first {
                             d = d.label(first, format!("this is `{a}`"));
                         }
@@ -78,13 +83,26 @@ impl Checker {
         }
     }
 
-    pub(super) fn if_expr(&mut self, condition: &ast::Expr, then: &ast::Block, otherwise: Option<&ast::Expr>, want: &Want, span: Span) -> hir::Expr {
+    pub(super) fn if_expr(
+        &mut self,
+        condition: &ast::Expr,
+        then: &ast::Block,
+        otherwise: Option<&ast::Expr>,
+        want: &Want,
+        span: Span,
+    ) -> hir::Expr {
         if otherwise.is_none()
             && let Want::Ty(t) = want
             && !matches!(**t, Type::Nothing | Type::Error)
         {
             let wanted = self.show(t);
-            self.error(codes::TYPE_MISMATCH, span, format!("expected `{wanted}`, but an `if` without `else` gives no value"), "", "add `else { … }`");
+            self.error(
+                codes::TYPE_MISMATCH,
+                span,
+                format!("expected `{wanted}`, but an `if` without `else` gives no value"),
+                "",
+                "add `else { … }`",
+            );
         }
         let drop = Want::Drop;
         let inner = if otherwise.is_none() { &drop } else { want };
@@ -94,7 +112,8 @@ impl Checker {
         self.pop_scope();
         let boxed = Box::new;
         let Some(otherwise) = otherwise else {
-            let t = if matches!(want, Want::Ty(t) if !matches!(**t, Type::Nothing)) { ty::error() } else { ty::nothing() };
+            let t =
+                if matches!(want, Want::Ty(t) if !matches!(**t, Type::Nothing)) { ty::error() } else { ty::nothing() };
             return node(ExprKind::If { condition: boxed(condition), then: boxed(then), otherwise: None }, t, span);
         };
         let otherwise = self.expr(otherwise, want);
@@ -138,7 +157,13 @@ impl Checker {
             Type::Error => ty::error(),
             Type::Optional(_) | Type::None => {
                 let shown = self.show(&items.ty);
-                self.error(codes::TYPE_OPTIONAL, items.span, "the value may be missing, so there is nothing to go through", format!("this is `{shown}`"), "open it: `… ?? []`");
+                self.error(
+                    codes::TYPE_OPTIONAL,
+                    items.span,
+                    "the value may be missing, so there is nothing to go through",
+                    format!("this is `{shown}`"),
+                    "open it: `… ?? []`",
+                );
                 ty::error()
             }
             _ => {
@@ -148,7 +173,13 @@ impl Checker {
                     Type::Text => "take its lines or words: `.lines()`, `.words()`",
                     _ => "a loop goes through a List, a Set, a Map, a range of Int or a Json list",
                 };
-                self.error(codes::TYPE_MISMATCH, items.span, format!("a `{shown}` cannot be gone through"), format!("this is `{shown}`"), help);
+                self.error(
+                    codes::TYPE_MISMATCH,
+                    items.span,
+                    format!("a `{shown}` cannot be gone through"),
+                    format!("this is `{shown}`"),
+                    help,
+                );
                 ty::error()
             }
         }
@@ -165,7 +196,14 @@ impl Checker {
         result
     }
 
-    pub(super) fn for_expr(&mut self, pattern: &ast::Pattern, items: &ast::Expr, body: &ast::Block, want: &Want, span: Span) -> hir::Expr {
+    pub(super) fn for_expr(
+        &mut self,
+        pattern: &ast::Pattern,
+        items: &ast::Expr,
+        body: &ast::Block,
+        want: &Want,
+        span: Span,
+    ) -> hir::Expr {
         let items = self.expr(items, &Want::Any);
         let item = self.item_of(&items);
         let inner = match want {
@@ -181,7 +219,13 @@ impl Checker {
         let at = pattern.span;
         let pattern = self.pattern(pattern, &item);
         if !self.irrefutable(&pattern, &item) {
-            self.error(codes::TYPE_REFUTABLE, at, "the pattern of a loop must match every item", "may not match", "bind the item to a name and use `match` or `if … is …`");
+            self.error(
+                codes::TYPE_REFUTABLE,
+                at,
+                "the pattern of a loop must match every item",
+                "may not match",
+                "bind the item to a name and use `match` or `if … is …`",
+            );
         }
         let (body, t) = self.in_loop(|c| c.block(body, &inner));
         self.pop_scope();
@@ -193,7 +237,13 @@ impl Checker {
         node(ExprKind::For { pattern, items: Box::new(items), body }, t, span)
     }
 
-    pub(super) fn while_expr(&mut self, condition: &ast::Expr, max: Option<&ast::Expr>, body: &ast::Block, span: Span) -> hir::Expr {
+    pub(super) fn while_expr(
+        &mut self,
+        condition: &ast::Expr,
+        max: Option<&ast::Expr>,
+        body: &ast::Block,
+        span: Span,
+    ) -> hir::Expr {
         self.push_scope();
         let condition = self.condition(condition);
         let (body, _) = self.in_loop(|c| c.block(body, &Want::Drop));
@@ -202,11 +252,24 @@ impl Checker {
         node(ExprKind::While { condition: Box::new(condition), max, body }, ty::nothing(), span)
     }
 
-    pub(super) fn try_expr(&mut self, body: &ast::Block, binder: Option<&ast::Ident>, handler: Option<&ast::Block>, want: &Want, span: Span) -> hir::Expr {
+    pub(super) fn try_expr(
+        &mut self,
+        body: &ast::Block,
+        binder: Option<&ast::Ident>,
+        handler: Option<&ast::Block>,
+        want: &Want,
+        span: Span,
+    ) -> hir::Expr {
         let site = self.new_site(span);
         let tried = self.block_expr(body, want);
         let Some(handler) = handler else {
-            self.error(codes::PLACE_WRONG, span, "a `try` needs a `catch`", "", "say what happens when it fails: `try { … } catch f { … }`");
+            self.error(
+                codes::PLACE_WRONG,
+                span,
+                "a `try` needs a `catch`",
+                "",
+                "say what happens when it fails: `try { … } catch f { … }`",
+            );
             return bad(span);
         };
         self.push_scope();
@@ -221,19 +284,45 @@ impl Checker {
         node(ExprKind::Try { body, handler, site }, t, span)
     }
 
-    pub(super) fn trust(&mut self, effect: Effect, because: Option<&ast::Expr>, body: &ast::Block, want: &Want, span: Span) -> hir::Expr {
-        let connector = self.home.connector.is_some() && matches!(self.kind(), FrameKind::Action { .. } | FrameKind::Undo);
+    pub(super) fn trust(
+        &mut self,
+        effect: Effect,
+        because: Option<&ast::Expr>,
+        body: &ast::Block,
+        want: &Want,
+        span: Span,
+    ) -> hir::Expr {
+        let connector =
+            self.home.connector.is_some() && matches!(self.kind(), FrameKind::Action { .. } | FrameKind::Undo);
         if !connector {
-            self.error(codes::EFFECT_TRUST, span, "`trust` stands in an action of a connector only", "", "a connector is reviewed once for all who use it; elsewhere use `approve` or `waive`");
+            self.error(
+                codes::EFFECT_TRUST,
+                span,
+                "`trust` stands in an action of a connector only",
+                "",
+                "a connector is reviewed once for all who use it; elsewhere use `approve` or `waive`",
+            );
         }
         if !matches!(effect, Effect::Reads | Effect::Changes) {
-            self.error(codes::EFFECT_TRUST, span, "`trust` lowers an effect to `reads` or `changes`", "", "write `trust reads because \"…\" { … }`");
+            self.error(
+                codes::EFFECT_TRUST,
+                span,
+                "`trust` lowers an effect to `reads` or `changes`",
+                "",
+                "write `trust reads because \"…\" { … }`",
+            );
         }
         match because {
             Some(b) => {
                 self.text_expr(b, "the reason");
             }
-            None => self.error(codes::EFFECT_TRUST, span, "`trust` needs a reason", "", "write `trust reads because \"a search that happens to be a POST\" { … }`"),
+            None => self.error(
+                codes::EFFECT_TRUST,
+                span,
+                "`trust` needs a reason",
+                "",
+                "write `trust reads because \"a search that happens to be a POST\" { … }`",
+            ),
         }
         let old = self.frames.last_mut().and_then(|f| f.trust.replace(effect));
         let result = self.block_expr(body, want);
@@ -253,16 +342,35 @@ impl Checker {
     pub(super) fn finish(&mut self, outcome: &ast::Ident, why: Option<&ast::Expr>, span: Span) -> hir::Expr {
         match self.kind() {
             FrameKind::Runbook | FrameKind::Action { connector: false } => {}
-            FrameKind::Handler | FrameKind::Undo => self.error(codes::PLACE_WRONG, span, "`finish` cannot stand here: the run has ended already", "", "leave it out; the outcome is given by how the run ended"),
-            _ => self.error(codes::PLACE_WRONG, span, "`finish` stands in a runbook, or in an action of the project", "", "it ends the whole run; give a value back, or `fail`, instead"),
+            FrameKind::Handler | FrameKind::Undo => self.error(
+                codes::PLACE_WRONG,
+                span,
+                "`finish` cannot stand here: the run has ended already",
+                "",
+                "leave it out; the outcome is given by how the run ended",
+            ),
+            _ => self.error(
+                codes::PLACE_WRONG,
+                span,
+                "`finish` stands in a runbook, or in an action of the project",
+                "",
+                "it ends the whole run; give a value back, or `fail`, instead",
+            ),
         }
         let why = why.map(|w| Box::new(self.text_expr(w, "the reason")));
         let Some((_, outcome)) = OUTCOMES.iter().find(|(n, _)| outcome.name == *n) else {
             if !outcome.name.is_empty() {
                 let near = nearest(&outcome.name, OUTCOMES.iter().map(|(n, _)| *n));
-                let d = Diagnostic::error(codes::OUTCOME_UNKNOWN, format!("there is no outcome `{}`", outcome.name), outcome.span, "not an outcome");
+                let d = Diagnostic::error(
+                    codes::OUTCOME_UNKNOWN,
+                    format!("there is no outcome `{}`", outcome.name),
+                    outcome.span,
+                    "not an outcome",
+                );
                 let d = match near {
-                    Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(outcome.span, near.to_owned())]),
+                    Some(near) => d
+                        .help(format!("did you mean `{near}`?"))
+                        .fix(format!("write `{near}`"), vec![(outcome.span, near.to_owned())]),
                     None => d.help("a run finishes `resolved`, `mitigated`, `not_needed`, `escalated` or `failed`"),
                 };
                 self.report(d);
@@ -292,7 +400,13 @@ impl Checker {
                 let got = self.expr(v, &Want::Any);
                 if !is_error(&got.ty) && !matches!(*got.ty, Type::Nothing) {
                     let shown = self.show(&got.ty);
-                    self.error(codes::TYPE_MISMATCH, got.span, "this action gives no value", format!("this is `{shown}`"), format!("declare what it gives: `-> {shown}`"));
+                    self.error(
+                        codes::TYPE_MISMATCH,
+                        got.span,
+                        "this action gives no value",
+                        format!("this is `{shown}`"),
+                        format!("declare what it gives: `-> {shown}`"),
+                    );
                 }
                 Some(Box::new(got))
             }
@@ -300,7 +414,13 @@ impl Checker {
             None => {
                 if !matches!(*expected, Type::Nothing | Type::Error) {
                     let wanted = self.show(&expected);
-                    self.error(codes::TYPE_MISMATCH, span, format!("`return` needs a `{wanted}`"), "no value", "write the value behind it, on the same line");
+                    self.error(
+                        codes::TYPE_MISMATCH,
+                        span,
+                        format!("`return` needs a `{wanted}`"),
+                        "no value",
+                        "write the value behind it, on the same line",
+                    );
                 }
                 None
             }
@@ -318,15 +438,31 @@ impl Checker {
 
     pub(super) fn skip(&mut self, span: Span) -> hir::Expr {
         if self.frame().is_none_or(|f| !f.may_skip) {
-            let help = if self.frame().is_some_and(|f| f.loops > 0) { "to go on with the next item of a loop, write `continue`" } else { "it says that an event starts nothing: `with node: a.labels.node ?? skip`" };
-            self.error(codes::PLACE_WRONG, span, "`skip` stands in a trigger's `with` and in an event's `each` and `emit` only", "", help);
+            let help = if self.frame().is_some_and(|f| f.loops > 0) {
+                "to go on with the next item of a loop, write `continue`"
+            } else {
+                "it says that an event starts nothing: `with node: a.labels.node ?? skip`"
+            };
+            self.error(
+                codes::PLACE_WRONG,
+                span,
+                "`skip` stands in a trigger's `with` and in an event's `each` and `emit` only",
+                "",
+                help,
+            );
         }
         self.leaves(ExprKind::Skip, span)
     }
 
     pub(super) fn rollback(&mut self, span: Span) -> hir::Expr {
         if !matches!(self.kind(), FrameKind::Runbook | FrameKind::Action { connector: false }) {
-            self.error(codes::PLACE_WRONG, span, "`rollback` stands in a runbook, or in an action of the project", "", "");
+            self.error(
+                codes::PLACE_WRONG,
+                span,
+                "`rollback` stands in a runbook, or in an action of the project",
+                "",
+                "",
+            );
         }
         let site = self.new_site(span);
         node(ExprKind::Rollback { site }, ty::nothing(), span)
@@ -337,7 +473,13 @@ impl Checker {
         match self.constant(e, &ty::int(), what)? {
             Value::Int(n) if (low..=high).contains(&n) => u32::try_from(n).ok(),
             Value::Int(n) => {
-                self.error(codes::CONST_RANGE, e.span, format!("{what} is from {low} to {high}, not {n}"), "out of range", "");
+                self.error(
+                    codes::CONST_RANGE,
+                    e.span,
+                    format!("{what} is from {low} to {high}, not {n}"),
+                    "out of range",
+                    "",
+                );
                 None
             }
             _ => None,

@@ -56,7 +56,12 @@ impl Checker {
                     None => {
                         let (a, b) = (self.show(&common), self.show(&t));
                         let first = out.first().map(|(_, e)| e.span);
-                        let mut d = Diagnostic::error(codes::TYPE_MISMATCH, format!("the items of a list have one type, and these are `{a}` and `{b}`"), got.span, format!("this is `{b}`"));
+                        let mut d = Diagnostic::error(
+                            codes::TYPE_MISMATCH,
+                            format!("the items of a list have one type, and these are `{a}` and `{b}`"),
+                            got.span,
+                            format!("this is `{b}`"),
+                        );
                         if let Some(first) = first {
                             d = d.label(first, format!("this is `{a}`"));
                         }
@@ -91,7 +96,13 @@ impl Checker {
             }
             _ => {
                 let shown = self.show(&got.ty);
-                self.error(codes::TYPE_MISMATCH, got.span, format!("`..` in a list takes a list, and this is `{shown}`"), format!("this is `{shown}`"), "");
+                self.error(
+                    codes::TYPE_MISMATCH,
+                    got.span,
+                    format!("`..` in a list takes a list, and this is `{shown}`"),
+                    format!("this is `{shown}`"),
+                    "",
+                );
                 bad(got.span)
             }
         }
@@ -126,7 +137,8 @@ impl Checker {
         let (mut key, mut value) = (ty::never(), ty::never());
         let mut seen: Vec<(SmolStr, Span)> = Vec::new();
         for entry in entries {
-            let text_key = |name: &SmolStr, at: Span| node(ExprKind::Literal(Value::Text(name.clone())), ty::text(), at);
+            let text_key =
+                |name: &SmolStr, at: Span| node(ExprKind::Literal(Value::Text(name.clone())), ty::text(), at);
             let (k, v) = match entry {
                 RecordEntry::Field { name, value } => {
                     self.repeated_key(&mut seen, &name.name, name.span);
@@ -148,7 +160,13 @@ impl Checker {
                         Type::Error => (ty::error(), ty::error()),
                         _ => {
                             let shown = self.show(&got.ty);
-                            self.error(codes::TYPE_MISMATCH, got.span, format!("`..` in a map takes a map, and this is `{shown}`"), format!("this is `{shown}`"), "");
+                            self.error(
+                                codes::TYPE_MISMATCH,
+                                got.span,
+                                format!("`..` in a map takes a map, and this is `{shown}`"),
+                                format!("this is `{shown}`"),
+                                "",
+                            );
                             (ty::error(), ty::error())
                         }
                     };
@@ -169,7 +187,10 @@ impl Checker {
         let out = out
             .into_iter()
             .map(|e| match e {
-                MapEntry::Entry(k, v) => MapEntry::Entry(self.coerce(k, &key, "a key of the map"), self.coerce(v, &value, "a value of the map")),
+                MapEntry::Entry(k, v) => MapEntry::Entry(
+                    self.coerce(k, &key, "a key of the map"),
+                    self.coerce(v, &value, "a value of the map"),
+                ),
                 MapEntry::Spread(s) => MapEntry::Spread(self.coerce(s, &whole, "what is spread into the map")),
             })
             .collect();
@@ -178,7 +199,8 @@ impl Checker {
 
     fn repeated_key(&mut self, seen: &mut Vec<(SmolStr, Span)>, key: &SmolStr, at: Span) {
         if let Some((_, first)) = seen.iter().find(|(k, _)| k == key) {
-            let d = Diagnostic::error(codes::NAME_DUPLICATE, format!("`{key}` stands twice"), at, "again here").label(*first, "first here");
+            let d = Diagnostic::error(codes::NAME_DUPLICATE, format!("`{key}` stands twice"), at, "again here")
+                .label(*first, "first here");
             self.report(d);
         }
         seen.push((key.clone(), at));
@@ -187,7 +209,13 @@ impl Checker {
     fn join_entry(&mut self, common: &Ty, e: &hir::Expr, what: &str) -> Ty {
         self.join(common, &e.ty).unwrap_or_else(|| {
             let (a, b) = (self.show(common), self.show(&e.ty));
-            self.error(codes::TYPE_MISMATCH, e.span, format!("the {what} of a map have one type, and these are `{a}` and `{b}`"), format!("this is `{b}`"), "a record has fields of different types: write names instead of texts");
+            self.error(
+                codes::TYPE_MISMATCH,
+                e.span,
+                format!("the {what} of a map have one type, and these are `{a}` and `{b}`"),
+                format!("this is `{b}`"),
+                "a record has fields of different types: write names instead of texts",
+            );
             ty::error()
         })
     }
@@ -209,7 +237,13 @@ impl Checker {
                 RecordEntry::TextKey { .. } | RecordEntry::Computed { .. } => continue,
             };
             if let Some(first) = given.iter().find(|g| g.name == name.name && !g.spread) {
-                let d = Diagnostic::error(codes::NAME_DUPLICATE, format!("the field `{}` stands twice", name.name), name.span, "again here").label(first.span, "first here");
+                let d = Diagnostic::error(
+                    codes::NAME_DUPLICATE,
+                    format!("the field `{}` stands twice", name.name),
+                    name.span,
+                    "again here",
+                )
+                .label(first.span, "first here");
                 self.report(d);
             }
             let field = expected.as_ref().and_then(|f| f.iter().find(|f| f.name == name.name));
@@ -239,7 +273,10 @@ impl Checker {
                 (ExprKind::Record(self.fill_fields(fields, given, &t, span)), t)
             }
             _ => {
-                let fields = given.iter().map(|g| FieldTy { name: g.name.clone(), ty: g.value.ty.clone(), default: None }).collect();
+                let fields = given
+                    .iter()
+                    .map(|g| FieldTy { name: g.name.clone(), ty: g.value.ty.clone(), default: None })
+                    .collect();
                 (ExprKind::Record(given.into_iter().map(|g| g.value).collect()), ty::record(fields))
             }
         };
@@ -255,7 +292,13 @@ impl Checker {
         let Some(fields) = self.fields_of(&got.ty) else {
             if !is_error(&got.ty) {
                 let shown = self.show(&got.ty);
-                self.error(codes::TYPE_MISMATCH, got.span, format!("`..` in a record takes a record, and this is `{shown}`"), format!("this is `{shown}`"), "");
+                self.error(
+                    codes::TYPE_MISMATCH,
+                    got.span,
+                    format!("`..` in a record takes a record, and this is `{shown}`"),
+                    format!("this is `{shown}`"),
+                    "",
+                );
             }
             return;
         };
@@ -265,7 +308,8 @@ impl Checker {
         for (i, f) in fields.into_iter().enumerate() {
             given.retain(|g| g.name != f.name);
             let base = Box::new(node(ExprKind::Local(temp), t.clone(), span));
-            let kind = ExprKind::Field { base, index: u32::try_from(i).unwrap_or(0), name: f.name.clone(), optional: false };
+            let kind =
+                ExprKind::Field { base, index: u32::try_from(i).unwrap_or(0), name: f.name.clone(), optional: false };
             given.push(Entry { name: f.name, span, value: node(kind, f.ty, span), spread: true });
         }
     }
@@ -276,15 +320,24 @@ impl Checker {
         let shown = self.show(t);
         let mut misspelt: Vec<SmolStr> = Vec::new();
         for g in given.iter().filter(|g| !g.spread && !names.contains(&g.name)) {
-            let open: Vec<&str> = names.iter().filter(|n| !given.iter().any(|g| g.name == **n)).map(SmolStr::as_str).collect();
+            let open: Vec<&str> =
+                names.iter().filter(|n| !given.iter().any(|g| g.name == **n)).map(SmolStr::as_str).collect();
             let near = nearest(&g.name, open.iter().copied()).map(str::to_owned);
-            let d = Diagnostic::error(codes::TYPE_FIELD, format!("`{shown}` has no field `{}`", g.name), g.span, "no such field");
+            let d = Diagnostic::error(
+                codes::TYPE_FIELD,
+                format!("`{shown}` has no field `{}`", g.name),
+                g.span,
+                "no such field",
+            );
             let d = match near {
                 Some(near) => {
                     misspelt.push(near.as_str().into());
                     d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(g.span, near)])
                 }
-                None => d.help(format!("its fields are {}", names.iter().take(12).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))),
+                None => d.help(format!(
+                    "its fields are {}",
+                    names.iter().take(12).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+                )),
             };
             self.report(d);
         }
@@ -311,8 +364,20 @@ impl Checker {
         }
         if !missing.is_empty() {
             let plural = if missing.len() == 1 { "field" } else { "fields" };
-            let d = Diagnostic::error(codes::TYPE_FIELD, format!("the {plural} {} of `{shown}` {} missing", missing.join(", "), if missing.len() == 1 { "is" } else { "are" }), span, "incomplete")
-                .help(format!("add {}", missing.iter().map(|m| format!("{}: …", m.trim_matches('`'))).collect::<Vec<_>>().join(", ")));
+            let d = Diagnostic::error(
+                codes::TYPE_FIELD,
+                format!(
+                    "the {plural} {} of `{shown}` {} missing",
+                    missing.join(", "),
+                    if missing.len() == 1 { "is" } else { "are" }
+                ),
+                span,
+                "incomplete",
+            )
+            .help(format!(
+                "add {}",
+                missing.iter().map(|m| format!("{}: …", m.trim_matches('`'))).collect::<Vec<_>>().join(", ")
+            ));
             self.report(d);
         }
         out

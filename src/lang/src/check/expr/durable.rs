@@ -48,7 +48,8 @@ impl Checker {
 
     /// Reports a word that leaves a trace in the run where there is none.
     pub(in crate::check) fn may_trace(&mut self, word: &str, span: Span) {
-        let ok = matches!(self.kind(), FrameKind::Runbook | FrameKind::Handler | FrameKind::Undo | FrameKind::Action { .. });
+        let ok =
+            matches!(self.kind(), FrameKind::Runbook | FrameKind::Handler | FrameKind::Undo | FrameKind::Action { .. });
         if !ok {
             let help = match self.kind() {
                 FrameKind::Lambda => "write a `for` loop",
@@ -83,7 +84,13 @@ impl Checker {
         let question = self.text_expr(&a.question, "the question");
         let from = self.principals(&a.from);
         if a.from.is_empty() {
-            self.error(codes::APPROVE_INCOMPLETE, head, "the approval does not say who is asked", "nobody is asked", "write `from group(\"sre\")` or `from user(\"ana\")` behind the question");
+            self.error(
+                codes::APPROVE_INCOMPLETE,
+                head,
+                "the approval does not say who is asked",
+                "nobody is asked",
+                "write `from group(\"sre\")` or `from user(\"ana\")` behind the question",
+            );
         }
         let quorum = match &a.quorum {
             Some(q) => self.expr_as(q, &ty::int(), "the quorum"),
@@ -156,8 +163,16 @@ impl Checker {
                     }
                     (ast::ExprKind::Name(n), _) if n.name != "group" && n.name != "user" => {
                         let near = nearest(&n.name, ["group", "user"]);
-                        let help = near.map_or("write `group(\"sre\")` or `user(\"ana\")`".to_owned(), |n| format!("did you mean `{n}`?"));
-                        self.error(codes::APPROVE_INCOMPLETE, n.span, format!("`{}` is nobody who can be asked", n.name), "", help);
+                        let help = near.map_or("write `group(\"sre\")` or `user(\"ana\")`".to_owned(), |n| {
+                            format!("did you mean `{n}`?")
+                        });
+                        self.error(
+                            codes::APPROVE_INCOMPLETE,
+                            n.span,
+                            format!("`{}` is nobody who can be asked", n.name),
+                            "",
+                            help,
+                        );
                     }
                     _ => self.no_principal(e),
                 },
@@ -169,45 +184,95 @@ impl Checker {
     }
 
     fn no_principal(&mut self, e: &ast::Expr) {
-        self.error(codes::APPROVE_INCOMPLETE, e.span, "this does not say who is asked", "", "write `group(\"sre\")` or `user(\"ana\")`, several in a list");
+        self.error(
+            codes::APPROVE_INCOMPLETE,
+            e.span,
+            "this does not say who is asked",
+            "",
+            "write `group(\"sre\")` or `user(\"ana\")`, several in a list",
+        );
     }
 
     /// `ask slack.ask("#ops")`: the call gets the request as its argument `request`.
     fn ask(&mut self, e: &ast::Expr, request: hir::LocalId, t: &Ty) -> hir::Expr {
         let ast::ExprKind::Call { .. } = &e.kind else {
-            self.error(codes::APPROVE_INCOMPLETE, e.span, "`ask` takes a call of an action", "", "write `ask slack.ask(\"#ops\")`");
+            self.error(
+                codes::APPROVE_INCOMPLETE,
+                e.span,
+                "`ask` takes a call of an action",
+                "",
+                "write `ask slack.ask(\"#ops\")`",
+            );
             return bad(e.span);
         };
         let value = node(ExprKind::Local(request), t.clone(), e.span);
         let (call, effect, _) = self.effect_of(|c| c.call_with(e, Some(e.span), ("request", value)));
         if !matches!(call.kind, ExprKind::CallAction(_)) && !is_error(&call.ty) {
-            self.error(codes::APPROVE_INCOMPLETE, e.span, "`ask` takes a call of an action", "", "write `ask slack.ask(\"#ops\")`");
+            self.error(
+                codes::APPROVE_INCOMPLETE,
+                e.span,
+                "`ask` takes a call of an action",
+                "",
+                "write `ask slack.ask(\"#ops\")`",
+            );
         }
         if effect > Effect::Changes {
-            self.error(codes::EFFECT_EXCEEDED, e.span, format!("asking may change something at most, and this {}", verb(effect)), verb(effect), "ask through an action that only sends a message");
+            self.error(
+                codes::EFFECT_EXCEEDED,
+                e.span,
+                format!("asking may change something at most, and this {}", verb(effect)),
+                verb(effect),
+                "ask through an action that only sends a message",
+            );
         }
         self.note_effect(effect.min(Effect::Changes), e.span, || "`ask`".into());
         call
     }
 
-    pub(super) fn waive(&mut self, reason: &ast::Expr, by: Option<&ast::Expr>, until: Option<&ast::Expr>, body: &ast::Block, want: &Want, span: Span) -> hir::Expr {
+    pub(super) fn waive(
+        &mut self,
+        reason: &ast::Expr,
+        by: Option<&ast::Expr>,
+        until: Option<&ast::Expr>,
+        body: &ast::Block,
+        want: &Want,
+        span: Span,
+    ) -> hir::Expr {
         let head = Span { end: span.start + 5, ..span };
         if !matches!(self.kind(), FrameKind::Runbook | FrameKind::Handler | FrameKind::Action { connector: false }) {
-            self.error(codes::PLACE_WRONG, head, "`waive` stands in a runbook, or in an action of the project", "", "in a connector, `trust` says once and for all why a primitive does less");
+            self.error(
+                codes::PLACE_WRONG,
+                head,
+                "`waive` stands in a runbook, or in an action of the project",
+                "",
+                "in a connector, `trust` says once and for all why a primitive does less",
+            );
         }
         let site = self.new_site(span);
         let reason = self.text_expr(reason, "the reason");
         let (by, by_span) = match by {
             Some(e) => (self.constant_text(e, "`by`"), e.span),
             None => {
-                self.error(codes::APPROVE_INCOMPLETE, head, "the waiver does not say who decided", "", "write `waive \"reason\" by \"platform\" until time\"2027-06-30T00:00:00Z\" { … }`");
+                self.error(
+                    codes::APPROVE_INCOMPLETE,
+                    head,
+                    "the waiver does not say who decided",
+                    "",
+                    "write `waive \"reason\" by \"platform\" until time\"2027-06-30T00:00:00Z\" { … }`",
+                );
                 (None, head)
             }
         };
         let (until, until_span) = match until {
             Some(e) => (self.constant(e, &ty::time(), "`until`"), e.span),
             None => {
-                self.error(codes::APPROVE_INCOMPLETE, head, "the waiver does not say how long it holds", "", "write `until time\"2027-06-30T00:00:00Z\"`: an exception without an end is a rule");
+                self.error(
+                    codes::APPROVE_INCOMPLETE,
+                    head,
+                    "the waiver does not say how long it holds",
+                    "",
+                    "write `until time\"2027-06-30T00:00:00Z\"`: an exception without an end is a rule",
+                );
                 (None, head)
             }
         };
@@ -222,7 +287,13 @@ impl Checker {
         node(ExprKind::Waive(Box::new(waive)), t, span)
     }
 
-    pub(super) fn verify(&mut self, name: &ast::Expr, times: [Option<&ast::Expr>; 3], body: &ast::Block, span: Span) -> hir::Expr {
+    pub(super) fn verify(
+        &mut self,
+        name: &ast::Expr,
+        times: [Option<&ast::Expr>; 3],
+        body: &ast::Block,
+        span: Span,
+    ) -> hir::Expr {
         self.may_take_time("verify", Span { end: span.start + 6, ..span });
         let site = self.new_site(span);
         let name = self.text_expr(name, "what is verified");
@@ -233,7 +304,13 @@ impl Checker {
         let boolean = ty::boolean();
         let (parts, effect, cause) = self.effect_of(|c| c.watched(body, &boolean));
         if let Some((at, what)) = cause.filter(|_| effect > Effect::Reads) {
-            self.error(codes::EFFECT_EXCEEDED, at, format!("`verify` only reads, but {what} {}", verb(effect)), verb(effect), "verify looks; change things before it");
+            self.error(
+                codes::EFFECT_EXCEEDED,
+                at,
+                format!("`verify` only reads, but {what} {}", verb(effect)),
+                verb(effect),
+                "verify looks; change things before it",
+            );
         }
         self.note_effect(Effect::Reads, span, || "`verify`".into());
         let (body, operands) = parts;
@@ -249,7 +326,13 @@ impl Checker {
             block.value = match block.value {
                 Some(v) => Some(Box::new(self.coerce(*v, boolean, "what is verified"))),
                 None => {
-                    self.error(codes::TYPE_MISMATCH, body.span, "expected a condition, but the block ends without a value", "", "the last expression is what must become true");
+                    self.error(
+                        codes::TYPE_MISMATCH,
+                        body.span,
+                        "expected a condition, but the block ends without a value",
+                        "",
+                        "the last expression is what must become true",
+                    );
                     None
                 }
             };
@@ -287,12 +370,24 @@ impl Checker {
         node(ExprKind::Wait { duration: Box::new(duration), site }, ty::nothing(), span)
     }
 
-    pub(super) fn wait_until(&mut self, condition: &ast::Expr, every: Option<&ast::Expr>, within: Option<&ast::Expr>, span: Span) -> hir::Expr {
+    pub(super) fn wait_until(
+        &mut self,
+        condition: &ast::Expr,
+        every: Option<&ast::Expr>,
+        within: Option<&ast::Expr>,
+        span: Span,
+    ) -> hir::Expr {
         self.may_take_time("wait", Span { end: span.start + 4, ..span });
         let site = self.new_site(span);
         let (condition, effect, cause) = self.effect_of(|c| c.expr_as(condition, &ty::boolean(), "what is waited for"));
         if let Some((at, what)) = cause.filter(|_| effect > Effect::Reads) {
-            self.error(codes::EFFECT_EXCEEDED, at, format!("`wait until` only reads, but {what} {}", verb(effect)), verb(effect), "");
+            self.error(
+                codes::EFFECT_EXCEEDED,
+                at,
+                format!("`wait until` only reads, but {what} {}", verb(effect)),
+                verb(effect),
+                "",
+            );
         }
         self.note_effect(Effect::Reads, span, || "`wait until`".into());
         let every = self.duration_or(every, "`every`", 10 * SECOND, span);
@@ -303,7 +398,12 @@ impl Checker {
             );
         }
         let within = self.duration_or(within, "`within`", 300 * SECOND, span);
-        let kind = ExprKind::WaitUntil { condition: Box::new(condition), every: Box::new(every), within: Box::new(within), site };
+        let kind = ExprKind::WaitUntil {
+            condition: Box::new(condition),
+            every: Box::new(every),
+            within: Box::new(within),
+            site,
+        };
         node(kind, ty::boolean(), span)
     }
 }

@@ -55,7 +55,13 @@ impl Checker {
         if self.depth >= MAX_DEPTH {
             if !self.depth_reported {
                 self.depth_reported = true;
-                self.error(codes::SYNTAX_NESTING, e.span, "the expression is too deep", "too deep here", "give the inner part a name");
+                self.error(
+                    codes::SYNTAX_NESTING,
+                    e.span,
+                    "the expression is too deep",
+                    "too deep here",
+                    "give the inner part a name",
+                );
             }
             return bad(e.span);
         }
@@ -171,8 +177,16 @@ impl Checker {
             }
             _ => {
                 let (a, b) = (self.show(&got.ty), self.show(&to));
-                let d = Diagnostic::error(codes::TYPE_DECODE, format!("`as` reads Json, and this is `{a}`"), got.span, format!("this is `{a}`"))
-                    .help(self.conversion(&from, &to).unwrap_or_else(|| format!("leave `as {b}` out, or convert with a method")));
+                let d = Diagnostic::error(
+                    codes::TYPE_DECODE,
+                    format!("`as` reads Json, and this is `{a}`"),
+                    got.span,
+                    format!("this is `{a}`"),
+                )
+                .help(
+                    self.conversion(&from, &to)
+                        .unwrap_or_else(|| format!("leave `as {b}` out, or convert with a method")),
+                );
                 self.report(d);
                 return node(bad(span).kind, to, span);
             }
@@ -252,8 +266,13 @@ impl Checker {
         };
         if !opens && self.irrefutable(&pattern, &t) {
             let shown = self.show(&t);
-            let d = Diagnostic::error(codes::TYPE_REFUTABLE, format!("`if let` opens a value that may be missing, and this is `{shown}`"), pattern_span, "always matches")
-                .help("use a plain `let` before the `if`");
+            let d = Diagnostic::error(
+                codes::TYPE_REFUTABLE,
+                format!("`if let` opens a value that may be missing, and this is `{shown}`"),
+                pattern_span,
+                "always matches",
+            )
+            .help("use a plain `let` before the `if`");
             self.report(d);
         }
         node(ExprKind::Let { pattern, value: Box::new(value) }, ty::boolean(), span)
@@ -267,7 +286,13 @@ impl Checker {
             let p = self.scoped(|c| c.pattern(pattern, &t));
             let bound = self.frame().map_or(0, |f| f.locals.len()) > before;
             if bound {
-                self.error(codes::TYPE_PATTERN, pattern.span, "`is not` binds no names", "", "when the pattern does not match there is nothing to bind; use `_`");
+                self.error(
+                    codes::TYPE_PATTERN,
+                    pattern.span,
+                    "`is not` binds no names",
+                    "",
+                    "when the pattern does not match there is nothing to bind; use `_`",
+                );
             }
             p
         } else {
@@ -292,7 +317,13 @@ impl Checker {
         } else if limit.is_some() && types.len() != params.len() {
             let n = types.len();
             let plural = if n == 1 { "" } else { "s" };
-            self.error(codes::TYPE_ARGUMENTS, span, format!("this function is called with {n} argument{plural}, and takes {}", params.len()), "", "");
+            self.error(
+                codes::TYPE_ARGUMENTS,
+                span,
+                format!("this function is called with {n} argument{plural}, and takes {}", params.len()),
+                "",
+                "",
+            );
         }
         self.push_frame(super::scope::FrameKind::Lambda);
         for (i, p) in params.iter().enumerate() {

@@ -68,13 +68,17 @@ impl Checker {
         let name = self.variants(id).and_then(|v| v.get(index)).map(|v| v.name.clone()).unwrap_or_default();
         if payload.iter().any(|f| f.default.is_none()) {
             let fields = payload.iter().map(|f| format!("{}: …", f.name)).collect::<Vec<_>>().join(", ");
-            self.error(codes::TYPE_ARGUMENTS, span, format!("the variant `{name}` has a payload"), "", format!("write `{name}({fields})`"));
+            self.error(
+                codes::TYPE_ARGUMENTS,
+                span,
+                format!("the variant `{name}` has a payload"),
+                "",
+                format!("write `{name}({fields})`"),
+            );
             return bad(span);
         }
-        let payload = payload
-            .iter()
-            .filter_map(|f| f.default.map(|d| node(ExprKind::Constant(d), f.ty.clone(), span)))
-            .collect();
+        let payload =
+            payload.iter().filter_map(|f| f.default.map(|d| node(ExprKind::Constant(d), f.ty.clone(), span))).collect();
         node(ExprKind::Variant { ty: id, index: u32::try_from(index).unwrap_or(0), name, payload }, t.clone(), span)
     }
 
@@ -86,9 +90,16 @@ impl Checker {
             let all = self.list_variants(&hint);
             let names: Vec<SmolStr> = self.variants(id).unwrap_or_default().iter().map(|v| v.name.clone()).collect();
             let near = nearest(&name.name, names.iter().map(SmolStr::as_str));
-            let mut d = Diagnostic::error(codes::TYPE_VARIANT, format!("`{owner}` has no variant `{}`", name.name), name.span, "not a variant");
+            let mut d = Diagnostic::error(
+                codes::TYPE_VARIANT,
+                format!("`{owner}` has no variant `{}`", name.name),
+                name.span,
+                "not a variant",
+            );
             d = match near {
-                Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
+                Some(near) => d
+                    .help(format!("did you mean `{near}`?"))
+                    .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
                 None => d.help(format!("its variants are {all}")),
             };
             self.report(d);
@@ -115,7 +126,13 @@ impl Checker {
             _ => "declare it with `let`, or bring it into scope with `use`",
         };
         if matches!(help.get(..3), Some("the" | "wri" | "to ")) {
-            return self.error(codes::NAME_UNKNOWN, name.span, format!("there is no `{}`", name.name), "not known here", help);
+            return self.error(
+                codes::NAME_UNKNOWN,
+                name.span,
+                format!("there is no `{}`", name.name),
+                "not known here",
+                help,
+            );
         }
         if crate::stdlib::get(&format!("std.{}", name.name)).is_some() {
             return self.error(
@@ -157,7 +174,13 @@ impl Checker {
             }
             Def::Setting(id) => {
                 if self.kind() == crate::check::scope::FrameKind::Constant {
-                    self.error(codes::CONST_REQUIRED, span, format!("the setting `{}` is not known when the program is compiled", name.name), "a setting", "constants and defaults are made of literals and other constants");
+                    self.error(
+                        codes::CONST_REQUIRED,
+                        span,
+                        format!("the setting `{}` is not known when the program is compiled", name.name),
+                        "a setting",
+                        "constants and defaults are made of literals and other constants",
+                    );
                     return bad(span);
                 }
                 let t = self.settings.get(id.index()).map_or_else(ty::error, |s| s.ty.clone());
@@ -165,7 +188,13 @@ impl Checker {
             }
             Def::Fn(id) => self.fn_value(id, span),
             Def::Runbook(_) => {
-                self.error(codes::NAME_NOT_A_VALUE, span, format!("the runbook `{}` is no value", name.name), "a runbook", "");
+                self.error(
+                    codes::NAME_NOT_A_VALUE,
+                    span,
+                    format!("the runbook `{}` is no value", name.name),
+                    "a runbook",
+                    "",
+                );
                 bad(span)
             }
             Def::Connector(_) | Def::Module(_) | Def::Type(_) | Def::Event(_) => {
@@ -175,7 +204,13 @@ impl Checker {
                     Def::Event(_) => ("event", "events stand in triggers: `on connector.event as e`".to_owned()),
                     _ => ("type", "a record is written `{ field: value }`, a variant `Type.variant`".to_owned()),
                 };
-                self.error(codes::NAME_NOT_A_VALUE, span, format!("the {what} `{}` is no value", name.name), format!("a {what}"), help);
+                self.error(
+                    codes::NAME_NOT_A_VALUE,
+                    span,
+                    format!("the {what} `{}` is no value", name.name),
+                    format!("a {what}"),
+                    help,
+                );
                 bad(span)
             }
         }
@@ -188,7 +223,11 @@ impl Checker {
             let (name, n) = (info.name.clone(), info.params.len());
             let args = ["x", "(x, y)"].get(n.saturating_sub(1)).copied().unwrap_or("x");
             let what = if info.action { "action" } else { "generic function" };
-            let help = if n == 0 { format!("call it: `{name}()`") } else { format!("call it: `{name}(…)`, or write a function around it: `{args} => {name}(…)`") };
+            let help = if n == 0 {
+                format!("call it: `{name}()`")
+            } else {
+                format!("call it: `{name}(…)`, or write a function around it: `{args} => {name}(…)`")
+            };
             self.error(codes::NAME_NOT_A_VALUE, span, format!("the {what} `{name}` is no value"), "not called", help);
             return bad(span);
         }
@@ -230,7 +269,13 @@ impl Checker {
                     Def::Module(_) | Def::Connector(_) if place.instance.is_none() => {
                         let Some(c) = self.as_connector(place.def) else {
                             let name = self.namespace_name(place.def);
-                            self.error(codes::NAME_NOT_A_VALUE, base.span, format!("the module `{name}` has no instances"), "", "only a connector has: `k8s[\"prod\"].drain(node)`");
+                            self.error(
+                                codes::NAME_NOT_A_VALUE,
+                                base.span,
+                                format!("the module `{name}` has no instances"),
+                                "",
+                                "only a connector has: `k8s[\"prod\"].drain(node)`",
+                            );
                             return Some(Place { def: Def::Bad, instance: None });
                         };
                         let instance = self.expr_as(index, &ty::text(), "the instance");
@@ -266,7 +311,13 @@ impl Checker {
             Def::Module(_) | Def::Connector(_) => match self.member(place.def, name) {
                 Some(Def::Setting(_)) if !self.inside(place.def) => {
                     let owner = self.namespace_name(place.def);
-                    self.error(codes::NAME_PRIVATE, name.span, format!("the setting `{}` is read by `{owner}` only", name.name), "a setting", "settings are read where they are declared");
+                    self.error(
+                        codes::NAME_PRIVATE,
+                        name.span,
+                        format!("the setting `{}` is read by `{owner}` only", name.name),
+                        "a setting",
+                        "settings are read where they are declared",
+                    );
                     bad(span)
                 }
                 Some(def) => {
@@ -297,7 +348,13 @@ impl Checker {
     pub(in crate::check) fn variant_named(&mut self, id: TypeId, name: &ast::Ident) -> Option<usize> {
         let owner = self.types.get(id).map(|d| d.name.clone()).unwrap_or_default();
         let Some(variants) = self.variants(id) else {
-            self.error(codes::NAME_NOT_A_VALUE, name.span, format!("the type `{owner}` is no enum"), "", "only an enum has variants: `Severity.critical`");
+            self.error(
+                codes::NAME_NOT_A_VALUE,
+                name.span,
+                format!("the type `{owner}` is no enum"),
+                "",
+                "only an enum has variants: `Severity.critical`",
+            );
             return None;
         };
         if let Some(i) = variants.iter().position(|v| v.name == name.name) {
@@ -306,9 +363,16 @@ impl Checker {
         let names: Vec<SmolStr> = variants.iter().map(|v| v.name.clone()).collect();
         let all = self.list_variants(&ty::of(Type::Named(id, vec![])));
         let near = nearest(&name.name, names.iter().map(SmolStr::as_str)).map(str::to_owned);
-        let d = Diagnostic::error(codes::TYPE_VARIANT, format!("`{owner}` has no variant `{}`", name.name), name.span, "not a variant");
+        let d = Diagnostic::error(
+            codes::TYPE_VARIANT,
+            format!("`{owner}` has no variant `{}`", name.name),
+            name.span,
+            "not a variant",
+        );
         let d = match near {
-            Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)]),
+            Some(near) => {
+                d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)])
+            }
             None => d.help(format!("its variants are {all}")),
         };
         self.report(d);
@@ -316,7 +380,13 @@ impl Checker {
     }
 
     /// A field of a value.
-    pub(in crate::check) fn field_of(&mut self, got: hir::Expr, name: &ast::Ident, optional: bool, span: Span) -> hir::Expr {
+    pub(in crate::check) fn field_of(
+        &mut self,
+        got: hir::Expr,
+        name: &ast::Ident,
+        optional: bool,
+        span: Span,
+    ) -> hir::Expr {
         if is_error(&got.ty) || name.name.is_empty() {
             return bad(span);
         }
@@ -332,8 +402,13 @@ impl Checker {
         if optional && !maybe && !matches!(*inner, Type::Json) {
             let shown = self.show(&got.ty);
             self.report(
-                Diagnostic::warning(codes::TYPE_OPTIONAL, "this is never missing", got.span, format!("this is `{shown}`"))
-                    .help("write `.` instead of `?.`"),
+                Diagnostic::warning(
+                    codes::TYPE_OPTIONAL,
+                    "this is never missing",
+                    got.span,
+                    format!("this is `{shown}`"),
+                )
+                .help("write `.` instead of `?.`"),
             );
         }
         let flat = |t: Ty| if maybe { ty::optional(t) } else { t };
@@ -345,7 +420,13 @@ impl Checker {
             Type::Map(k, v) => {
                 if !matches!(*self.open(k), Type::Text | Type::Error) {
                     let key = self.show(k);
-                    self.error(codes::TYPE_FIELD, name.span, format!("`.{}` reads a Map with Text keys, and these are `{key}`", name.name), "", "write the key in brackets: `m[key]`");
+                    self.error(
+                        codes::TYPE_FIELD,
+                        name.span,
+                        format!("`.{}` reads a Map with Text keys, and these are `{key}`", name.name),
+                        "",
+                        "write the key in brackets: `m[key]`",
+                    );
                     return bad(span);
                 }
                 let key = node(ExprKind::Literal(Value::Text(name.name.clone())), ty::text(), name.span);
@@ -357,10 +438,16 @@ impl Checker {
                     Some(i) => {
                         let t = fields.get(i).map_or_else(ty::error, |f| f.ty.clone());
                         let index = u32::try_from(i).unwrap_or(0);
-                        let kind = ExprKind::Field { base: Box::new(got), index, name: name.name.clone(), optional: maybe };
+                        let kind =
+                            ExprKind::Field { base: Box::new(got), index, name: name.name.clone(), optional: maybe };
                         node(kind, flat(t), span)
                     }
-                    None => self.no_field(&got.ty.clone(), &fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>(), name, span),
+                    None => self.no_field(
+                        &got.ty.clone(),
+                        &fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>(),
+                        name,
+                        span,
+                    ),
                 },
                 None => self.no_field(&got.ty.clone(), &[], name, span),
             },
@@ -368,7 +455,13 @@ impl Checker {
     }
 
     /// Reports a use of a value that may be missing.
-    pub(in crate::check) fn unopened(&mut self, got: &hir::Expr, what: &str, name: Option<&ast::Ident>, span: Span) -> hir::Expr {
+    pub(in crate::check) fn unopened(
+        &mut self,
+        got: &hir::Expr,
+        what: &str,
+        name: Option<&ast::Ident>,
+        span: Span,
+    ) -> hir::Expr {
         let shown = self.show(&got.ty);
         let mut d = Diagnostic::error(
             codes::TYPE_OPTIONAL,
@@ -379,7 +472,10 @@ impl Checker {
         d = match name {
             Some(n) => d
                 .help(format!("write `?.{}` to go on only when it is there, or open it with `??` or `if let`", n.name))
-                .fix("write `?.`", vec![(Span { start: n.span.start.saturating_sub(1), ..n.span }, format!("?.{}", n.name))]),
+                .fix(
+                    "write `?.`",
+                    vec![(Span { start: n.span.start.saturating_sub(1), ..n.span }, format!("?.{}", n.name))],
+                ),
             None => d.help("open it first: `… ?? default`, `… ?? fail \"…\"`, or `if let v = … { … }`"),
         };
         self.report(d);
@@ -389,20 +485,35 @@ impl Checker {
     fn no_field(&mut self, of: &Ty, fields: &[SmolStr], name: &ast::Ident, span: Span) -> hir::Expr {
         let shown = self.show(of);
         if self.has_method(of, &name.name) {
-            let d = Diagnostic::error(codes::TYPE_METHOD, format!("`.{}` is a method and needs parentheses", name.name), name.span, "not called")
-                .help(format!("write `.{}()`", name.name))
-                .fix("add `()`", vec![(name.span.after(), "()".into())]);
+            let d = Diagnostic::error(
+                codes::TYPE_METHOD,
+                format!("`.{}` is a method and needs parentheses", name.name),
+                name.span,
+                "not called",
+            )
+            .help(format!("write `.{}()`", name.name))
+            .fix("add `()`", vec![(name.span.after(), "()".into())]);
             self.report(d);
             return bad(span);
         }
-        let mut d = Diagnostic::error(codes::TYPE_FIELD, format!("`{shown}` has no field `{}`", name.name), name.span, "no such field");
+        let mut d = Diagnostic::error(
+            codes::TYPE_FIELD,
+            format!("`{shown}` has no field `{}`", name.name),
+            name.span,
+            "no such field",
+        );
         d = match nearest(&name.name, fields.iter().map(SmolStr::as_str)) {
-            Some(near) => d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
+            Some(near) => d
+                .help(format!("did you mean `{near}`?"))
+                .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
             None if fields.is_empty() => match self.method_near(of, &name.name) {
                 Some(m) => d.help(format!("it has the method `.{m}()`")),
                 None => d,
             },
-            None => d.help(format!("its fields are {}", fields.iter().take(12).map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", "))),
+            None => d.help(format!(
+                "its fields are {}",
+                fields.iter().take(12).map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", ")
+            )),
         };
         self.report(d);
         bad(span)
@@ -413,7 +524,13 @@ impl Checker {
         if let Some(place) = self.as_place(base) {
             if place.def != Def::Bad {
                 let name = self.namespace_name(place.def);
-                self.error(codes::NAME_NOT_A_VALUE, span, format!("`{name}[…]` is no value"), "", "an instance stands before an action: `k8s[\"prod\"].drain(node)`");
+                self.error(
+                    codes::NAME_NOT_A_VALUE,
+                    span,
+                    format!("`{name}[…]` is no value"),
+                    "",
+                    "an instance stands before an action: `k8s[\"prod\"].drain(node)`",
+                );
             }
             return bad(span);
         }
@@ -448,7 +565,13 @@ impl Checker {
             _ => {
                 self.expr(index, &Want::Any);
                 let shown = self.show(&got.ty);
-                self.error(codes::TYPE_FIELD, got.span, format!("`{shown}` has no places to index"), format!("this is `{shown}`"), "lists, maps and Json are indexed with `[…]`");
+                self.error(
+                    codes::TYPE_FIELD,
+                    got.span,
+                    format!("`{shown}` has no places to index"),
+                    format!("this is `{shown}`"),
+                    "lists, maps and Json are indexed with `[…]`",
+                );
                 bad(span)
             }
         }

@@ -92,7 +92,13 @@ impl Checker {
             return match url::Url::parse(&plain) {
                 Ok(url) => node(ExprKind::Literal(Value::Url(url.as_str().into())), ty::url(), span),
                 Err(e) => {
-                    self.error(codes::TYPE_LITERAL, span, format!("this is no URL: {e}"), "", "a URL has a scheme and a host: `https://example.com/path`");
+                    self.error(
+                        codes::TYPE_LITERAL,
+                        span,
+                        format!("this is no URL: {e}"),
+                        "",
+                        "a URL has a scheme and a host: `https://example.com/path`",
+                    );
                     bad(span)
                 }
             };
@@ -130,8 +136,13 @@ impl Checker {
             || before.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']));
         if !host_done {
             let shown = self.show(&got.ty);
-            let d = Diagnostic::error(codes::TYPE_MISMATCH, "a value cannot decide where a request goes", span, format!("this is `{shown}`"))
-                .help("write scheme and host as text, or begin with a `Url`, such as a setting: `\"${base}/path\"`");
+            let d = Diagnostic::error(
+                codes::TYPE_MISMATCH,
+                "a value cannot decide where a request goes",
+                span,
+                format!("this is `{shown}`"),
+            )
+            .help("write scheme and host as text, or begin with a `Url`, such as a setting: `\"${base}/path\"`");
             self.report(d);
             return bad(span);
         }
