@@ -131,13 +131,13 @@ impl Runs {
     }
 
     /// A run at rest, as the store remembers it.
-    pub async fn recover(self: &Arc<Self>, row: &RunRow, open_approvals: &std::collections::HashSet<&str>) {
+    pub async fn recover(self: &Arc<Self>, row: &RunRow, open_approvals: &[String]) {
         let rest = match self.core.store.snapshot(&row.id).await {
             Ok(Some(shot)) => Rest::unpack(&shot.bytes).map(|(rest, _)| rest),
             _ => None,
         };
         match rest {
-            Some(rest) if !rest.look && rest.approvals.iter().all(|a| open_approvals.contains(a.as_str())) => {
+            Some(rest) if !rest.look && rest.approvals.iter().all(|a| open_approvals.contains(a)) => {
                 self.timers.set(&Due::Run(row.id.clone()), rest.wake);
             }
             _ => self.wake(&row.id),
@@ -411,7 +411,7 @@ impl Runs {
             self.core.signal(shared::Signal::Wake(run));
         }
         let run = Box::new(RunRow { status, ..row.clone() });
-        self.core.signal(shared::Signal::Ended { run, ineffective: None });
+        self.core.signal(shared::Signal::Ended { run, ineffective: false });
         Ok(())
     }
 

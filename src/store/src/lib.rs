@@ -7,26 +7,21 @@
 
 mod options;
 
-mod fault;
-
 mod codec;
+mod fault;
 mod files;
-
 mod lock;
-mod rows;
 mod schema;
 
 mod audit;
-mod queries;
-
 mod ops;
+mod queries;
+mod rows;
 
 mod open;
-
 mod readers;
-mod writer;
-
 mod sqlite;
+mod writer;
 
 pub use options::{MIN_SQLITE, OpenError, Options, Phase, Stats};
 pub use sqlite::SqliteStore;
