@@ -48,6 +48,11 @@ pub trait ControlPlane: Send + Sync + 'static {
     async fn tokens(&self) -> Result<Vec<TokenRow>, ApiError>;
     /// What is loaded.
     async fn status(&self) -> Result<Status, ApiError>;
+    /// Writes into the audit log that somebody was turned away at the door. Whoever has no audit log of their own (a client) keeps none.
+    async fn refused(&self, refusal: Refusal) -> Result<(), ApiError> {
+        let _ = refusal;
+        Ok(())
+    }
     /// The live timeline. A receiver that falls behind loses the oldest and is told.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<TimelineItem>;
 }
@@ -69,6 +74,21 @@ impl Actor {
             None => self.method.clone(),
         }
     }
+}
+
+/// Somebody who did not show who they are: a token or a signature that does not hold. Many of a kind are told as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// `token` or `webhook`
+    pub door: String,
+    /// The address it came from.
+    pub peer: String,
+    /// Where to: `/v1/runs`, `/hooks/alertmanager`.
+    pub path: String,
+    /// Why, without anything that was sent.
+    pub why: String,
+    /// How many came since the last record of this door and address.
+    pub count: u64,
 }
 
 /// What came in over a webhook.

@@ -3,6 +3,16 @@
 //!
 //! Modules only look down, in the order of the list below. Blank lines keep the order.
 
+pub mod control;
+
+pub mod engine;
+
+pub mod timeline;
+
+pub mod intake;
+
+pub mod matcher;
+
 pub mod runs;
 
 pub mod programs;

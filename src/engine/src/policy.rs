@@ -16,8 +16,8 @@ pub enum Answer {
 /// Asked before a run starts and before a call changes something. What it says is journaled with the call's gate.
 #[async_trait]
 pub trait Policy: Send + Sync + 'static {
-    /// Whether this run may start.
-    fn start(&self, run: &RunRow, at: Millis) -> Answer;
+    /// Whether a run of this runbook may start.
+    fn start(&self, runbook: &str, requester: &str, params: &serde_json::Value, at: Millis) -> Answer;
 
     /// Whether this call may be made.
     async fn call(&self, run: &RunRow, call: &ActionInfo, at: Millis) -> Answer;
@@ -29,7 +29,7 @@ pub struct AllowAll;
 
 #[async_trait]
 impl Policy for AllowAll {
-    fn start(&self, _: &RunRow, _: Millis) -> Answer {
+    fn start(&self, _: &str, _: &str, _: &serde_json::Value, _: Millis) -> Answer {
         Answer::Allow
     }
 

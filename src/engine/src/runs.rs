@@ -131,13 +131,13 @@ impl Runs {
     }
 
     /// A run at rest, as the store remembers it.
-    pub async fn recover(self: &Arc<Self>, row: &RunRow, open_approvals: &[String]) {
+    pub async fn recover(self: &Arc<Self>, row: &RunRow, open_approvals: &std::collections::HashSet<&str>) {
         let rest = match self.core.store.snapshot(&row.id).await {
             Ok(Some(shot)) => Rest::unpack(&shot.bytes).map(|(rest, _)| rest),
             _ => None,
         };
         match rest {
-            Some(rest) if !rest.look && rest.approvals.iter().all(|a| open_approvals.contains(a)) => {
+            Some(rest) if !rest.look && rest.approvals.iter().all(|a| open_approvals.contains(a.as_str())) => {
                 self.timers.set(&Due::Run(row.id.clone()), rest.wake);
             }
             _ => self.wake(&row.id),
@@ -411,7 +411,7 @@ impl Runs {
             self.core.signal(shared::Signal::Wake(run));
         }
         let run = Box::new(RunRow { status, ..row.clone() });
-        self.core.signal(shared::Signal::Ended { run, ineffective: false });
+        self.core.signal(shared::Signal::Ended { run, ineffective: None });
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::TimelineItem;
 use crate::clock::Clock;
 use crate::policy::Policy;
-use crate::store::{ApprovalRow, Op, RunRow, Store, StoreError};
+use crate::store::{ApprovalRow, MarkRow, Op, RunRow, Store, StoreError};
 use crate::targets::Targets;
 use crate::world::World;
 
@@ -29,8 +29,8 @@ pub enum Signal {
     Wake(String),
     /// An approval was opened: remind people of it.
     Asked(Box<ApprovalRow>),
-    /// A run is over and durable.
-    Ended { run: Box<RunRow>, ineffective: bool },
+    /// A run is over and durable; with what `give up` counts, when it was ineffective.
+    Ended { run: Box<RunRow>, ineffective: Option<MarkRow> },
 }
 
 /// Counts what is under way, so that it can be known when nothing is.
@@ -67,6 +67,7 @@ pub struct Core {
     paused: Mutex<BTreeSet<Option<String>>>,
     timeline: broadcast::Sender<TimelineItem>,
     failed: Mutex<Option<String>>,
+    full_until: AtomicI64,
     /// Cancelled when nothing may be issued any more: the store failed, or the engine was dropped.
     pub stop: CancellationToken,
     /// Cancelled when runs are to come to rest.
@@ -97,6 +98,7 @@ impl Core {
             paused: Mutex::new(BTreeSet::new()),
             timeline: broadcast::channel(TIMELINE).0,
             failed: Mutex::new(None),
+            full_until: AtomicI64::new(Millis::MIN),
             stop: CancellationToken::new(),
             closing: CancellationToken::new(),
             approvals: (0..64).map(|_| tokio::sync::Mutex::new(())).collect(),
@@ -187,7 +189,11 @@ impl Core {
         if let Some(why) = self.failure() {
             return Err(StoreError::Failed(why));
         }
-        match self.store.commit(ops).await {
+        let answer = self.store.commit(ops).await;
+        let full = matches!(answer, Err(StoreError::Full(_)));
+        let until = if full { self.now().saturating_add(2 * FULL_RETRY_MS) } else { Millis::MIN };
+        self.full_until.store(until, Ordering::SeqCst);
+        match answer {
             Ok(_) => Ok(()),
             Err(e @ StoreError::Full(_)) => Err(e),
             Err(e) => {
@@ -226,6 +232,11 @@ impl Core {
         }
         drop(failed);
         self.stop.cancel();
+    }
+
+    /// Whether the store was full a moment ago.
+    pub fn is_full(&self) -> bool {
+        self.now() < self.full_until.load(Ordering::SeqCst)
     }
 
     /// Why the engine stopped, if it did.

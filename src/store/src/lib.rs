@@ -7,21 +7,26 @@
 
 mod options;
 
-mod codec;
 mod fault;
+
+mod codec;
 mod files;
+
 mod lock;
+mod rows;
 mod schema;
 
 mod audit;
-mod ops;
 mod queries;
-mod rows;
+
+mod ops;
 
 mod open;
+
 mod readers;
-mod sqlite;
 mod writer;
+
+mod sqlite;
 
 pub use options::{MIN_SQLITE, OpenError, Options, Phase, Stats};
 pub use sqlite::SqliteStore;

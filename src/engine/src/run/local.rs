@@ -875,15 +875,17 @@ impl RunHost for LocalHost {
             Op::ReleaseTargets { run: run.clone() },
             Op::DropSnapshot { run: run.clone() },
         ]);
-        if let (true, Some(key)) = (end.ineffective, self.give_up_key.clone()) {
+        let key = self.give_up_key.clone().filter(|_| end.ineffective);
+        let mark = key.map(|key| {
             let (kind, runbook) = ("ineffective".to_owned(), self.run.runbook.clone());
-            self.pending.push(Op::PutMark(MarkRow { kind, runbook, key, at, run }));
-        }
+            MarkRow { kind, runbook, key, at, run }
+        });
+        self.pending.extend(mark.clone().map(Op::PutMark));
         self.flush().await?;
         for run in lock(&self.core.targets).release(&gate::party(&self.run)) {
             self.core.signal(shared::Signal::Wake(run));
         }
-        let ended = shared::Signal::Ended { run: Box::new(self.run.clone()), ineffective: end.ineffective };
+        let ended = shared::Signal::Ended { run: Box::new(self.run.clone()), ineffective: mark };
         self.core.signal(ended);
         Ok(())
     }

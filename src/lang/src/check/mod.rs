@@ -1,10 +1,203 @@
 //! The checker: names, types, effects. Tree in, typed tree and diagnostics out.
+//!
+//! A check goes over all modules in five rounds: names, what types stand for, signatures, bodies, and the rules of the whole project.
+//! A body may ask for what another declaration is (an inferred constant or result); that one is then checked first.
 
+mod action_call;
 pub mod approvals;
+mod call;
+mod connector;
+mod cx;
 pub mod effects;
+mod event;
+mod exhaustive;
+mod expr;
+mod fit;
+mod fold;
+mod items;
+mod literals;
+mod methods;
+mod modules;
+mod ops;
+mod pattern;
+mod remap;
+mod runbook;
+mod scope;
 pub mod settings;
+mod stmt;
 pub mod summary;
+mod trigger;
+mod ty;
+mod types;
 pub mod visit;
 
 #[cfg(test)]
 mod pass_tests;
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use self::cx::{Checker, Def};
+use crate::diag::Diagnostic;
+use crate::hir::{self, Program};
+use crate::ids::ConstId;
+use crate::project::ProjectConfig;
+use crate::span::{FileId, Sources, Span};
+use crate::value::Value;
+use crate::vm::protocol::Millis;
+
+/// The file id of `rrb.toml` in the sources of every check: it is always the first, empty where there is none.
+pub const PROJECT_FILE: FileId = FileId(0);
+
+/// A module of the project.
+#[derive(Debug, Clone)]
+pub struct ModuleSource {
+    /// `lib.paging`
+    pub name: SmolStr,
+    /// `lib/paging.rrb`
+    pub file: String,
+    pub text: Arc<str>,
+}
+
+/// What is checked.
+#[derive(Debug, Clone, Default)]
+pub struct CheckInput {
+    pub modules: Vec<ModuleSource>,
+    /// Its spans are in [`PROJECT_FILE`].
+    pub project: ProjectConfig,
+}
+
+/// What a check may know besides the program.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The text of `rrb.toml`, for diagnostics that point there.
+    pub project_text: Option<Arc<str>>,
+    /// The time of the check; with it waivers past their date are reported.
+    pub now: Option<Millis>,
+}
+
+/// What a check gives.
+#[derive(Debug)]
+pub struct Checked {
+    pub sources: Sources,
+    /// None when there are errors.
+    pub program: Option<Program>,
+    /// In order of file and place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks the modules of a project. Never fails and never panics: what is wrong is in the diagnostics.
+pub fn check(input: CheckInput) -> Checked {
+    check_in(input, Surroundings::default())
+}
+
+/// Checks the modules of a project with what is known of its surroundings.
+pub fn check_in(input: CheckInput, around: Surroundings) -> Checked {
+    let mut sources = Sources::default();
+    sources.add("rrb.toml", around.project_text.as_deref().unwrap_or_default());
+    let mut c = Checker::new(sources, input.project);
+    c.load(input.modules);
+    let pending = c.declare_all();
+    c.fill_prelude();
+    c.resolve_uses();
+    c.define_types(&pending);
+    c.define_signatures(&pending);
+    c.check_bodies(&pending);
+    let runbooks = (0..c.runbooks.len()).filter_map(|i| c.check_runbook(i)).collect();
+    c.check_consts();
+    c.conclude(runbooks, around.now)
+}
+
+impl Checker {
+    fn check_bodies(&mut self, pending: &[items::Pending]) {
+        for p in pending {
+            match p.def {
+                Def::Fn(id) => self.check_fn(id),
+                Def::Event(id) => self.check_event(id),
+                Def::Const(id) => self.check_const(id, Span::default()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Constants and defaults that nobody asked for; checking one may add others.
+    fn check_consts(&mut self) {
+        let mut next = 0;
+        while next < self.consts.len() {
+            self.check_const(ConstId(u32::try_from(next).unwrap_or(u32::MAX)), Span::default());
+            next += 1;
+        }
+    }
+
+    fn conclude(mut self, runbooks: Vec<hir::Runbook>, now: Option<Millis>) -> Checked {
+        let mut diagnostics = std::mem::take(&mut self.diags);
+        let project = std::mem::take(&mut self.project);
+        let mut program = None;
+        let sources = std::mem::take(&mut self.sources);
+        if !diagnostics.iter().any(Diagnostic::is_error) {
+            let made = self.program(runbooks, &project);
+            diagnostics.extend(effects::run(&made, &project));
+            diagnostics.extend(approvals::run(&made, &project, now));
+            diagnostics.extend(settings::run(&made, &project));
+            program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
+        }
+        diagnostics.sort_by_key(|d| (d.span().file, d.span().start, d.span().end));
+        diagnostics.dedup();
+        Checked { sources, program, diagnostics }
+    }
+
+    fn program(self, runbooks: Vec<hir::Runbook>, project: &ProjectConfig) -> Program {
+        let nothing = || scope::node(hir::ExprKind::Literal(Value::Nothing), ty::nothing(), Span::default());
+        let functions = self.functions.into_iter().map(|f| f.unwrap_or_else(unused)).collect();
+        let constants = self
+            .consts
+            .into_iter()
+            .map(|c| hir::Constant {
+                name: c.name,
+                ty: c.ty.unwrap_or_else(ty::error),
+                value: c.body.unwrap_or_else(|| hir::Body { locals: vec![], expr: nothing() }),
+            })
+            .collect();
+        let modules: Vec<SmolStr> = self.modules.iter().map(|m| m.name.clone()).collect();
+        let connectors = self
+            .connectors
+            .into_iter()
+            .map(|c| hir::Connector {
+                name: c.name,
+                module: modules.get(c.module).cloned().unwrap_or_default(),
+                docs: c.docs,
+                settings: c.settings,
+                span: c.span,
+            })
+            .collect();
+        Program {
+            types: self.types,
+            functions,
+            constants,
+            settings: self.settings,
+            connectors,
+            events: self.hir_events,
+            runbooks,
+            sites: self.sites,
+            project_digest: project.digest_text(),
+        }
+    }
+}
+
+/// What stands at an id that a second look at a condition left over.
+fn unused() -> hir::Function {
+    hir::Function {
+        name: "unused".into(),
+        module: SmolStr::default(),
+        docs: String::new(),
+        kind: hir::FunctionKind::Plain,
+        captures: 0,
+        params: 0,
+        locals: vec![],
+        ret: ty::nothing(),
+        effect: crate::types::Effect::Pure,
+        body: Some(scope::node(hir::ExprKind::Literal(Value::Nothing), ty::nothing(), Span::default())),
+        span: Span::default(),
+    }
+}

@@ -111,6 +111,104 @@ codes! {
         an item that is not there or too much work leaves them without a value.";
     PROGRAM_TOO_LARGE = "rrb::program::too-large", "a function is too large for the machine",
         "A function, action or runbook may have 65,000 variables and intermediate values. Split it.";
+    NAME_UNKNOWN = "rrb::name::unknown", "nothing has this name",
+        "The name is not declared here. Names come from `let`, parameters, declarations of the module, `use`, and the native modules. Check the spelling; a suggestion names the nearest one.";
+    NAME_DUPLICATE = "rrb::name::duplicate", "the name is declared twice",
+        "Two things in one place have the same name, so it would be unclear which is meant. Rename one of them.";
+    NAME_PRIVATE = "rrb::name::private", "the name is private to its module",
+        "A top-level name that begins with `_` can be used in its own module only. Remove the `_` there to share it.";
+    NAME_MODULE = "rrb::name::module", "there is no such module",
+        "`use` names a file of the project by its path (`lib/paging.rrb` is `lib.paging`) or a module of the standard library (`std.slack`).";
+    NAME_NOT_A_VALUE = "rrb::name::not-a-value", "the name stands for something that is no value",
+        "Modules, connectors and types are no values: they stand before a `.`, as in `slack.post(…)` or `Severity.critical`.";
+    TYPE_MISMATCH = "rrb::type::mismatch", "the value has another type than its place wants",
+        "Nothing converts silently, except Int to Float and plain values to Json. Convert with a method such as `.to_text()`, or, for Json, with `as`.";
+    TYPE_UNKNOWN = "rrb::type::unknown", "there is no such type",
+        "The built-in types are `Bool Int Float Text Duration Size Time Regex Cron Url Ip Cidr Bytes Json Secret Never Nothing`, `List<T>`, `Map<K, V>`, `Set<T>` and `T?`; all others are declared with `type` or `enum`.";
+    TYPE_ARITY = "rrb::type::arity", "the type has another number of arguments",
+        "`List` and `Set` take one type, `Map` two, a declared type as many as it declares.";
+    TYPE_CYCLE = "rrb::type::cycle", "the declaration depends on itself",
+        "A constant, an inferred result or a type alias cannot be made from itself. Write the type, or break the circle.";
+    TYPE_INFER = "rrb::type::infer", "the type cannot be found out here",
+        "Nothing around this place says what type is meant. Write it: `let xs: List<Text> = []`.";
+    TYPE_OPTIONAL = "rrb::type::optional", "the value may be missing and must be opened first",
+        "A `T?` is either a `T` or `none`. Open it: `x ?? default`, `x ?? fail \"…\"`, `x?.field`, `if let v = x { … }` or `match`.";
+    TYPE_FIELD = "rrb::type::field", "the value has no such field",
+        "The type of the value does not declare this field. A suggestion names the nearest one.";
+    TYPE_METHOD = "rrb::type::method", "the value has no such method",
+        "The type of the value does not have this method. Methods are called with parentheses: `xs.len()`.";
+    TYPE_ARGUMENTS = "rrb::type::arguments", "the arguments do not fit what is called",
+        "Arguments are given by place or by name; parameters without a default must be given once each.";
+    TYPE_CALL = "rrb::type::call", "this cannot be called",
+        "Only functions, actions, variants with a payload and methods are called.";
+    TYPE_UNITS = "rrb::type::units", "the operator does not take these types",
+        "Arithmetic knows units: `Duration * Int`, `Time - Time` and `Size / Size` mean something, `5m + 3` does not. Give the number its unit.";
+    TYPE_COMPARE = "rrb::type::compare", "these two cannot be compared",
+        "Both sides of a comparison have the same type. Open optionals and convert Json with `as` before ordering them.";
+    TYPE_INTERPOLATE = "rrb::type::interpolate", "this cannot be put into a text",
+        "A hole prints Text, Int, Float, Bool, Duration, Size, Time, Url, Ip, Cidr and enums without payload. Open optionals with `??`, convert Json with `as`, print anything else with `.to_json()`.";
+    TYPE_SECRET = "rrb::type::secret", "a Secret stays a Secret",
+        "A Secret is a handle, not a value. It cannot be printed, compared, put into Json or evidence, or sent to a parameter that is not a Secret, because it would end up in a journal, a log or a message.";
+    TYPE_DECODE = "rrb::type::decode", "the type cannot be read from outside",
+        "Functions and Secrets cannot come from Json or a command line. `as` reads Json only; other conversions are methods such as `.to_int()`.";
+    TYPE_LITERAL = "rrb::type::literal", "the tagged literal is not well formed",
+        "`re\"…\"`, `cron\"…\"`, `url\"…\"`, `cidr\"…\"`, `ip\"…\"` and `time\"…\"` are checked when compiled. The label shows the exact character.";
+    TYPE_VARIANT = "rrb::type::variant", "the enum has no such variant",
+        "A bare name stands for a variant where an enum is expected. The message lists the variants.";
+    TYPE_PATTERN = "rrb::type::pattern", "the pattern cannot match a value of this type",
+        "A pattern has the form of the value's type: variants for enums, literals for plain values, `{ … }` for records, `[ … ]` for lists.";
+    TYPE_REFUTABLE = "rrb::type::refutable", "the pattern does not match every value",
+        "`let`, `for` and parameters need a pattern that always matches. Use `if let` or `match` for the others.";
+    MATCH_MISSING = "rrb::match::missing", "the match does not cover every case",
+        "A `match` covers every value of its type. The message lists what is missing; `_` covers the rest.";
+    MATCH_UNREACHABLE = "rrb::match::unreachable", "the arm is never reached",
+        "The arms before it match everything that this one matches.";
+    VALUE_UNUSED = "rrb::value::unused", "the value is not used",
+        "A statement that only computes a value does nothing. `(` and `[` belong to what they touch: `f (x)` is the value `f` followed by the value `(x)`.";
+    VARIABLE_UNUSED = "rrb::variable::unused", "the variable is never read",
+        "Remove it, or let its name begin with `_` to say that this is meant.";
+    VARIABLE_ASSIGN = "rrb::variable::assign", "this cannot be assigned",
+        "Only a `var` of the same function is assigned. `let`, parameters, constants, settings and fields do not change.";
+    CODE_UNREACHABLE = "rrb::code::unreachable", "the code is never reached",
+        "What stands before it always leaves: `fail`, `finish`, `return`, `break`, `continue`.";
+    PLACE_WRONG = "rrb::place::wrong", "this cannot stand here",
+        "Some words only make sense in some places: `break` in a loop, `finish` in a runbook, `skip` in a trigger's `with`. The message says where.";
+    DO_MISSING = "rrb::do::missing", "the call changes something and needs `do`",
+        "A call that `changes` or `destroys` is written with `do`, so that a reviewer can scan for it.";
+    DO_NEEDLESS = "rrb::do::needless", "the call changes nothing and needs no `do`",
+        "`do` marks calls that change something. Reads and pure functions are called without it.";
+    DO_MODIFIER = "rrb::do::modifier", "the modifier does not belong to this call",
+        "`retry`, `timeout`, `key` and `undo` belong to a call of an action. `undo` and `key` belong to calls that change something.";
+    EFFECT_EXCEEDED = "rrb::effect::exceeded", "the body does more than is declared",
+        "`pure < reads < changes < destroys`. The effect of a body may not exceed the declared one, so that callers can trust the declaration. Declare more, or do less.";
+    EFFECT_MISSING = "rrb::effect::missing", "the action does not declare its effect",
+        "An `action` says what it does: `reads`, `changes` or `destroys`.";
+    EFFECT_TRUST = "rrb::effect::trust", "`trust` is misused",
+        "`trust reads because \"…\" { … }` lowers the effect of the primitives called directly in it. It stands in an action of a connector, and says why.";
+    CONST_REQUIRED = "rrb::const::required", "the value must be known when compiled",
+        "This place takes a literal, or a top-level `let` made of literals.";
+    CONST_RANGE = "rrb::const::range", "the value is out of range",
+        "The message says what is allowed.";
+    HEADER_REPEATED = "rrb::header::repeated", "the clause stands twice",
+        "A runbook has each of these clauses at most once.";
+    HEADER_CLAUSE = "rrb::header::clause", "the clause of the header is wrong",
+        "The message says what the clause takes.";
+    TRIGGER_EVENT = "rrb::trigger::event", "the trigger names no event",
+        "`on CONNECTOR.EVENT` names an event that a connector declares.";
+    TRIGGER_WITH = "rrb::trigger::with", "the trigger does not give every parameter",
+        "A trigger gives every parameter of its runbook that has no default: `with node: a.labels.node ?? skip`.";
+    TRIGGER_DUPLICATE = "rrb::trigger::duplicate", "the runbook has the same trigger twice",
+        "An event starts a runbook at most once, by its first matching trigger, so the second one would never do anything.";
+    EVENT_VERIFY = "rrb::event::verify", "the webhook does not say who may send to it",
+        "A webhook says how a delivery proves where it comes from: `verify hmac(…)`, `verify bearer(token)` …, or `verify none because \"…\"`.";
+    EVENT_INVALID = "rrb::event::invalid", "the event is not declared well",
+        "An event has a record type, a source and an `emit` that gives that type.";
+    CONNECTOR_INVALID = "rrb::connector::invalid", "the connector's action is not declared well",
+        "The message says what is missing.";
+    OUTCOME_UNKNOWN = "rrb::finish::outcome", "there is no such outcome",
+        "A runbook ends with `resolved`, `mitigated`, `not_needed`, `escalated` or `failed`.";
+    APPROVE_INCOMPLETE = "rrb::approve::incomplete", "the approval or waiver is incomplete",
+        "An `approve` says who is asked (`from group(\"sre\")`); a `waive` says who decided (`by`) and for how long (`until`).";
 }
 
 /// The code with this name.

@@ -1,0 +1,210 @@
+//! The engine: its parts, put together on a store, a world and a clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rrb_lang::vm::protocol::Millis;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::api::ApiError;
+use crate::clock::Clock;
+use crate::code::Loader;
+use crate::intake::Intake;
+use crate::matcher::{Inbox, Matcher, Task};
+use crate::policy::{AllowAll, Policy};
+use crate::programs::{Loaded, Programs};
+use crate::runs::Runs;
+use crate::shared::{Core, Signal, Work};
+use crate::store::{Recovered, RunStatus, Store};
+use crate::timers::Timers;
+use crate::world::World;
+
+/// What an engine is told when it is opened.
+pub struct EngineConfig {
+    /// Deliveries that may wait for the store, and events for the matcher.
+    pub queue: u32,
+    /// Runs driven at the same time.
+    pub runs: u32,
+    /// Reads the programs of older runs.
+    pub loader: Arc<dyn Loader>,
+    pub policy: Arc<dyn Policy>,
+}
+
+impl EngineConfig {
+    /// The defaults of `[serve]`, with nobody who forbids anything.
+    pub fn new(loader: Arc<dyn Loader>) -> Self {
+        Self { queue: 1024, runs: 256, loader, policy: Arc::new(AllowAll) }
+    }
+}
+
+/// The engine.
+pub struct Engine {
+    pub(crate) core: Arc<Core>,
+    pub(crate) programs: Arc<Programs>,
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) intake: Intake,
+    pub(crate) inbox: Inbox,
+    schedules: Arc<Timers<String>>,
+    /// What the store remembered, until there is a program.
+    recovered: Mutex<Option<Recovered>>,
+    live: AtomicBool,
+    tasks: TaskTracker,
+}
+
+impl Engine {
+    /// Opens an engine on what its store remembers. Nothing moves before the first [`Engine::load`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        world: Arc<dyn World>,
+        clock: Arc<dyn Clock>,
+        config: EngineConfig,
+    ) -> Result<Arc<Self>, ApiError> {
+        let recovered = store.recover().await?;
+        let (core, signals) = Core::new(store, world, clock, config.policy, recovered.latest);
+        let core = Arc::new(core);
+        for paused in &recovered.paused {
+            core.set_paused(paused.as_deref(), true);
+        }
+        let programs = Arc::new(Programs::new(core.clone(), config.loader));
+        let runs = Arc::new(Runs::new(core.clone(), programs.clone(), config.runs));
+        let (mut matcher, inbox, schedules) = Matcher::new(core.clone(), programs.clone(), runs.clone());
+        matcher.recover(&recovered).await;
+        restore_targets(&core, &recovered);
+        let intake = Intake::new(core.clone(), programs.clone(), inbox.clone(), config.queue);
+        let tasks = TaskTracker::new();
+        tasks.spawn(matcher.work());
+        tasks.spawn(listen(core.clone(), runs.clone(), inbox.clone(), signals));
+        tasks.spawn(runs.clone().keep_time());
+        let recovered = Mutex::new(Some(recovered));
+        let live = AtomicBool::new(false);
+        Ok(Arc::new(Self { core, programs, runs, intake, inbox, schedules, recovered, live, tasks }))
+    }
+
+    /// Loads a program: new runs and events get it, runs that are under way keep theirs. With the first one the engine goes on with
+    /// what it left off: events are matched, runs are taken up, what has expired meanwhile expires.
+    ///
+    /// # Errors
+    /// When the program's schedules cannot be understood or the store failed; what was loaded before stays.
+    pub async fn load(&self, loaded: Loaded) -> Result<(), ApiError> {
+        let loaded = Arc::new(loaded);
+        // People are needed before the first run looks at its approvals.
+        let mut recovered = self.recovered.lock().await;
+        if recovered.is_some() {
+            self.core.set_people(loaded.project.clone());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(Task::Load { loaded, reply });
+        self.answer(answer).await?;
+        if let Some(recovered) = recovered.take() {
+            self.go_on(recovered).await;
+            self.live.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    async fn go_on(&self, recovered: Recovered) {
+        let open: Vec<String> = recovered.approvals.iter().map(|a| a.id.clone()).collect();
+        let open: std::collections::HashSet<&str> = open.iter().map(String::as_str).collect();
+        for approval in &recovered.approvals {
+            self.runs.remind(approval);
+        }
+        for row in &recovered.runs {
+            match row.status {
+                RunStatus::Queued | RunStatus::Done => {}
+                RunStatus::Running | RunStatus::Ending => self.runs.take_up(&row.id),
+                RunStatus::Waiting | RunStatus::Parked => self.runs.recover(row, &open).await,
+            }
+        }
+    }
+
+    /// Waits for an answer of the matcher or of a run.
+    pub(crate) async fn answer<T>(&self, answer: oneshot::Receiver<Result<T, ApiError>>) -> Result<T, ApiError> {
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => Err(match self.core.failure() {
+                Some(why) => ApiError::Failed(why),
+                None => ApiError::Overloaded("rrb is going down".to_owned()),
+            }),
+        }
+    }
+
+    /// Whether the first program is loaded and everything from before was taken up.
+    pub fn is_live(&self) -> bool {
+        self.live.load(Ordering::SeqCst)
+    }
+
+    /// Why the engine stopped issuing effects, if it did.
+    pub fn failure(&self) -> Option<String> {
+        self.core.failure()
+    }
+
+    /// Returns when nothing can go on but by time, people or events. For tests and simulations, where time stands still meanwhile.
+    pub async fn settled(&self) {
+        loop {
+            self.core.quiet().await;
+            let now = self.core.now();
+            let due = self.schedules.first().is_some_and(|at| at <= now) || self.runs.is_due();
+            if self.core.stop.is_cancelled() || (self.core.is_quiet() && !due) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// How many runs are in memory, and how many times are waited for.
+    pub fn load_figures(&self) -> (usize, usize) {
+        (self.runs.active(), self.runs.waiting())
+    }
+
+    /// Stops taking anything, lets calls that are under way end for at most `grace`, puts runs to rest, and stops.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.core.closing.cancel();
+        let until = self.core.now().saturating_add(Millis::try_from(grace.as_millis()).unwrap_or(Millis::MAX));
+        tokio::select! {
+            () = self.runs.rest() => {}
+            () = self.core.sleep_until(until) => tracing::warn!("calls were under way at the end of the grace period"),
+        }
+        self.core.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Engine {
+    /// An engine that is dropped stops: its tasks must not go on without anybody who could ask them.
+    fn drop(&mut self) {
+        self.core.stop.cancel();
+    }
+}
+
+fn restore_targets(core: &Core, recovered: &Recovered) {
+    let mut targets = crate::shared::lock(&core.targets);
+    for (target, run) in &recovered.targets {
+        if let Some(row) = recovered.runs.iter().find(|r| r.id == *run) {
+            targets.restore(target, crate::run::gate::party(row));
+        }
+    }
+}
+
+/// Passes on what runs say.
+async fn listen(core: Arc<Core>, runs: Arc<Runs>, inbox: Inbox, mut signals: mpsc::UnboundedReceiver<(Signal, Work)>) {
+    loop {
+        let (signal, _work) = tokio::select! {
+            signal = signals.recv() => match signal {
+                Some(signal) => signal,
+                None => return,
+            },
+            () = core.stop.cancelled() => return,
+        };
+        match signal {
+            Signal::Wake(run) => runs.wake(&run),
+            Signal::Asked(row) => runs.remind(&row),
+            Signal::Ended { run, ineffective } => inbox.send(Task::Ended { run: run.id, ineffective }),
+        }
+    }
+}

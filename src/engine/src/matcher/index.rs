@@ -1,0 +1,135 @@
+//! Which triggers an event can concern. Conditions of the form `event.a.b == literal` are looked up by value, so that an event costs
+//! what concerns it, not what is loaded.
+#![allow(
+    clippy::mutable_key_type,
+    reason = "a pattern's cache is no part of its value, and only plain kinds are keys here"
+)]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rrb_lang::hir::TriggerKind;
+use rrb_lang::value::Value;
+use smol_str::SmolStr;
+
+use crate::code::{Code, event_name, runbook_name};
+
+/// A trigger: the runbook's and its own place in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TriggerRef {
+    pub runbook: usize,
+    pub trigger: usize,
+}
+
+/// The triggers of a program by event.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// By place in the program, as people and the store know them.
+    names: Vec<String>,
+    events: HashMap<String, Listeners>,
+}
+
+#[derive(Debug, Default)]
+struct Listeners {
+    runbooks: BTreeSet<usize>,
+    always: Vec<TriggerRef>,
+    by_path: BTreeMap<Vec<SmolStr>, HashMap<Value, Vec<TriggerRef>>>,
+}
+
+/// What stands at a path of an event.
+enum Found<'a> {
+    Value(&'a Value),
+    Absent,
+    /// Something the lookup does not compare as the language does.
+    Opaque,
+}
+
+impl Index {
+    /// The index of a program.
+    pub fn new(code: &dyn Code) -> Self {
+        let names = code.runbooks().iter().map(|r| runbook_name(code, r)).collect();
+        let mut events: HashMap<String, Listeners> = HashMap::new();
+        for (runbook, r) in code.runbooks().iter().enumerate() {
+            for (trigger, t) in r.triggers.iter().enumerate() {
+                let TriggerKind::Event { event, condition, .. } = &t.kind else { continue };
+                let Some(event) = code.events().get(event.index()) else { continue };
+                let listeners = events.entry(event_name(code, event)).or_default();
+                listeners.runbooks.insert(runbook);
+                let at = TriggerRef { runbook, trigger };
+                match condition.iter().find_map(|c| c.equals.as_ref()) {
+                    Some((path, value)) if hashes_well(value) => {
+                        let values = listeners.by_path.entry(path.clone()).or_default();
+                        values.entry(value.clone()).or_default().push(at);
+                    }
+                    _ => listeners.always.push(at),
+                }
+            }
+        }
+        Self { names, events }
+    }
+
+    /// The name of a runbook.
+    pub fn name(&self, runbook: usize) -> &str {
+        self.names.get(runbook).map_or("", String::as_str)
+    }
+
+    /// The runbook with this name.
+    pub fn named(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|n| n == name)
+    }
+
+    /// The names of all runbooks.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The runbooks with a trigger on this event.
+    pub fn listening(&self, event: &str) -> impl Iterator<Item = usize> {
+        self.events.get(event).into_iter().flat_map(|l| l.runbooks.iter().copied())
+    }
+
+    /// The triggers that may say yes, in the order of the program: those left out have an equality that does not hold.
+    pub fn candidates(&self, event: &str, value: &Value) -> Vec<TriggerRef> {
+        let Some(listeners) = self.events.get(event) else { return Vec::new() };
+        let mut found = listeners.always.clone();
+        for (path, values) in &listeners.by_path {
+            match at_path(value, path) {
+                Found::Value(v) => found.extend(values.get(v).into_iter().flatten()),
+                Found::Absent => {}
+                Found::Opaque => found.extend(values.values().flatten()),
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+/// Floats are compared with whole numbers elsewhere, and secrets not at all: only plain kinds are looked up.
+fn hashes_well(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Duration(_) | Value::Size(_) | Value::Time(_)
+    ) || matches!(value, Value::Variant(v) if v.payload.is_empty())
+}
+
+fn at_path<'a>(value: &'a Value, path: &[SmolStr]) -> Found<'a> {
+    let mut at = value;
+    for name in path {
+        at = match at {
+            Value::Record(record) => match record.get(name) {
+                Some(field) => field,
+                None => return Found::Opaque,
+            },
+            Value::Map(map) => match map.get(&Value::Text(name.clone())) {
+                Some(entry) => entry,
+                None => return Found::Absent,
+            },
+            Value::None => return Found::Absent,
+            _ => return Found::Opaque,
+        };
+    }
+    match at {
+        Value::None => Found::Absent,
+        plain if hashes_well(plain) => Found::Value(plain),
+        _ => Found::Opaque,
+    }
+}

@@ -1,0 +1,287 @@
+//! The modules of a check: those of the project, those of the standard library that are used, the native ones; and what `use`
+//! brings from one into another.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::ModuleSource;
+use super::cx::{Checker, Def, Home, ModuleInfo, Named, Names};
+use crate::diag::{Diagnostic, codes, nearest};
+use crate::span::Span;
+use crate::stdlib;
+use crate::syntax::{self, ast};
+
+/// The path as written: `std.slack`.
+fn dotted(path: &ast::Path) -> String {
+    path.parts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(".")
+}
+
+impl Checker {
+    /// Loads the native modules, the project's and, as far as they are used, those of the standard library.
+    pub fn load(&mut self, project: Vec<ModuleSource>) {
+        for (name, file, text) in stdlib::natives() {
+            self.add_module(SmolStr::new_static(name), file, text, true);
+        }
+        let natives = self.modules.len();
+        for m in project {
+            if self.module_index.contains_key(&m.name) && !self.is_native(&m.name) {
+                continue;
+            }
+            self.add_module(m.name, &m.file, &m.text, false);
+        }
+        let mut next = natives;
+        while let Some(module) = self.modules.get(next) {
+            next += 1;
+            let ast = module.ast.clone();
+            for item in &ast.items {
+                let ast::ItemKind::Use(u) = &item.kind else { continue };
+                let name = dotted(&u.path);
+                if self.project_module(&name).is_none()
+                    && let Some((file, text)) = stdlib::get(&name)
+                {
+                    self.add_module(name.into(), file, text, false);
+                }
+            }
+        }
+    }
+
+    fn is_native(&self, name: &str) -> bool {
+        self.module_index.get(name).and_then(|i| self.modules.get(*i)).is_some_and(|m| m.native)
+    }
+
+    fn add_module(&mut self, name: SmolStr, file: &str, text: &str, native: bool) {
+        let id = self.sources.add(file, text);
+        let parsed = syntax::parse(id, text);
+        self.diags.extend(parsed.diagnostics);
+        self.module_index.insert(name.clone(), self.modules.len());
+        self.modules.push(ModuleInfo { name, ast: Arc::new(parsed.module), names: Names::new(), native });
+    }
+
+    fn project_module(&self, name: &str) -> Option<usize> {
+        self.module_index.get(name).copied().filter(|i| self.modules.get(*i).is_some_and(|m| !m.native))
+    }
+
+    /// Native modules are in scope everywhere by their name, what `core` declares by its own.
+    pub fn fill_prelude(&mut self) {
+        let mut prelude = Names::new();
+        for (i, m) in self.modules.iter().enumerate().filter(|(_, m)| m.native) {
+            if m.name == "core" {
+                prelude.extend(m.names.iter().map(|(n, d)| (n.clone(), d.clone())));
+            } else {
+                let named = Named { def: Def::Module(i), span: Span::default(), imported: true };
+                prelude.insert(m.name.clone(), named);
+            }
+        }
+        for i in 0..self.types.defs.len() {
+            let Some(name) = self.types.defs.get(i).filter(|d| d.module.is_empty()).map(|d| d.name.clone()) else {
+                continue;
+            };
+            let id = crate::ids::TypeId(u32::try_from(i).unwrap_or(u32::MAX));
+            prelude.insert(name, Named { def: Def::Type(id), span: Span::default(), imported: true });
+        }
+        self.prelude = prelude;
+    }
+
+    /// Puts a name into its module or connector; a second one of the same name is reported.
+    pub fn declare_name(&mut self, home: Home, name: &ast::Ident, def: Def, imported: bool) {
+        if name.name.is_empty() {
+            return;
+        }
+        let names = match home.connector {
+            Some(c) => self.connectors.get_mut(c.index()).map(|c| &mut c.names),
+            None => self.modules.get_mut(home.module).map(|m| &mut m.names),
+        };
+        let Some(names) = names else { return };
+        let named = Named { def, span: name.span, imported };
+        let Some(first) = names.get(&name.name).map(|n| (n.span, n.imported)) else {
+            names.insert(name.name.clone(), named);
+            return;
+        };
+        let what = if imported || first.1 { "stands for two things" } else { "is declared twice" };
+        let mut d = Diagnostic::error(
+            codes::NAME_DUPLICATE,
+            format!("`{}` {what} in this {}", name.name, if home.connector.is_some() { "connector" } else { "module" }),
+            name.span,
+            "again here",
+        )
+        .label(first.0, "first here");
+        d = if imported { d.help("give it another name: `use … as …`") } else { d.help("rename one of them") };
+        self.report(d);
+    }
+
+    /// Resolves every `use`.
+    pub fn resolve_uses(&mut self) {
+        for i in 0..self.modules.len() {
+            let Some(ast) = self.modules.get(i).map(|m| m.ast.clone()) else { continue };
+            for item in &ast.items {
+                if let ast::ItemKind::Use(u) = &item.kind {
+                    self.resolve_use(i, u);
+                }
+            }
+        }
+    }
+
+    fn resolve_use(&mut self, into: usize, u: &ast::Use) {
+        let home = Home { module: into, connector: None };
+        let name = dotted(&u.path);
+        let Some(last) = u.path.parts.last() else { return };
+        let target = self.project_module(&name);
+        if target.is_none() && !u.path.parts.iter().any(|p| p.name.is_empty()) {
+            self.unknown_module(u, &name);
+        }
+        match &u.names {
+            None => {
+                let shown = u.alias.as_ref().unwrap_or(last);
+                self.declare_name(home, shown, target.map_or(Def::Bad, Def::Module), true);
+            }
+            Some(names) => {
+                for n in names {
+                    let def = match target {
+                        Some(m) => self.member(Def::Module(m), n).unwrap_or_else(|| {
+                            self.unknown_member(Def::Module(m), n);
+                            Def::Bad
+                        }),
+                        None => Def::Bad,
+                    };
+                    self.declare_name(home, n, def, true);
+                }
+            }
+        }
+    }
+
+    fn unknown_module(&mut self, u: &ast::Use, name: &str) {
+        let known: Vec<SmolStr> = self
+            .modules
+            .iter()
+            .filter(|m| !m.native)
+            .map(|m| m.name.clone())
+            .chain(stdlib::names().map(SmolStr::new_static))
+            .collect();
+        let mut d =
+            Diagnostic::error(codes::NAME_MODULE, format!("there is no module `{name}`"), u.path.span, "not found");
+        let parent = name.rsplit_once('.').filter(|(m, _)| known.iter().any(|k| k == m));
+        d = if let Some((module, item)) = parent {
+            d.help(format!("to use `{item}` of `{module}`, write `use {module}.{{{item}}}`"))
+        } else if self.is_native(name) {
+            d.help(format!("`{name}` is in scope everywhere; remove this line"))
+        } else if let Some(near) = nearest(name, known.iter().map(SmolStr::as_str)) {
+            d.help(format!("did you mean `{near}`?"))
+                .fix(format!("write `{near}`"), vec![(u.path.span, near.to_owned())])
+        } else {
+            let std = stdlib::names().collect::<Vec<_>>().join(", ");
+            d.help(format!("a module is a file of the project (`lib/paging.rrb` is `lib.paging`) or one of: {std}"))
+        };
+        self.report(d);
+    }
+
+    /// What `name` stands for in a module or connector; reports private names. None when there is nothing.
+    pub fn member(&mut self, of: Def, name: &ast::Ident) -> Option<Def> {
+        let found = self.find_member(of, &name.name)?;
+        if name.name.starts_with('_') && !self.same_module(of) {
+            let module = self.namespace_name(of);
+            self.error(
+                codes::NAME_PRIVATE,
+                name.span,
+                format!("`{}` is private to `{module}`", name.name),
+                "private",
+                "names that begin with `_` are for their own module only",
+            );
+            return Some(Def::Bad);
+        }
+        Some(found)
+    }
+
+    fn same_module(&self, of: Def) -> bool {
+        match of {
+            Def::Module(m) => m == self.home.module,
+            Def::Connector(c) => self.connector(c).is_some_and(|c| c.module == self.home.module),
+            _ => false,
+        }
+    }
+
+    fn find_member(&self, of: Def, name: &str) -> Option<Def> {
+        match of {
+            Def::Module(m) => {
+                let own = self.modules.get(m)?.names.get(name).filter(|n| !n.imported).map(|n| n.def);
+                own.or_else(|| self.find_member(Def::Connector(self.main_connector(m)?), name))
+            }
+            Def::Connector(c) => self.connector(c)?.names.get(name).map(|n| n.def),
+            _ => None,
+        }
+    }
+
+    /// The connector a module is about: the one of its own name, or its only one. `use std.slack` makes `slack.post` mean it.
+    pub fn main_connector(&self, module: usize) -> Option<crate::ids::ConnectorId> {
+        let m = self.modules.get(module)?;
+        let own: Vec<(&SmolStr, crate::ids::ConnectorId)> = m
+            .names
+            .iter()
+            .filter(|(_, n)| !n.imported)
+            .filter_map(|(name, n)| match n.def {
+                Def::Connector(c) => Some((name, c)),
+                _ => None,
+            })
+            .collect();
+        let last = m.name.rsplit('.').next().unwrap_or_default();
+        match own.as_slice() {
+            [(_, only)] => Some(*only),
+            all => all.iter().find(|(name, _)| name.as_str() == last).map(|(_, c)| *c),
+        }
+    }
+
+    /// The connector that a name before `.` or `[` stands for.
+    pub fn as_connector(&self, def: Def) -> Option<crate::ids::ConnectorId> {
+        match def {
+            Def::Connector(c) => Some(c),
+            Def::Module(m) => self.main_connector(m),
+            _ => None,
+        }
+    }
+
+    pub fn namespace_name(&self, of: Def) -> SmolStr {
+        match of {
+            Def::Module(m) => self.modules.get(m).map(|m| m.name.clone()).unwrap_or_default(),
+            Def::Connector(c) => self.connector(c).map(|c| c.name.clone()).unwrap_or_default(),
+            Def::Type(t) => self.types.get(t).map(|t| t.name.clone()).unwrap_or_default(),
+            _ => SmolStr::default(),
+        }
+    }
+
+    /// Reports a name that a module or connector does not have.
+    pub fn unknown_member(&mut self, of: Def, name: &ast::Ident) {
+        if name.name.is_empty() {
+            return;
+        }
+        let mut known: Vec<SmolStr> = Vec::new();
+        if let Def::Module(m) = of {
+            let own = self.modules.get(m).map(|m| &m.names);
+            known.extend(own.into_iter().flatten().filter(|(_, n)| !n.imported).map(|(k, _)| k.clone()));
+        }
+        if let Some(c) = self.as_connector(of).and_then(|c| self.connector(c)) {
+            known.extend(c.names.keys().cloned());
+        }
+        known.retain(|k| !k.starts_with('_'));
+        let owner = self.namespace_name(of);
+        let near = nearest(&name.name, known.iter().map(SmolStr::as_str)).map(str::to_owned);
+        let mut d = Diagnostic::error(
+            codes::NAME_UNKNOWN,
+            format!("`{owner}` has no `{}`", name.name),
+            name.span,
+            "not declared there",
+        );
+        d = match near {
+            Some(near) => {
+                d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)])
+            }
+            None => {
+                let mut shown = known.iter().take(12).map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+                if known.len() > 12 {
+                    shown.push_str(", …");
+                }
+                if shown.is_empty() { d } else { d.help(format!("it has {shown}")) }
+            }
+        };
+        self.report(d);
+    }
+}

@@ -1,0 +1,106 @@
+//! Programs and what the checker says of them. `check/ok/*.rrb` are right; each of `check/bad/*.rrb` is one mistake, with what is
+//! said of it beside it. A program may use the modules of `check/kit`; `NAME.toml` beside it takes the place of `kit/rrb.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
+use rrb_lang::diag::{Diagnostic, plain};
+use rrb_lang::project::{self, Declared};
+use rrb_lang::span::Sources;
+use rrb_lang::value::Value;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check").join(name)
+}
+
+fn programs(name: &str) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder(name))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "rrb"))
+        .collect();
+    all.sort();
+    all
+}
+
+fn module(path: &Path) -> ModuleSource {
+    let stem = path.file_stem().unwrap().to_str().unwrap();
+    ModuleSource { name: stem.into(), file: format!("{stem}.rrb"), text: std::fs::read_to_string(path).unwrap().into() }
+}
+
+/// Everything that is said of a program, as `rrb check` says it: the project file, the program, then the settings.
+fn said(path: &Path) -> (Vec<Diagnostic>, Sources) {
+    let own = path.with_extension("toml");
+    let toml = std::fs::read_to_string(&own).or_else(|_| std::fs::read_to_string(folder("kit/rrb.toml"))).unwrap();
+    let (config, mut diagnostics) = project::parse(PROJECT_FILE, &toml);
+    let modules = std::iter::once(module(path)).chain(programs("kit").iter().map(|p| module(p))).collect();
+    let around = Surroundings { project_text: Some(toml.into()), now: Some(1_764_000_000_000) };
+    let checked = check_in(CheckInput { modules, project: config.clone() }, around);
+    diagnostics.extend(checked.diagnostics);
+    if let Some(p) = &checked.program {
+        // Settings of connectors that the program does not use are those of the kit.
+        let used = std::fs::read_to_string(path).unwrap();
+        let token = ("RRB_CHAT_TOKEN".to_owned(), "env:CHAT".to_owned());
+        let env: BTreeMap<_, _> = (!used.contains("use chat")).then_some(token).into_iter().collect();
+        let declared = Declared { settings: &p.settings, types: &p.types, constants: &|_| Some(Value::Nothing) };
+        diagnostics.extend(project::resolve_settings(declared, &config, &env).err().unwrap_or_default());
+    }
+    (diagnostics, checked.sources)
+}
+
+fn each(name: &str, test: impl Fn(&Path) + std::panic::RefUnwindSafe) {
+    let all = programs(name);
+    assert!(!all.is_empty());
+    let failed: Vec<&PathBuf> = all.iter().filter(|p| std::panic::catch_unwind(|| test(p)).is_err()).collect();
+    assert!(failed.is_empty(), "{} of {}: {failed:#?}", failed.len(), all.len());
+}
+
+#[test]
+fn right_programs_are_accepted_without_a_word() {
+    each("ok", |path| {
+        let (diagnostics, sources) = said(path);
+        assert!(diagnostics.is_empty(), "{}\n{}", path.display(), plain::render(&diagnostics, &sources));
+    });
+}
+
+fn accepted(modules: Vec<ModuleSource>, toml: &str) -> Result<(), String> {
+    let (project, mut diagnostics) = project::parse(PROJECT_FILE, toml);
+    let around = Surroundings { project_text: Some(Arc::from(toml)), now: None };
+    let checked = check_in(CheckInput { modules, project }, around);
+    diagnostics.extend(checked.diagnostics);
+    if diagnostics.is_empty() { Ok(()) } else { Err(plain::render(&diagnostics, &checked.sources)) }
+}
+
+#[test]
+fn the_standard_library_is_accepted() {
+    let mut failed = String::new();
+    for name in rrb_lang::stdlib::names() {
+        let text = format!("use {name} as it\n");
+        let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+        if let Err(said) = accepted(vec![main], "") {
+            failed.push_str(&said);
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn the_example_is_accepted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/disk-pressure");
+    let toml = std::fs::read_to_string(root.join("rrb.toml")).unwrap();
+    let result = accepted(vec![module(&root.join("relieve.rrb"))], &toml);
+    assert!(result.is_ok(), "{}", result.unwrap_err());
+}
+
+#[test]
+fn examples_of_methods_are_of_type_bool() {
+    let mut text = String::new();
+    for (i, m) in rrb_lang::methods::METHODS.iter().enumerate() {
+        text.push_str(&format!("let e{i}: Bool = {}\n", m.example));
+    }
+    let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+    let result = accepted(vec![main], "");
+    assert!(result.is_ok(), "{}", result.unwrap_err());
+}

@@ -1,0 +1,5 @@
+//! The tests of the language that go over fixtures: one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at what it does not expect")]
+
+mod check;
