@@ -45,33 +45,4 @@ pub fn natives() -> &'static [(&'static str, &'static str, &'static str)] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_sorted_and_found() {
-        assert!(names().collect::<Vec<_>>().is_sorted());
-        assert!(names().all(|n| get(n).is_some_and(|(file, text)| file.ends_with(".rrb") && !text.is_empty())));
-        assert_eq!(get("std.nothing"), None);
-        assert_eq!(get("slack"), None);
-    }
-
-    #[test]
-    fn every_native_module_declares_and_documents() {
-        for (_, file, text) in natives() {
-            assert!(text.starts_with("//!"), "{file}");
-            assert!(text.contains("native action "), "{file}");
-        }
-    }
-
-    #[test]
-    fn everything_parses() {
-        let modules = names().filter_map(get);
-        for (file, text) in modules.chain(natives().iter().map(|(_, file, text)| (*file, *text))) {
-            let mut sources = crate::span::Sources::default();
-            let id = sources.add(file, text);
-            let parsed = crate::syntax::parse(id, text);
-            assert!(parsed.diagnostics.is_empty(), "{}", crate::diag::plain::render(&parsed.diagnostics, &sources));
-        }
-    }
-}
+mod tests;
