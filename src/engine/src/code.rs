@@ -15,7 +15,10 @@ use rrb_lang::vm::protocol::{
 /// One machine: performs nothing, says what it wants.
 pub trait Interpreter: Send {
     /// Takes an input and gives the commands to carry out, in order.
-    fn step(&mut self, input: Input) -> Vec<Command>;
+    ///
+    /// # Errors
+    /// When the input does not fit the machine's state: its journal is not its own.
+    fn step(&mut self, input: Input) -> Result<Vec<Command>, String>;
 
     /// The effects whose answers the machine waits for.
     fn open(&self) -> Vec<EffectId>;
@@ -79,6 +82,12 @@ pub trait Code: Send + Sync + 'static {
     /// # Errors
     /// Where it does not fit and what was expected.
     fn decode(&self, ty: &Ty, json: &Json) -> Result<Value, String>;
+
+    /// Reads a text as a literal of a type: `5m`, `10MiB`, `0.8`, `[1, 2]`.
+    ///
+    /// # Errors
+    /// What was expected.
+    fn literal(&self, ty: &Ty, text: &str) -> Result<Value, String>;
 
     /// The value of a constant, e.g. a parameter's default.
     fn constant(&self, id: rrb_lang::ids::ConstId) -> Option<Value>;

@@ -351,7 +351,7 @@ impl Runs {
                     self.core.fail(&why);
                     return Went::Stopped;
                 }
-                Err(e @ HostError::Mismatch { .. }) => return Went::Badly(e.to_string()),
+                Err(e @ (HostError::Mismatch { .. } | HostError::Machine(_))) => return Went::Badly(e.to_string()),
             }
             begun = true;
             let bytes = match machine.snapshot() {

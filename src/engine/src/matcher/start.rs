@@ -2,7 +2,7 @@
 
 use rrb_lang::diag::nearest;
 use rrb_lang::hir::{Param, Runbook};
-use rrb_lang::json::{Json, parse};
+use rrb_lang::json::Json;
 use rrb_lang::value::Value;
 
 use super::admit::Origin;
@@ -102,20 +102,9 @@ fn param(code: &dyn Code, runbook: &Runbook, param: &Param, start: &StartRun) ->
             .ok_or_else(|| ApiError::Invalid(format!("`{}` needs the parameter `{}`", runbook.name, param.name)));
     };
     let json = Json::from(raw.clone());
-    let first = code.decode(&param.ty, &json);
-    let answer = match (first, json.as_text()) {
-        (Ok(value), _) => Ok(value),
-        (Err(why), Some(text)) => literal(code, param, text).ok_or(why),
-        (Err(why), None) => Err(why),
+    let answer = match (code.decode(&param.ty, &json), json.as_text()) {
+        (Err(_), Some(text)) => code.literal(&param.ty, text),
+        (answer, _) => answer,
     };
     answer.map_err(|why| ApiError::Invalid(format!("the parameter `{}` does not fit: {why}", param.name)))
-}
-
-/// A text that is written as JSON: from a command line every value comes as one.
-fn literal(code: &dyn Code, param: &Param, text: &str) -> Option<Value> {
-    let json = match text.strip_suffix('%').and_then(|n| n.trim().parse::<f64>().ok()) {
-        Some(percent) => Json::Float(percent / 100.0),
-        None => parse(text.as_bytes(), rrb_lang::json::Bounds::default()).ok()?,
-    };
-    code.decode(&param.ty, &json).ok()
 }

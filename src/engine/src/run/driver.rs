@@ -15,7 +15,7 @@ use crate::code::Interpreter;
 pub async fn drive(machine: &mut dyn Interpreter, host: &mut dyn RunHost, begun: bool) -> Result<RunEnd, HostError> {
     if !begun {
         let (_, at) = host.input();
-        if let Some(end) = carry_out(machine.step(Input::Start { at }), host).await? {
+        if let Some(end) = carry_out(step(machine, Input::Start { at })?, host).await? {
             return Ok(end);
         }
     }
@@ -24,10 +24,14 @@ pub async fn drive(machine: &mut dyn Interpreter, host: &mut dyn RunHost, begun:
             Signal::Completed { id, outcome, at } => Input::Complete { effect: id, outcome, at },
             Signal::Cancelled { why, at } => Input::Cancel { why, at },
         };
-        if let Some(end) = carry_out(machine.step(input), host).await? {
+        if let Some(end) = carry_out(step(machine, input)?, host).await? {
             return Ok(end);
         }
     }
+}
+
+fn step(machine: &mut dyn Interpreter, input: Input) -> Result<Vec<Command>, HostError> {
+    machine.step(input).map_err(HostError::Machine)
 }
 
 async fn carry_out(commands: Vec<Command>, host: &mut dyn RunHost) -> Result<Option<RunEnd>, HostError> {

@@ -54,6 +54,9 @@ pub enum HostError {
     /// The program did something else than its journal says.
     #[error("the journal of this run has `{wanted}` at entry {at}, the program asks for `{got}`")]
     Mismatch { at: u64, wanted: String, got: String },
+    /// The machine cannot go on with what its journal told it.
+    #[error("the machine cannot go on: {0}")]
+    Machine(String),
     /// The journal cannot be written or read.
     #[error("the journal is not available: {0}")]
     Unavailable(String),

@@ -1,0 +1,12 @@
+//! The engine as its users see it: over the memory store, a world that only counts, and a clock that moves when told. Machines and
+//! conditions are made for the test, so that what is tested here is the engine alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod approvals;
+mod backlog;
+mod crash;
+mod gates;
+mod intake;
+mod rig;
+mod script;
+mod targets;
