@@ -5,8 +5,8 @@ use smol_str::SmolStr;
 
 use super::code::{Pc, Reg};
 use super::failure;
-use super::protocol::{ActionInfo, Cover, EffectId, Failure, Millis, PlanEntry};
-use crate::ids::{FnId, SiteId};
+use super::protocol::{ActionInfo, ApprovalAsk, Cover, EffectId, Failure, Millis, PlanEntry};
+use crate::ids::{ConnectorId, FnId, SiteId};
 use crate::syntax::ast::Effect;
 use crate::value::Value;
 
@@ -21,6 +21,8 @@ pub enum FrameKind {
     Action,
     /// The probe of an action.
     Probe,
+    /// A recorded undo.
+    Undo,
     /// A piece of code of the frame below, on the same registers.
     Sub,
 }
@@ -75,6 +77,8 @@ pub enum ScopeKind {
     /// The `rollback` statement at work on these recorded undos, newest last.
     Rollback {
         left: Vec<Undo>,
+        /// The connector and instance to go back to.
+        back: (Option<ConnectorId>, SmolStr),
     },
 }
 
@@ -87,10 +91,12 @@ pub struct Approving {
     pub stage: Asking,
     /// The effect that asks, chosen before so that `ask` can show it.
     pub ask: EffectId,
-    pub expires: Millis,
-    /// Asked once more for a call that the plan did not cover.
-    pub again: bool,
-    pub plan: super::protocol::Plan,
+    /// How long people have, in milliseconds.
+    pub within: i64,
+    /// With the plan, once there is one.
+    pub asked: ApprovalAsk,
+    /// Asked once more for the call that is about to begin, and that call has not begun since.
+    pub pressing: bool,
     /// Entries not yet used.
     pub entries: Vec<PlanEntry>,
     pub cover: Option<Cover>,
@@ -118,9 +124,8 @@ pub struct Calling {
     pub id: EffectId,
     pub began: Millis,
     pub effect: Effect,
-    /// The instance inside, and the one to go back to.
-    pub instance: SmolStr,
-    pub outer_instance: SmolStr,
+    /// What to go back to.
+    pub outer: (Option<ConnectorId>, SmolStr),
     /// Set at the seen level.
     pub info: Option<Box<ActionInfo>>,
     pub key: Option<SmolStr>,
@@ -132,6 +137,8 @@ pub struct Calling {
     pub attempt: u32,
     /// A changing native of this try is done.
     pub acted: bool,
+    /// The native with an unknown outcome: its name, its effect, and why nobody knows.
+    pub lost: Option<(SmolStr, EffectId, String)>,
     pub stage: Stage,
     /// The failure that is being decided on.
     pub failure: Option<Box<Failure>>,
@@ -183,6 +190,7 @@ pub struct Undo {
     pub args: Vec<Value>,
     /// The action that it undoes.
     pub action: SmolStr,
+    pub connector: Option<ConnectorId>,
     pub instance: SmolStr,
     pub cover: Option<Cover>,
 }
@@ -193,7 +201,8 @@ pub struct Fiber {
     pub stack: Vec<Value>,
     pub frames: Vec<Frame>,
     pub scopes: Vec<Scope>,
-    /// The connector instance of the current call.
+    /// The connector of the current call, and its instance.
+    pub connector: Option<ConnectorId>,
     pub instance: SmolStr,
     /// How many undos are recorded.
     pub undos: u32,
@@ -209,6 +218,7 @@ impl Fiber {
             stack: Vec::new(),
             frames: Vec::new(),
             scopes: Vec::new(),
+            connector: None,
             instance: SmolStr::new_static("default"),
             undos: 0,
             now,

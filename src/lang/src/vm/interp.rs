@@ -80,6 +80,15 @@ impl Budget {
         Self { fuel, fuel_limit: fuel, memory, depth, outside: 0, fresh: 0, live: 0 }
     }
 
+    /// Starts with what is there.
+    pub fn assume<'a>(&mut self, values: impl Iterator<Item = &'a Value>) {
+        let mut sum = 0;
+        for value in values {
+            limits::measure(value, &mut sum, self.memory);
+        }
+        self.live = sum;
+    }
+
     /// Counts bytes that were made; measures everything when they could pass the limit.
     pub fn charge(&mut self, stack: &[Value], bytes: u64) -> Result<(), Limit> {
         self.fresh = self.fresh.saturating_add(bytes);

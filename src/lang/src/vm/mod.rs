@@ -1,22 +1,32 @@
 //! The virtual machine: performs nothing, says what it wants and is resumed with the answer.
 
+mod approve;
+mod calls;
 pub mod code;
 pub mod decode;
+mod ending;
 mod eval;
 mod failure;
 mod fiber;
 pub mod image;
 mod interp;
 pub mod limits;
+mod machine;
 pub mod methods;
 mod ops;
+mod outbox;
+pub mod plan;
+mod poll;
 pub mod print;
 pub mod protocol;
 pub(crate) mod typing;
+mod unwind;
 
 pub use decode::{DecodeError, decode, value_from_text};
 pub(crate) use eval::eval_in;
 pub use eval::{EvalError, eval};
 pub(crate) use fiber::Fiber;
 pub(crate) use interp::Context;
+pub use machine::{Machine, MachineError};
+pub use plan::Planner;
 pub use print::{display, shown, to_json};

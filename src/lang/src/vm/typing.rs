@@ -84,3 +84,8 @@ pub(crate) fn recursive(types: &TypeTable, ty: &Ty) -> bool {
     }
     walk(types, ty, &mut Vec::new())
 }
+
+/// A function of this type gives something to go on with.
+pub(crate) fn gives_value(types: &TypeTable, ty: &Ty) -> bool {
+    !matches!(&*resolve(types, ty), Type::Nothing | Type::Never | Type::None)
+}

@@ -1,0 +1,328 @@
+//! `approve` and `waive`: the plan that people see, the question, and whether a call is one they agreed to.
+
+use smol_str::SmolStr;
+
+use super::code::{ApproveSite, PrincipalReg, Reg};
+use super::failure;
+use super::fiber::{Approving, Asking, Frame, FrameKind, ScopeKind};
+use super::machine::{Machine, PlanEnd, State, Wait, pack};
+use super::plan::describe;
+use super::print;
+use super::protocol::{
+    ActionInfo, ApprovalAsk, Asked, Certainty, Cover, Effect, Failure, FailureKind, Millis, Note, Plan, PlanEntry,
+    PlanRequest, Planned,
+};
+use crate::json::Json;
+use crate::syntax::ast::Effect as EffectClass;
+use crate::value::Value;
+
+/// Whether a call stands under what allows it.
+pub(super) enum Covered {
+    Yes,
+    /// The plan that people agreed to does not show it.
+    No,
+    /// Nor does the plan that was made for it: it cannot be shown.
+    Never,
+}
+
+impl Machine {
+    pub(super) fn begin_waive(&mut self, waive: u32) {
+        let site = self.code().and_then(|c| c.waives.get(waive as usize)).cloned();
+        let Some(site) = site else { return self.broken() };
+        let reason = print::display(&self.state.fiber.register(site.reason));
+        self.out.note(Note::Waived { reason: reason.clone(), by: site.by.clone(), until: site.until });
+        let cover = Cover::Waiver { reason, by: site.by, until: site.until };
+        self.state.fiber.open(ScopeKind::Waive { cover });
+    }
+
+    pub(super) fn begin_approve(&mut self, approve: u32) {
+        let Some(function) = self.state.fiber.frames.last().map(|f| f.function) else { return self.broken() };
+        let Some(site) = self.approve_site(function, approve) else { return self.broken() };
+        let planning = self.out.is_plan();
+        let approving = Approving {
+            function,
+            approve,
+            stage: if planning { Asking::Granted } else { Asking::Planning },
+            ask: if planning { self.plan_id(site.site) } else { self.next_id(site.site) },
+            within: self.span(site.within),
+            asked: self.asked(&site),
+            pressing: false,
+            entries: Vec::new(),
+            cover: None,
+        };
+        if planning {
+            // In the plan of a block around it: what this block does is part of that.
+            self.state.fiber.set(site.approval, Value::Unknown);
+            return self.state.fiber.open(ScopeKind::Approve(Box::new(approving)));
+        }
+        self.state.fiber.open(ScopeKind::Approve(Box::new(approving)));
+        self.ask_for_plan(&site);
+    }
+
+    fn plan_id(&self, site: crate::ids::SiteId) -> super::protocol::EffectId {
+        super::protocol::EffectId { fiber: self.state.path.clone(), site, count: 0 }
+    }
+
+    pub(super) fn approve_site(&self, function: crate::ids::FnId, approve: u32) -> Option<ApproveSite> {
+        self.program.code(function)?.approves.get(approve as usize).cloned()
+    }
+
+    fn span(&self, r: Reg) -> Millis {
+        match self.state.fiber.register(r) {
+            Value::Duration(ms) => ms.max(0),
+            _ => 0,
+        }
+    }
+
+    /// The question, without plan and times.
+    fn asked(&self, site: &ApproveSite) -> ApprovalAsk {
+        let register = |r: Reg| self.state.fiber.register(r);
+        let quorum = match register(site.quorum) {
+            Value::Int(n) => u32::try_from(n.max(1)).unwrap_or(u32::MAX),
+            _ => 1,
+        };
+        ApprovalAsk {
+            question: print::display(&register(site.question)),
+            from: self.principals(&site.from),
+            quorum,
+            allow_requester: site.allow_requester,
+            require_comment: site.require_comment,
+            expires: 0,
+            escalate: site.escalate.iter().map(|(who, after)| (self.span(*after), self.principals(who))).collect(),
+            remind_every_ms: site.remind.map(|r| self.span(r)),
+            showing: site.showing.map_or(Json::Null, |r| print::shown(&register(r))),
+            plan: Plan::default(),
+            again: false,
+        }
+    }
+
+    fn principals(&self, who: &[PrincipalReg]) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        for p in who {
+            let (r, make): (Reg, fn(SmolStr) -> Asked) = match p {
+                PrincipalReg::User(r) => (*r, Asked::User),
+                PrincipalReg::Group(r) => (*r, Asked::Group),
+            };
+            match self.state.fiber.register(r) {
+                Value::List(names) => asked.extend(names.iter().map(|n| make(print::display(n).into()))),
+                name => asked.push(make(print::display(&name).into())),
+            }
+        }
+        asked
+    }
+
+    fn ask_for_plan(&mut self, site: &ApproveSite) {
+        let id = self.next_id(site.site);
+        let machine = self.plan_copy();
+        self.suspend(id, Effect::Plan(PlanRequest { machine }), Wait::Plan);
+    }
+
+    /// A copy of the machine that runs the rest of the block that is being asked about.
+    pub(super) fn plan_copy(&self) -> Vec<u8> {
+        let mut copy: State = self.state.clone();
+        copy.wait = None;
+        copy.open.clear();
+        copy.abandoned.clear();
+        copy.undos.clear();
+        copy.stop = None;
+        copy.fiber.undos = 0;
+        copy.fiber.plan = true;
+        for i in (0..copy.fiber.scopes.len()).rev() {
+            let Some(scope) = copy.fiber.scopes.get_mut(i) else { continue };
+            let frames = scope.frames;
+            let ScopeKind::Approve(a) = &mut scope.kind else { continue };
+            if a.stage != Asking::Planning {
+                continue;
+            }
+            a.stage = Asking::Granted;
+            let (function, approve, first) = (a.function, a.approve, a.cover.is_none());
+            if let Some(site) = self.approve_site(function, approve) {
+                copy.plan_end = Some(PlanEnd { site: site.site, frames, pc: site.end });
+                let base = copy.fiber.frames.get((frames as usize).saturating_sub(1)).map_or(0, |f| f.base as usize);
+                if first && let Some(slot) = copy.fiber.stack.get_mut(base + site.approval as usize) {
+                    *slot = Value::Unknown;
+                }
+            }
+            break;
+        }
+        pack(&self.program, &copy)
+    }
+
+    /// The innermost approval at this stage, with its frame and the place of its scope.
+    fn approving(&mut self, stage: Asking) -> Option<(usize, Frame, &mut Approving)> {
+        let fiber = &mut self.state.fiber;
+        let (i, scope) = fiber.scopes.iter_mut().enumerate().rev().find(|(_, s)| match &s.kind {
+            ScopeKind::Approve(a) => a.stage == stage,
+            _ => false,
+        })?;
+        let frame = fiber.frames.get((scope.frames as usize).checked_sub(1)?).copied()?;
+        match &mut scope.kind {
+            ScopeKind::Approve(a) => Some((i, frame, a)),
+            _ => None,
+        }
+    }
+
+    /// Sets a register of a frame that need not be the innermost.
+    fn set_in(&mut self, frame: &Frame, r: Reg, value: Value) {
+        if let Some(slot) = self.state.fiber.stack.get_mut(frame.base as usize + r as usize) {
+            *slot = value;
+        }
+    }
+
+    pub(super) fn planned(&mut self, plan: Plan) {
+        let (now, deadline) = (self.now(), self.deadline());
+        let Some((_, frame, a)) = self.approving(Asking::Planning) else { return self.broken() };
+        let expires = now.saturating_add(a.within);
+        a.asked.expires = deadline.map_or(expires, |d| d.min(expires));
+        a.asked.plan = plan;
+        a.stage = Asking::Telling;
+        let (function, approve) = (a.function, a.approve);
+        let request = self.request();
+        let Some(site) = self.approve_site(function, approve) else { return self.broken() };
+        let Some(pc) = site.ask else { return self.ask_people() };
+        self.set_in(&frame, site.request, request);
+        let top = self.state.fiber.stack.len() as u32;
+        self.state.fiber.frames.push(Frame { pc, top, kind: FrameKind::Sub, ..frame });
+    }
+
+    /// What `ask` actions are given: the built-in type `ApprovalRequest`.
+    fn request(&mut self) -> Value {
+        let run = self.state.input.run.clone();
+        let runbook = self.program.runbook(self.state.input.runbook).map(|r| r.name.clone()).unwrap_or_default();
+        let Some((_, _, a)) = self.approving(Asking::Telling) else { return Value::Nothing };
+        let asked = &a.asked;
+        Value::record([
+            ("id", Value::text(format!("{run}/{}", a.ask))),
+            ("question", Value::text(asked.question.as_str())),
+            ("runbook", Value::Text(runbook)),
+            ("run", Value::Text(run)),
+            ("from", Value::list(asked.from.iter().map(|w| Value::text(w.to_string())))),
+            ("quorum", Value::Int(i64::from(asked.quorum))),
+            ("expires", Value::Time(asked.expires)),
+            ("plan", Value::text(describe(&asked.plan))),
+            ("digest", Value::text(asked.plan.digest.as_str())),
+            ("showing", Value::Json(asked.showing.clone())),
+            ("link", Value::None),
+        ])
+    }
+
+    pub(super) fn ask_people(&mut self) {
+        let now = self.now();
+        let Some((_, _, a)) = self.approving(Asking::Telling) else { return self.broken() };
+        a.stage = Asking::Waiting;
+        let id = a.ask.clone();
+        let mut ask = a.asked.clone();
+        for (after, _) in &mut ask.escalate {
+            *after = now.saturating_add(*after);
+        }
+        self.suspend(id, Effect::Approval(ask), Wait::Approval);
+    }
+
+    pub(super) fn approved(&mut self, by: &[SmolStr], comments: &[String], at: Millis) {
+        let Some((_, frame, a)) = self.approving(Asking::Waiting) else { return self.broken() };
+        a.stage = Asking::Granted;
+        a.cover = Some(Cover::Approval { effect: a.ask.clone(), digest: a.asked.plan.digest.clone() });
+        a.entries = a.asked.plan.entries.clone();
+        let (function, approve) = (a.function, a.approve);
+        let Some(site) = self.approve_site(function, approve) else { return self.broken() };
+        self.set_in(&frame, site.approval, failure::approval(by, comments, at));
+        // The frame stands at the block's first instruction, or at the call that is to be tried again.
+    }
+
+    pub(super) fn refused(&mut self, reason: &str, by: &[SmolStr], expired: bool, at: Millis) {
+        let Some((i, _, a)) = self.approving(Asking::Waiting) else { return self.broken() };
+        let question = a.asked.question.clone();
+        let (function, approve) = (a.function, a.approve);
+        let Some(site) = self.approve_site(function, approve) else { return self.broken() };
+        let message = match (expired, by.is_empty(), reason.is_empty()) {
+            (true, _, _) => format!("nobody agreed in time: {question}"),
+            (false, true, _) => format!("not approved: {reason}"),
+            (false, false, true) => format!("{} said no", by.join(", ")),
+            (false, false, false) => format!("{} said no: {reason}", by.join(", ")),
+        };
+        let mut f = Failure::new(FailureKind::Denied, message);
+        f.at = at;
+        f.detail = Json::object([
+            ("approval", Json::from(question.as_str())),
+            ("reason", Json::from(reason)),
+            ("by", Json::list(by.iter().map(|b| Json::Text(b.clone())))),
+            ("expired", Json::Bool(expired)),
+        ]);
+        while self.state.fiber.scopes.len() > i {
+            self.drop_scope(&mut f);
+        }
+        f.trace.push(site.site);
+        match site.otherwise {
+            Some(pc) => {
+                if let Some(r) = site.denial {
+                    self.state.fiber.set(r, failure::denial(reason, by, expired, at));
+                }
+                self.state.fiber.jump(pc);
+            }
+            None => self.throw(Box::new(f)),
+        }
+    }
+
+    /// Whether a call is one that people agreed to; uses the entry of the plan up.
+    pub(super) fn covered(&mut self, info: &ActionInfo) -> Covered {
+        if self.state.rolling.is_some() {
+            return Covered::Yes;
+        }
+        for scope in self.state.fiber.scopes.iter_mut().rev() {
+            match &mut scope.kind {
+                ScopeKind::Waive { .. } => return Covered::Yes,
+                ScopeKind::Approve(a) if a.stage == Asking::Granted => {
+                    let strict = info.effect == EffectClass::Destroys;
+                    if let Some(at) = a.entries.iter().position(|e| shows(e, info, strict)) {
+                        a.entries.remove(at);
+                        a.pressing = false;
+                        return Covered::Yes;
+                    }
+                    if strict {
+                        return if a.pressing { Covered::Never } else { Covered::No };
+                    }
+                    self.out.note(Note::OffPlan { action: info.action.clone(), target: info.target.clone() });
+                    return Covered::Yes;
+                }
+                _ => {}
+            }
+        }
+        Covered::Yes
+    }
+
+    /// The call that is about to begin is not what people agreed to: they see the rest of the block from here, and are asked again.
+    pub(super) fn ask_again(&mut self) {
+        let Some((_, _, a)) = self.approving(Asking::Granted) else { return self.broken() };
+        a.stage = Asking::Planning;
+        a.pressing = true;
+        a.asked.again = true;
+        let (function, approve) = (a.function, a.approve);
+        let Some(site) = self.approve_site(function, approve) else { return self.broken() };
+        let ask = self.next_id(site.site);
+        if let Some((_, _, a)) = self.approving(Asking::Planning) {
+            a.ask = ask;
+        }
+        // Back before the call, which begins anew when people have agreed.
+        if let Some(frame) = self.state.fiber.frames.last_mut() {
+            frame.pc = frame.pc.saturating_sub(1);
+        }
+        self.ask_for_plan(&site);
+    }
+}
+
+/// Whether an entry of a plan shows this call. Strictly: everything about it was known, and is as it was shown.
+fn shows(entry: &PlanEntry, info: &ActionInfo, strict: bool) -> bool {
+    let same = |planned: &Planned, actual: Option<&Json>| match planned {
+        Planned::Absent => actual.is_none(),
+        Planned::Known(json) => actual == Some(json),
+        Planned::Unknown => !strict,
+    };
+    let target = info.target.as_ref().map(|t| Json::Text(t.clone()));
+    entry.site == info.site
+        && entry.action == info.action
+        && entry.instance == info.instance
+        && (!strict || entry.certainty != Certainty::Each)
+        && same(&entry.target, target.as_ref())
+        && entry.args.len() == info.args.len()
+        && entry.args.iter().zip(&info.args).all(|((name, p), (given, a))| name == given && same(p, Some(a)))
+}
