@@ -62,9 +62,6 @@ impl Checker {
     }
 
     fn call_parts(&mut self, call: CallParts<'_>, extra: Option<Extra>, want: &Want) -> hir::Expr {
-        for (name, at) in &call.modifiers.repeated {
-            self.error(codes::DO_MODIFIER, *at, format!("`{name}` stands twice"), "again here", "");
-        }
         match &call.callee.kind {
             ast::ExprKind::Paren(inner) => self.call_parts(CallParts { callee: inner, ..call }, extra, want),
             ast::ExprKind::Name(name) => self.call_name(call, name, extra, want),
@@ -266,8 +263,8 @@ impl Checker {
                 codes::DO_MODIFIER,
                 call.span,
                 format!("`{word}` belongs to the call of an action, and {what} is none"),
-                "",
-                "",
+                "performs nothing",
+                format!("leave `{word}` out, or give it to the action whose result this works on"),
             );
         }
     }
@@ -287,9 +284,9 @@ impl Checker {
             self.error(
                 codes::TYPE_CALL,
                 f.span,
-                format!("a `{shown}` cannot be called"),
+                format!("a value of type `{shown}` cannot be called"),
                 format!("this is `{shown}`"),
-                "",
+                "leave the parentheses out",
             );
             return bad(call.span);
         };
@@ -409,7 +406,13 @@ impl Checker {
                 _ => {
                     let name = params.get(at).map(|p| p.name.clone()).unwrap_or_default();
                     let span = a.name.as_ref().map_or(a.value.span, |n| n.span);
-                    self.error(codes::TYPE_ARGUMENTS, span, format!("`{name}` is given twice"), "again here", "");
+                    self.error(
+                        codes::TYPE_ARGUMENTS,
+                        span,
+                        format!("`{name}` is given twice"),
+                        "again here",
+                        "give each argument once, by place or by name",
+                    );
                     wrong = true;
                 }
             }

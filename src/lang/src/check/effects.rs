@@ -45,6 +45,8 @@ struct Call {
 struct Graph {
     calls: Vec<Vec<Call>>,
     exposed: Vec<bool>,
+    /// Actions whose inside is nobody's business: connectors' and native ones.
+    opaque: Vec<bool>,
 }
 
 impl Graph {
@@ -63,7 +65,8 @@ impl Graph {
             }
             exposed = next;
         }
-        Self { calls, exposed }
+        let opaque = program.functions.iter().map(is_opaque).collect();
+        Self { calls, exposed, opaque }
     }
 
     fn calls_of(&self, function: FnId) -> &[Call] {
@@ -74,12 +77,13 @@ impl Graph {
         at(&self.exposed, function)
     }
 
-    /// The calls from `function` down to the primitive, or to the action whose own declaration is the reason.
+    /// The calls from `function` down to the primitive or the action of a connector, or to the action whose own declaration is the reason.
     fn path_below(&self, function: FnId) -> Vec<Call> {
         let mut seen = HashSet::from([function]);
         let mut path = Vec::new();
         let mut here = function;
-        while let Some(call) = self.calls_of(here).iter().find(|c| self.exposed(c.callee) && !seen.contains(&c.callee))
+        while !at(&self.opaque, here)
+            && let Some(call) = self.calls_of(here).iter().find(|c| self.exposed(c.callee) && !seen.contains(&c.callee))
         {
             seen.insert(call.callee);
             path.push(*call);
@@ -96,9 +100,15 @@ fn at(flags: &[bool], id: FnId) -> bool {
 /// Whether the declaration alone makes calls need an approval. A project's action that `changes` may have discharged it inside;
 /// what `destroys` passes the duty on, and a connector's or native action is what its declaration says.
 fn declares_it(function: &Function, needed: Effect) -> bool {
-    let FunctionKind::Action(action) = &function.kind else { return false };
-    let opaque = action.native.is_some() || action.connector.is_some() || function.body.is_none();
-    function.effect >= needed && (opaque || function.effect == Effect::Destroys)
+    let FunctionKind::Action(_) = &function.kind else { return false };
+    function.effect >= needed && (is_opaque(function) || function.effect == Effect::Destroys)
+}
+
+fn is_opaque(function: &Function) -> bool {
+    match &function.kind {
+        FunctionKind::Action(a) => a.native.is_some() || a.connector.is_some() || function.body.is_none(),
+        _ => false,
+    }
 }
 
 /// The calls of a function's body, and of the undo blocks in it, that stand under no approval or waiver.

@@ -89,7 +89,11 @@ impl Checker {
         let head = Span { end: value.end, ..whole };
         let d = Diagnostic::error(
             codes::MATCH_MISSING,
-            format!("the match does not cover {list}{more}"),
+            if shown == ["_"] {
+                format!("the match does not cover every `{of}`")
+            } else {
+                format!("the match does not cover {list}{more}")
+            },
             head,
             format!("this is `{of}`"),
         )

@@ -207,6 +207,9 @@ impl Checker {
             (Type::Int | Type::Float | Type::Bool | Type::Duration | Type::Size | Type::Time, Type::Text) => {
                 plain(codes::TYPE_MISMATCH).help("put it into a text: `\"${…}\"`")
             }
+            (Type::List(_) | Type::Set(_) | Type::Map(..), Type::Bool) => {
+                plain(codes::TYPE_MISMATCH).help("ask for something: `not ….is_empty()`")
+            }
             (Type::Int, Type::Bool) => plain(codes::TYPE_MISMATCH).help("a condition is a `Bool`: compare the value with something"),
             (Type::Function { .. }, _) => plain(codes::TYPE_MISMATCH).help("call it: put `(…)` behind its name"),
             (Type::Nothing, _) => plain(codes::TYPE_MISMATCH).help("this gives no value"),

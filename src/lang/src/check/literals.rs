@@ -38,7 +38,10 @@ pub(super) fn tagged(tag: Tag, text: &SmolStr, content: Span) -> Result<(Value, 
             Err(e) => {
                 return Err(wrong(
                     content,
-                    format!("this is no URL: {e}"),
+                    match e {
+                        url::ParseError::RelativeUrlWithoutBase => "this URL lacks its scheme, such as `https://`".to_owned(),
+                        e => format!("this is no URL: {e}"),
+                    },
                     "write it in full: `url\"https://example.com/path\"`",
                 ));
             }
@@ -60,7 +63,7 @@ pub(super) fn tagged(tag: Tag, text: &SmolStr, content: Span) -> Result<(Value, 
 }
 
 fn wrong(at: Span, message: String, help: &str) -> Box<Diagnostic> {
-    Box::new(Diagnostic::error(codes::TYPE_LITERAL, message, at, "").help(help))
+    Box::new(Diagnostic::error(codes::TYPE_LITERAL, message, at, "wrong here").help(help))
 }
 
 /// The span of the characters from byte `from` to byte `to` of the literal.
@@ -187,6 +190,11 @@ fn time(text: &str, content: Span) -> Result<Value, Box<Diagnostic>> {
         Err(_) if text.parse::<jiff::civil::DateTime>().is_ok() => {
             Err(wrong(part(content, text.len(), text.len()), "the time does not say in which zone".into(), help))
         }
-        Err(e) => Err(wrong(content, format!("this is no time: {e}"), help)),
+        Err(e) => {
+            // The parser says from the outside in what it was doing; the last part is what is wrong.
+            let all = e.to_string();
+            let last = all.rsplit(": ").next().unwrap_or(&all);
+            Err(wrong(content, format!("this is no time: {last}"), help))
+        }
     }
 }

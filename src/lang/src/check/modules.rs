@@ -124,6 +124,8 @@ impl Checker {
 
     fn resolve_use(&mut self, into: usize, u: &ast::Use) {
         let home = Home { module: into, connector: None };
+        // Whose module this is decides which private names it may have.
+        self.home = home;
         let name = dotted(&u.path);
         let Some(last) = u.path.parts.last() else { return };
         let target = self.project_module(&name);

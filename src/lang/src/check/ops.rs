@@ -286,9 +286,14 @@ impl Checker {
 
     fn incomparable(&mut self, op: BinaryOp, l: &hir::Expr, r: &hir::Expr, span: Span) {
         let (a, b) = (self.show(&l.ty), self.show(&r.ty));
-        let mut d = Diagnostic::error(codes::TYPE_COMPARE, format!("`{a}` and `{b}` cannot be compared"), span, "")
-            .label(l.span, format!("this is `{a}`"))
-            .label(r.span, format!("this is `{b}`"));
+        let mut d = Diagnostic::error(
+            codes::TYPE_COMPARE,
+            format!("`{a}` and `{b}` cannot be compared"),
+            span,
+            "never equal, never in order",
+        )
+        .label(l.span, format!("this is `{a}`"))
+        .label(r.span, format!("this is `{b}`"));
         let pair = [self.open(&l.ty), self.open(&r.ty)];
         let has = |k: fn(&Type) -> bool| pair.iter().any(|t| k(t));
         let number = has(|t| matches!(t, Type::Int | Type::Float));
@@ -304,7 +309,7 @@ impl Checker {
             let variants = self.list_variants(e);
             d.help(format!("write the variant without quotes: {variants}"))
         } else {
-            d.help("both sides have the same type")
+            d.help("only values of one type can be compared")
         };
         self.report(d);
     }
@@ -522,9 +527,14 @@ impl Checker {
 
     fn no_arithmetic(&mut self, op: BinaryOp, l: &hir::Expr, r: &hir::Expr, op_span: Span, span: Span) {
         let (a, b) = (self.show(&l.ty), self.show(&r.ty));
-        let mut d = Diagnostic::error(codes::TYPE_UNITS, format!("`{a} {} {b}` means nothing", sign(op)), op_span, "")
-            .label(l.span, format!("this is `{a}`"))
-            .label(r.span, format!("this is `{b}`"));
+        let mut d = Diagnostic::error(
+            codes::TYPE_UNITS,
+            format!("`{a} {} {b}` means nothing", sign(op)),
+            op_span,
+            "of different kinds",
+        )
+        .label(l.span, format!("this is `{a}`"))
+        .label(r.span, format!("this is `{b}`"));
         let (x, y) = (self.open(&l.ty), self.open(&r.ty));
         let has = |k: fn(&Type) -> bool| k(&x) || k(&y);
         let number = has(|t| matches!(t, Type::Int | Type::Float));

@@ -237,6 +237,7 @@ impl Checker {
         if name.name.is_empty() || name.name == "_" {
             return id;
         }
+        self.warn_of_hidden_var(name);
         let Some(scope) = self.frames.last_mut().and_then(|f| f.scopes.last_mut()) else { return id };
         let Some(old) = scope.names.insert(name.name.clone(), id) else { return id };
         let first = self.frame().and_then(|f| f.locals.get(old.0 as usize)).map(|l| l.span);
@@ -252,6 +253,22 @@ impl Checker {
         }
         self.report(d);
         id
+    }
+
+    /// Who declares a `var`'s name again in an inner block mostly means to change it.
+    fn warn_of_hidden_var(&mut self, name: &Ident) {
+        let Some(frame) = self.frames.last() else { return };
+        let outer = frame.scopes.iter().rev().skip(1).find_map(|s| s.names.get(&name.name));
+        let Some(hidden) = outer.and_then(|id| frame.locals.get(id.0 as usize)).filter(|l| l.mutable) else { return };
+        let warning = Diagnostic::warning(
+            codes::VARIABLE_HIDDEN,
+            format!("this `{}` is another variable than the `var` around it", name.name),
+            name.span,
+            "a new variable",
+        )
+        .label(hidden.span, "stays as it is")
+        .help(format!("to change the `var`, write `{} = …`; to mean another one, give it another name", name.name));
+        self.report(warning);
     }
 
     /// The variable called `name`, captured from the functions around where need be.

@@ -102,7 +102,8 @@ impl Checker {
                         f.name.span,
                         "declared again",
                     )
-                    .label(first.name.span, "first here"),
+                    .label(first.name.span, "first here")
+                    .help("remove one of them, or give it another name"),
                 );
                 continue;
             }

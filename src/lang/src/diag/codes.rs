@@ -167,6 +167,8 @@ codes! {
         "A statement that only computes a value does nothing. `(` and `[` belong to what they touch: `f (x)` is the value `f` followed by the value `(x)`.";
     VARIABLE_UNUSED = "rrb::variable::unused", "the variable is never read",
         "Remove it, or let its name begin with `_` to say that this is meant.";
+    VARIABLE_HIDDEN = "rrb::variable::hidden", "a new variable hides a `var` of the same name",
+        "A `let` or `var` in an inner block makes a new variable; the `var` around it stays as it is when the block ends. To change it, assign it without `let`. To mean another one, give it another name.";
     VARIABLE_ASSIGN = "rrb::variable::assign", "this cannot be assigned",
         "Only a `var` of the same function is assigned. `let`, parameters, constants, settings and fields do not change.";
     CODE_UNREACHABLE = "rrb::code::unreachable", "the code is never reached",

@@ -1,5 +1,5 @@
-//! Programs and what the checker says of them. `check/ok/*.rrb` are right; each of `check/bad/*.rrb` is one mistake, with what is
-//! said of it beside it. A program may use the modules of `check/kit`; `NAME.toml` beside it takes the place of `kit/rrb.toml`.
+//! Right programs: `check/ok/*.rrb`, the standard library and the example. A program may use the modules of `check/kit`; `NAME.toml`
+//! beside it takes the place of `kit/rrb.toml`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

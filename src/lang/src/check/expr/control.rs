@@ -62,7 +62,7 @@ impl Checker {
                         if let Some(first) = first {
                             d = d.label(first, format!("this is `{a}`"));
                         }
-                        self.report(d);
+                        self.report(d.help("make them the same type, or leave the value unused"));
                         common = ty::error();
                         break;
                     };
@@ -176,7 +176,7 @@ impl Checker {
                 self.error(
                     codes::TYPE_MISMATCH,
                     items.span,
-                    format!("a `{shown}` cannot be gone through"),
+                    format!("`for` cannot go through a value of type `{shown}`"),
                     format!("this is `{shown}`"),
                     help,
                 );
@@ -371,6 +371,10 @@ impl Checker {
                     Some(near) => d
                         .help(format!("did you mean `{near}`?"))
                         .fix(format!("write `{near}`"), vec![(outcome.span, near.to_owned())]),
+                    None if matches!(outcome.name.as_str(), "rolled_back" | "cancelled" | "denied" | "expired") => d.help(format!(
+                        "the engine gives `{}` itself; a runbook finishes `resolved`, `mitigated`, `not_needed`, `escalated` or `failed`",
+                        outcome.name
+                    )),
                     None => d.help("a run finishes `resolved`, `mitigated`, `not_needed`, `escalated` or `failed`"),
                 };
                 self.report(d);
@@ -430,7 +434,13 @@ impl Checker {
 
     pub(super) fn leave_loop(&mut self, kind: ExprKind, name: &str, span: Span) -> hir::Expr {
         if self.frame().is_none_or(|f| f.loops == 0) {
-            self.error(codes::PLACE_WRONG, span, format!("`{name}` stands in a loop only"), "no loop around it", "");
+            self.error(
+                codes::PLACE_WRONG,
+                span,
+                format!("`{name}` stands in a loop only"),
+                "no loop around it",
+                "to end the run, write `finish OUTCOME`; to leave an action, `return`",
+            );
             return node(ExprKind::Literal(Value::Nothing), ty::never(), span);
         }
         self.leaves(kind, span)
@@ -478,7 +488,7 @@ impl Checker {
                     e.span,
                     format!("{what} is from {low} to {high}, not {n}"),
                     "out of range",
-                    "",
+                    format!("write a number from {low} to {high}"),
                 );
                 None
             }

@@ -65,7 +65,7 @@ impl Checker {
                         if let Some(first) = first {
                             d = d.label(first, format!("this is `{a}`"));
                         }
-                        self.report(d);
+                        self.report(d.help("make them the same type; to keep different things together, use a record"));
                         common = ty::error();
                     }
                 }
@@ -376,7 +376,7 @@ impl Checker {
             )
             .help(format!(
                 "add {}",
-                missing.iter().map(|m| format!("{}: …", m.trim_matches('`'))).collect::<Vec<_>>().join(", ")
+                missing.iter().map(|m| format!("`{}: …`", m.trim_matches('`'))).collect::<Vec<_>>().join(", ")
             ));
             self.report(d);
         }

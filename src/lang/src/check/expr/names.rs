@@ -143,6 +143,25 @@ impl Checker {
                 format!("bring it into scope: `use std.{}`", name.name),
             );
         }
+        if let Some(clause) = needs_more(&name.name) {
+            return self.error(
+                codes::NAME_UNKNOWN,
+                name.span,
+                format!("there is no variable or function `{}`", name.name),
+                "a clause without the rest?",
+                format!("to mean the clause, write it whole: {clause}"),
+            );
+        }
+        let module = self.modules.iter().find(|m| !m.native && m.name.rsplit('.').next() == Some(name.name.as_str()));
+        if let Some(module) = module.map(|m| m.name.clone()) {
+            return self.error(
+                codes::NAME_UNKNOWN,
+                name.span,
+                format!("there is no `{}` here", name.name),
+                "not known here",
+                format!("bring it into scope: `use {module}`"),
+            );
+        }
         self.unknown("variable or function", name, &names, help);
     }
 
@@ -576,4 +595,18 @@ impl Checker {
             }
         }
     }
+}
+
+/// How a clause that begins with this word goes on.
+fn needs_more(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "retry" => "`retry 3 times backoff 1s..1m`",
+        "timeout" => "`timeout 30s`",
+        "undo" => "`undo { … }`",
+        "within" => "`within 10m`",
+        "quorum" => "`quorum 2`",
+        "backoff" => "`retry 3 times backoff 1s..1m`",
+        "until" => "`until time\"2027-06-30T00:00:00Z\"`",
+        _ => return None,
+    })
 }
