@@ -41,6 +41,8 @@ pub(crate) fn writing(files: &Files, options: &Options) -> Result<Opened, OpenEr
     tune_writer(&db, files)?;
     schema::migrate(&mut db, found).map_err(|f| opening(files, f))?;
     let head = head(&db, files)?;
+    // The log's name in the folder must last as well, and SQLite does not look whether this flush worked.
+    dir.sync_all().map_err(files::io_error("flush the state folder", &files.folder))?;
     Ok(Opened { db, head, lock })
 }
 

@@ -7,3 +7,4 @@ mod crashes;
 mod limits;
 mod opening;
 mod support;
+mod syscalls;
