@@ -15,6 +15,8 @@ pub mod matcher;
 
 pub mod runs;
 
+pub mod compiled;
+
 pub mod programs;
 
 pub mod keys;
