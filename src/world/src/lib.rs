@@ -14,6 +14,9 @@ pub fn init() {
 }
 
 #[cfg(test)]
+mod connector_tests;
+
+#[cfg(test)]
 mod tests {
     use std::path::Path;
 
