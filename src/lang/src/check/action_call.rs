@@ -28,9 +28,10 @@ impl Checker {
         let (args, vars) = self.bind_args(&what, &Arc::clone(&info.params), call, info.generics.len(), extra);
         let ret = info.ret.clone().map_or_else(ty::error, |t| self.result_of(&t, &vars));
         let trusted = self.frame().and_then(|f| f.trust).filter(|t| info.native && info.effect > *t);
-        self.check_do(call, &info);
-        let effect = trusted.unwrap_or(info.effect);
-        self.note_effect(effect, call.span, || what.clone());
+        if self.check_do(call, &info) {
+            let effect = trusted.unwrap_or(info.effect);
+            self.note_effect(effect, call.span, || what.clone());
+        }
         let m = call.modifiers;
         let retry = m.retry.as_ref().map(|r| self.retry(r));
         let timeout = m.timeout.as_ref().map(|t| self.expr_as(t, &ty::duration(), "`timeout`"));
@@ -52,14 +53,16 @@ impl Checker {
         node(ExprKind::CallAction(Box::new(action)), ret, call.span)
     }
 
-    fn check_do(&mut self, call: CallParts<'_>, info: &FnInfo) {
+    /// Reports a `do` that is missing or needless; says whether the call may stand here at all.
+    fn check_do(&mut self, call: CallParts<'_>, info: &FnInfo) -> bool {
         let name = &info.name;
+        if info.effect >= Effect::Changes && !self.may_do() {
+            self.no_do_here(call, info);
+            return false;
+        }
         match call.is_do {
             None if info.effect >= Effect::Changes => {
                 let does = verb(info.effect);
-                if !self.may_do() {
-                    return self.no_do_here(call, info);
-                }
                 self.report(
                     Diagnostic::error(
                         codes::DO_MISSING,
@@ -84,9 +87,9 @@ impl Checker {
                     .fix("remove `do`", vec![(gap, String::new())]),
                 );
             }
-            Some(_) if !self.may_do() && call.span != call.is_do.unwrap_or_default() => self.no_do_here(call, info),
             _ => {}
         }
+        true
     }
 
     fn may_do(&self) -> bool {
@@ -102,10 +105,6 @@ impl Checker {
             FrameKind::Reading => ("a block that only reads", "do it in the body of a runbook or action"),
             _ => ("a condition or mapping, which is pure", "do it in the body of the runbook"),
         };
-        // The frame's own limit would say the same once more.
-        if let Some(f) = self.frames.last_mut() {
-            f.limit = None;
-        }
         self.error(
             codes::PLACE_WRONG,
             call.span,

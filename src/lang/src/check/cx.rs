@@ -170,6 +170,9 @@ pub(super) struct RunbookInfo {
 pub(super) struct Checker {
     pub sources: Sources,
     pub diags: Vec<Diagnostic>,
+    /// What the parser said, and the declarations it could not read whole.
+    pub syntax: Vec<Diagnostic>,
+    pub broken: Vec<Span>,
     pub project: ProjectConfig,
     pub modules: Vec<ModuleInfo>,
     pub module_index: HashMap<SmolStr, usize>,
@@ -207,6 +210,8 @@ impl Checker {
         Self {
             sources,
             diags: Vec::new(),
+            syntax: Vec::new(),
+            broken: Vec::new(),
             project,
             modules: Vec::new(),
             module_index: HashMap::new(),
@@ -231,7 +236,12 @@ impl Checker {
         }
     }
 
-    pub fn report(&mut self, diagnostic: Diagnostic) {
+    pub fn report(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.message = articles(diagnostic.message);
+        diagnostic.help = diagnostic.help.into_iter().map(articles).collect();
+        for label in &mut diagnostic.labels {
+            label.text = articles(std::mem::take(&mut label.text));
+        }
         self.diags.push(diagnostic);
     }
 
@@ -249,7 +259,7 @@ impl Checker {
         if !help.is_empty() {
             d = d.help(help);
         }
-        self.diags.push(d);
+        self.report(d);
     }
 
     /// Reserves the id of a function whose tree comes later.
@@ -309,4 +319,25 @@ impl Checker {
         self.home = old;
         result
     }
+}
+
+/// `an` before a type that begins with a vowel: messages put types in by name.
+fn articles(text: String) -> String {
+    let wrong = |i: usize| text.get(..i).is_none_or(|before| !before.ends_with(char::is_alphanumeric));
+    let hits: Vec<usize> = ["a `A", "a `E", "a `I", "a `O"]
+        .iter()
+        .flat_map(|form| text.match_indices(form).map(|(i, _)| i))
+        .filter(|i| wrong(*i))
+        .collect();
+    if hits.is_empty() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + hits.len());
+    for (i, c) in text.char_indices() {
+        out.push(c);
+        if hits.contains(&i) {
+            out.push('n');
+        }
+    }
+    out
 }

@@ -39,7 +39,9 @@ pub(super) fn tagged(tag: Tag, text: &SmolStr, content: Span) -> Result<(Value, 
                 return Err(wrong(
                     content,
                     match e {
-                        url::ParseError::RelativeUrlWithoutBase => "this URL lacks its scheme, such as `https://`".to_owned(),
+                        url::ParseError::RelativeUrlWithoutBase => {
+                            "this URL lacks its scheme, such as `https://`".to_owned()
+                        }
                         e => format!("this is no URL: {e}"),
                     },
                     "write it in full: `url\"https://example.com/path\"`",

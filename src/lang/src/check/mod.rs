@@ -149,7 +149,7 @@ impl Checker {
     }
 
     fn conclude(mut self, runbooks: Vec<hir::Runbook>, now: Option<Millis>) -> Checked {
-        let mut diagnostics = std::mem::take(&mut self.diags);
+        let mut diagnostics = self.first_causes();
         let project = std::mem::take(&mut self.project);
         let mut program = None;
         let sources = std::mem::take(&mut self.sources);
@@ -164,6 +164,22 @@ impl Checker {
         diagnostics.sort_by_key(|d| (d.span().file, d.span().start, d.span().end));
         diagnostics.dedup();
         Checked { sources, program, diagnostics }
+    }
+
+    /// What the parser said, and of the rest what does not follow from it: nothing in a declaration that could not be read whole, and
+    /// no unknown names while some declarations are not known.
+    fn first_causes(&mut self) -> Vec<Diagnostic> {
+        let mut all = std::mem::take(&mut self.syntax);
+        let unread = all.iter().any(Diagnostic::is_error);
+        let names = [codes::NAME_UNKNOWN, codes::TYPE_UNKNOWN, codes::NAME_MODULE, codes::TRIGGER_EVENT];
+        let inside = |d: &Diagnostic| {
+            let at = d.span();
+            self.broken.iter().any(|b| b.file == at.file && b.start <= at.start && at.end <= b.end)
+        };
+        let mut found = std::mem::take(&mut self.diags);
+        found.retain(|d| !unread || (!names.contains(&d.code) && !inside(d)));
+        all.extend(found);
+        all
     }
 
     fn program(self, runbooks: Vec<hir::Runbook>, project: &ProjectConfig) -> Program {

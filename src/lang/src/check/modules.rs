@@ -53,9 +53,24 @@ impl Checker {
     fn add_module(&mut self, name: SmolStr, file: &str, text: &str, native: bool) {
         let id = self.sources.add(file, text);
         let parsed = syntax::parse(id, text);
-        self.diags.extend(parsed.diagnostics);
+        self.note_syntax(&parsed.module, &parsed.diagnostics);
+        self.syntax.extend(parsed.diagnostics);
         self.module_index.insert(name.clone(), self.modules.len());
         self.modules.push(ModuleInfo { name, ast: Arc::new(parsed.module), names: Names::new(), native });
+    }
+
+    /// Notes the declarations that could not be read whole: what else is found in them follows from that.
+    fn note_syntax(&mut self, module: &ast::Module, diagnostics: &[Diagnostic]) {
+        for d in diagnostics.iter().filter(|d| d.is_error()) {
+            let at = d.span().start;
+            let holds = |i: &&ast::Item| i.span.start <= at && at <= i.span.end;
+            let Some(item) = module.items.iter().find(holds) else { continue };
+            let inner = match &item.kind {
+                ast::ItemKind::Connector(c) => c.items.iter().find(holds),
+                _ => None,
+            };
+            self.broken.push(inner.unwrap_or(item).span);
+        }
     }
 
     fn project_module(&self, name: &str) -> Option<usize> {
@@ -232,6 +247,17 @@ impl Checker {
         }
     }
 
+    /// The connector of a module that has this name: `slack` of `std.slack`, which needs no saying.
+    fn connector_named(&self, of: Def, name: &str) -> Option<crate::ids::ConnectorId> {
+        self.as_connector(of).filter(|c| self.connector(*c).is_some_and(|c| c.name == name))
+    }
+
+    /// The module to `use` for a name that is not in scope.
+    pub fn module_for(&self, name: &str) -> Option<SmolStr> {
+        let own = self.modules.iter().filter(|m| !m.native).map(|m| m.name.clone());
+        own.chain(stdlib::names().map(SmolStr::new_static)).find(|m| m.rsplit('.').next() == Some(name))
+    }
+
     /// The connector that a name before `.` or `[` stands for.
     pub fn as_connector(&self, def: Def) -> Option<crate::ids::ConnectorId> {
         match def {
@@ -261,9 +287,9 @@ impl Checker {
             known.extend(own.into_iter().flatten().filter(|(_, n)| !n.imported).map(|(k, _)| k.clone()));
         }
         if let Some(c) = self.as_connector(of).and_then(|c| self.connector(c)) {
-            known.extend(c.names.keys().cloned());
+            known.extend(c.names.iter().filter(|(_, n)| !matches!(n.def, Def::Setting(_))).map(|(k, _)| k.clone()));
         }
-        known.retain(|k| !k.starts_with('_'));
+        known.retain(|k| !k.starts_with('_') && self.connector_named(of, k).is_none());
         let owner = self.namespace_name(of);
         let near = nearest(&name.name, known.iter().map(SmolStr::as_str)).map(str::to_owned);
         let mut d = Diagnostic::error(

@@ -259,7 +259,11 @@ impl Checker {
     fn warn_of_hidden_var(&mut self, name: &Ident) {
         let Some(frame) = self.frames.last() else { return };
         let outer = frame.scopes.iter().rev().skip(1).find_map(|s| s.names.get(&name.name));
-        let Some(hidden) = outer.and_then(|id| frame.locals.get(id.0 as usize)).filter(|l| l.mutable) else { return };
+        let Some(hidden) =
+            outer.and_then(|id| frame.locals.get(id.0 as usize)).filter(|l| l.mutable && !is_error(&l.ty))
+        else {
+            return;
+        };
         let warning = Diagnostic::warning(
             codes::VARIABLE_HIDDEN,
             format!("this `{}` is another variable than the `var` around it", name.name),
@@ -269,6 +273,14 @@ impl Checker {
         .label(hidden.span, "stays as it is")
         .help(format!("to change the `var`, write `{} = …`; to mean another one, give it another name", name.name));
         self.report(warning);
+    }
+
+    /// Makes an unknown name known as a mistake that was reported.
+    pub fn absorb(&mut self, name: &Ident) {
+        let id = self.add_local(name.name.clone(), ty::error(), true, name.span, false);
+        if let Some(scope) = self.frames.last_mut().and_then(|f| f.scopes.first_mut()) {
+            scope.names.insert(name.name.clone(), id);
+        }
     }
 
     /// The variable called `name`, captured from the functions around where need be.

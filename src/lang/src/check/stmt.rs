@@ -29,6 +29,7 @@ impl Checker {
         // Where the block always leaves, and whether that was said.
         let mut left: Option<Span> = None;
         let mut said = false;
+        let mut cut_off = false;
         let mut broken = false;
         for (i, s) in b.stmts.iter().enumerate() {
             if let Some(at) = left.filter(|_| !said) {
@@ -48,8 +49,8 @@ impl Checker {
                     if keep {
                         value = Some(Box::new(got));
                     } else {
-                        if !last {
-                            self.unused_value(e, &got, b.stmts.get(i + 1));
+                        if !last && !std::mem::take(&mut cut_off) {
+                            cut_off = self.unused_value(e, &got, b.stmts.get(i + 1));
                         }
                         stmts.push(hir::Stmt::Expr(got));
                     }
@@ -81,11 +82,11 @@ impl Checker {
         (hir::Block { stmts, value }, t)
     }
 
-    /// Reports a statement that only computes something.
-    fn unused_value(&mut self, e: &ast::Expr, got: &hir::Expr, next: Option<&ast::Stmt>) {
+    /// Reports a statement that only computes something; says whether the next one was cut off from it by a space.
+    fn unused_value(&mut self, e: &ast::Expr, got: &hir::Expr, next: Option<&ast::Stmt>) -> bool {
         use ast::ExprKind as K;
         if matches!(*got.ty, Type::Nothing | Type::Never | Type::Error) {
-            return;
+            return false;
         }
         let plain = match &e.kind {
             K::Call { .. } => matches!(
@@ -111,7 +112,7 @@ impl Checker {
             _ => true,
         };
         if !plain {
-            return;
+            return false;
         }
         let shown = self.show(&got.ty);
         let mut d = Diagnostic::error(
@@ -132,6 +133,7 @@ impl Checker {
             _ => d.help("use it, give it a name with `let`, or remove it"),
         };
         self.report(d);
+        follows.is_some()
     }
 
     fn stmt(&mut self, s: &ast::Stmt) -> Option<hir::Stmt> {
@@ -327,6 +329,7 @@ impl Checker {
             None => d.help(format!("declare it first: `var {} = …`", name.name)),
         };
         self.report(d);
+        self.absorb(name);
     }
 }
 

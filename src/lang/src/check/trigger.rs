@@ -126,7 +126,9 @@ impl Checker {
             f.may_skip = true;
         }
         let params = Arc::clone(&info.params);
+        let before = self.diags.len();
         let given = self.with_given(args, &params, info);
+        let misnamed = self.diags.iter().skip(before).any(|d| d.code == codes::TRIGGER_WITH);
         let mut missing = Vec::new();
         let mut values = Vec::with_capacity(params.len());
         for (p, given) in params.iter().zip(given) {
@@ -142,7 +144,7 @@ impl Checker {
                 None => missing.push(p),
             }
         }
-        if !missing.is_empty() {
+        if !missing.is_empty() && !misnamed {
             let names = missing.iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(" and ");
             let example = missing.iter().map(|p| format!("{}: …", p.name)).collect::<Vec<_>>().join(", ");
             let mut d = Diagnostic::error(

@@ -128,15 +128,20 @@ impl Checker {
         let t = value.ty.clone();
         let mut parts: Vec<(hir::Pattern, Option<hir::Expr>, Span)> = Vec::with_capacity(arms.len());
         let mut bodies = Vec::with_capacity(arms.len());
+        let mut wrong = false;
         for arm in arms {
             self.push_scope();
+            let before = self.diags.len();
             let pattern = self.pattern(&arm.pattern, &t);
+            wrong |= self.diags.len() > before;
             let guard = arm.guard.as_ref().map(|g| self.condition(g));
             bodies.push(self.expr(&arm.body, want));
             self.pop_scope();
             parts.push((pattern, guard, arm.pattern.span));
         }
-        self.check_match(&parts, &t, value.span, span);
+        if !wrong {
+            self.check_match(&parts, &t, value.span, span);
+        }
         let (bodies, result) = self.agree(bodies, want, "the arms of a `match`");
         let result = if arms.is_empty() { ty::error() } else { result };
         let arms = parts

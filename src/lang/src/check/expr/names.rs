@@ -37,6 +37,7 @@ impl Checker {
             Some(def) => self.def_value(def, name),
             None => {
                 self.unknown_name(name, want);
+                self.absorb(name);
                 bad(name.span)
             }
         }
@@ -134,14 +135,10 @@ impl Checker {
                 help,
             );
         }
-        if crate::stdlib::get(&format!("std.{}", name.name)).is_some() {
-            return self.error(
-                codes::NAME_UNKNOWN,
-                name.span,
-                format!("there is no `{}` here", name.name),
-                "not known here",
-                format!("bring it into scope: `use std.{}`", name.name),
-            );
+        if let Some(module) = self.module_for(&name.name) {
+            let message = format!("there is no `{}` here", name.name);
+            let help = format!("bring it into scope: `use {module}`");
+            return self.error(codes::NAME_UNKNOWN, name.span, message, "not known here", help);
         }
         if let Some(clause) = needs_more(&name.name) {
             return self.error(
@@ -150,16 +147,6 @@ impl Checker {
                 format!("there is no variable or function `{}`", name.name),
                 "a clause without the rest?",
                 format!("to mean the clause, write it whole: {clause}"),
-            );
-        }
-        let module = self.modules.iter().find(|m| !m.native && m.name.rsplit('.').next() == Some(name.name.as_str()));
-        if let Some(module) = module.map(|m| m.name.clone()) {
-            return self.error(
-                codes::NAME_UNKNOWN,
-                name.span,
-                format!("there is no `{}` here", name.name),
-                "not known here",
-                format!("bring it into scope: `use {module}`"),
             );
         }
         self.unknown("variable or function", name, &names, help);
@@ -217,7 +204,7 @@ impl Checker {
                 bad(span)
             }
             Def::Connector(_) | Def::Module(_) | Def::Type(_) | Def::Event(_) => {
-                let (what, help) = match def {
+                let (what, help) = match self.as_connector(def).map_or(def, Def::Connector) {
                     Def::Connector(_) => ("connector", format!("it stands before a `.`: `{}.action(…)`", name.name)),
                     Def::Module(_) => ("module", format!("it stands before a `.`: `{}.name`", name.name)),
                     Def::Event(_) => ("event", "events stand in triggers: `on connector.event as e`".to_owned()),
