@@ -109,24 +109,6 @@ pub fn check_in(input: CheckInput, around: Surroundings) -> Checked {
     c.conclude(runbooks, around.now)
 }
 
-/// Takes out what only follows from a mistake that is reported already: in a file that could not be read as a whole, what is said
-/// of the same line, of names whose declaration may be in the unreadable part, and of variables that it may read. Unused variables
-/// of a file with errors wait until those are mended.
-fn without_echoes(diagnostics: Vec<Diagnostic>, sources: &Sources) -> Vec<Diagnostic> {
-    let line = |span: Span| (span.file, sources.line_col(span.file, span.start).line);
-    let unreadable = |d: &&Diagnostic| d.code.name().starts_with("rrb::syntax::");
-    let broken: Vec<(FileId, u32)> = diagnostics.iter().filter(unreadable).map(|d| line(d.span())).collect();
-    let wrong: Vec<FileId> = diagnostics.iter().filter(|d| d.is_error()).map(|d| d.span().file).collect();
-    let echo = |d: &Diagnostic| {
-        let at = line(d.span());
-        let in_broken = broken.iter().any(|(file, _)| *file == at.0);
-        !unreadable(&d) && (broken.contains(&at) || (in_broken && d.code == codes::NAME_UNKNOWN))
-            || (d.code == codes::VARIABLE_UNUSED && wrong.contains(&at.0))
-    };
-    let echoes: Vec<bool> = diagnostics.iter().map(echo).collect();
-    diagnostics.into_iter().zip(echoes).filter(|(_, echo)| !echo).map(|(d, _)| d).collect()
-}
-
 impl Checker {
     fn check_bodies(&mut self, pending: &[items::Pending]) {
         for p in pending {
@@ -160,7 +142,10 @@ impl Checker {
             diagnostics.extend(settings::run(&made, &project));
             program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
         }
-        let mut diagnostics = without_echoes(diagnostics, &sources);
+        if diagnostics.iter().any(Diagnostic::is_error) {
+            // What is unused may be what a mistake kept from being used.
+            diagnostics.retain(|d| d.code != codes::VARIABLE_UNUSED);
+        }
         diagnostics.sort_by_key(|d| (d.span().file, d.span().start, d.span().end));
         diagnostics.dedup();
         Checked { sources, program, diagnostics }
