@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
 
 use crate::api::{
-    Actor, ApiError, ControlPlane, Delivery, EmitEvent, EventView, Receipt, RunView, StartRun, Status, TimelineItem,
-    Vote, What,
+    Actor, ApiError, ControlPlane, Delivery, EmitEvent, EventView, Receipt, Refusal, RunView, StartRun, Status,
+    TimelineItem, Vote, What,
 };
 use crate::audit::{AuditDraft, AuditRecord, Verdict, Verifier};
 use crate::code::{event_name, runbook_name};
@@ -299,6 +299,14 @@ impl ControlPlane for Engine {
         let body = json!({ "token": id, "name": token.name });
         let op = Op::RevokeToken { id: id.to_owned(), at: self.core.now() };
         Ok(self.core.commit(vec![op, self.draft("token.revoked", by, body)]).await?)
+    }
+
+    async fn refused(&self, refusal: Refusal) -> Result<(), ApiError> {
+        let actor = format!("peer:{}", refusal.peer);
+        let body = json!({ "path": refusal.path, "why": refusal.why, "count": refusal.count });
+        let kind = format!("{}.refused", refusal.door);
+        let draft = AuditDraft { at: self.core.now(), kind, actor, run: None, event: None, body };
+        Ok(self.core.commit(vec![Op::Audit(draft)]).await?)
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRow>, ApiError> {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rrb_lang::project::Serve;
+
 /// How the daemon is reached.
 #[derive(Debug, Clone)]
 pub struct ServeConfig {
@@ -19,6 +21,19 @@ impl ServeConfig {
     /// On this address with the usual ceilings.
     pub fn new(listen: SocketAddr) -> Self {
         Self { listen, allow_remote: false, hosts: Vec::new(), limits: HttpLimits::default() }
+    }
+}
+
+impl From<&Serve> for ServeConfig {
+    /// As `[serve]` of a project says.
+    fn from(serve: &Serve) -> Self {
+        let limits = HttpLimits {
+            max_body: usize::try_from(serve.max_body).unwrap_or(usize::MAX),
+            deliveries: usize::try_from(serve.queue).unwrap_or(usize::MAX),
+            ..HttpLimits::default()
+        };
+        let hosts = serve.hosts.iter().map(ToString::to_string).collect();
+        Self { listen: serve.listen, allow_remote: serve.allow_remote, hosts, limits }
     }
 }
 
@@ -76,4 +91,23 @@ pub enum BindError {
     Remote(SocketAddr),
     #[error("cannot listen on {0}: {1}")]
     Io(SocketAddr, #[source] std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projects_words_are_taken_over() {
+        let serve =
+            Serve { allow_remote: true, hosts: vec!["rrb.example".into()], max_body: 5, queue: 7, ..Serve::default() };
+        let config = ServeConfig::from(&serve);
+        assert_eq!((config.listen, config.allow_remote), (serve.listen, true));
+        assert_eq!(
+            (config.hosts, config.limits.max_body, config.limits.deliveries),
+            (vec!["rrb.example".to_owned()], 5, 7)
+        );
+        let plain = ServeConfig::from(&Serve::default());
+        assert!(plain.listen.ip().is_loopback() && !plain.allow_remote && plain.hosts.is_empty());
+    }
 }

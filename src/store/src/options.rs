@@ -17,13 +17,13 @@ pub type CommitHook = Arc<dyn Fn(u64, Phase) + Send + Sync>;
 pub struct Options {
     /// Commits that wait for the writer; more are refused as full.
     pub queue: usize,
-    /// Bytes of all waiting commits; more are refused as full.
+    /// Bytes of all waiting commits; more are refused as full, but one alone is always taken.
     pub queue_bytes: usize,
     /// Commits that share one transaction, at most.
     pub group_commits: usize,
     /// Operations in one transaction, at most; a single commit may have more.
     pub group_ops: usize,
-    /// Bytes of one commit (a program, a snapshot, a delivery, an outcome); a larger one is refused.
+    /// Bytes of one commit (a program, a snapshot, a delivery, an outcome); a larger one is refused as full.
     pub max_commit: usize,
     /// A database up to this many bytes is checked page by page when opened.
     pub check_up_to: u64,
@@ -40,7 +40,7 @@ impl Default for Options {
             queue_bytes: 256 << 20,
             group_commits: 128,
             group_ops: 1000,
-            max_commit: 96 << 20,
+            max_commit: 512 << 20,
             check_up_to: 64 << 20,
             busy: Duration::from_secs(5),
             on_commit: None,

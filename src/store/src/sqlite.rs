@@ -101,7 +101,8 @@ impl SqliteStore {
         let bytes = ops.iter().map(ops::size).sum();
         if bytes > self.options.max_commit {
             let most = self.options.max_commit;
-            return Err(StoreError::Failed(format!("a commit of {bytes} bytes is larger than the {most} allowed")));
+            // Not the store's end: whoever asked for too much is refused.
+            return Err(StoreError::Full(format!("a commit of {bytes} bytes is larger than the {most} allowed")));
         }
         let full = |what: String| {
             self.shared.refused.fetch_add(1, Ordering::Relaxed);
@@ -114,7 +115,9 @@ impl SqliteStore {
             }
             return full(format!("{} commits wait already", self.options.queue));
         };
-        if self.shared.bytes.fetch_add(bytes, Ordering::AcqRel).saturating_add(bytes) > self.options.queue_bytes {
+        let before = self.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
+        // A large one that nothing waits before is let through.
+        if before > 0 && before.saturating_add(bytes) > self.options.queue_bytes {
             self.shared.bytes.fetch_sub(bytes, Ordering::AcqRel);
             return full(format!("commits of {} bytes wait already", self.options.queue_bytes));
         }

@@ -136,6 +136,10 @@ impl Default for Safety {
 pub struct Serve {
     /// `listen = "127.0.0.1:7117"`
     pub listen: SocketAddr,
+    /// `allow_remote = true`: other machines may reach `listen`. Without it, only loopback is listened on.
+    pub allow_remote: bool,
+    /// `hosts = ["rrb.example.org"]`: names under which browsers may reach the daemon, besides `localhost` and addresses.
+    pub hosts: Vec<SmolStr>,
     /// `state = ".rrb"`: the folder of the database, relative to the project.
     pub state: SmolStr,
     /// `max_body = "1MiB"`: bytes of a request; more is answered 413.
@@ -150,6 +154,8 @@ impl Default for Serve {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7117)),
+            allow_remote: false,
+            hosts: Vec::new(),
             state: SmolStr::new_static(".rrb"),
             max_body: 1 << 20,
             queue: 1024,

@@ -156,11 +156,13 @@ impl Parser {
 
     fn serve(&mut self, table: &TomlTable) {
         let path = "[serve]";
-        self.known(table, path, &["listen", "state", "max_body", "queue", "runs"]);
+        self.known(table, path, &["listen", "allow_remote", "hosts", "state", "max_body", "queue", "runs"]);
+        self.config.serve.allow_remote = self.flag(table, path, "allow_remote").unwrap_or(false);
+        self.hosts(table);
         if let Some(value) = table.get("listen") {
             match &value.kind {
                 TomlKind::Text(t) => match t.parse::<SocketAddr>() {
-                    Ok(listen) => self.config.serve.listen = listen,
+                    Ok(listen) => self.listen(value, listen),
                     Err(_) => self.bad_listen(value, t),
                 },
                 _ => self.wrong_type(value, "[serve] listen", "an address with a port such as `\"127.0.0.1:7117\"`"),
@@ -180,6 +182,37 @@ impl Parser {
             self.size(table, path, "max_body", kib..=gib).unwrap_or(self.config.serve.max_body);
         self.config.serve.queue = self.count(table, path, "queue", 1, 1_000_000).unwrap_or(self.config.serve.queue);
         self.config.serve.runs = self.count(table, path, "runs", 1, 100_000).unwrap_or(self.config.serve.runs);
+    }
+
+    fn listen(&mut self, value: &Toml, listen: SocketAddr) {
+        self.config.serve.listen = listen;
+        if listen.ip().is_loopback() || self.config.serve.allow_remote {
+            return;
+        }
+        let message = format!("`{listen}` would let other machines reach the daemon");
+        let error = Diagnostic::error(codes::PROJECT_VALUE, message, value.span, "not a loopback address");
+        self.diagnostics
+            .push(error.help("if that is meant, write `allow_remote = true` below it, and put TLS in front"));
+    }
+
+    fn hosts(&mut self, table: &TomlTable) {
+        let Some(value) = table.get("hosts") else { return };
+        let TomlKind::List(items) = &value.kind else {
+            self.wrong_type(value, "[serve] hosts", "a list of names such as `[\"rrb.example.org\"]`");
+            return;
+        };
+        for item in items {
+            match &item.kind {
+                TomlKind::Text(host) if is_host(host) => self.config.serve.hosts.push(host.clone()),
+                TomlKind::Text(host) => {
+                    let message = format!("`{}` is no name of a host", shorten(host));
+                    let error = Diagnostic::error(codes::PROJECT_VALUE, message, item.span, "not a host");
+                    self.diagnostics
+                        .push(error.help("write the name alone, without `http://` and port: `rrb.example.org`"));
+                }
+                _ => self.wrong_type(item, "[serve] hosts", "the name of a host, a text"),
+            }
+        }
     }
 
     fn bad_listen(&mut self, value: &Toml, text: &str) {
@@ -225,6 +258,17 @@ impl Parser {
             TomlKind::Text(text) => Some(text.clone()),
             _ => {
                 self.wrong_type(value, &format!("{path} {key}"), "a text in quotes");
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, table: &TomlTable, path: &str, key: &str) -> Option<bool> {
+        let value = table.get(key)?;
+        match value.kind {
+            TomlKind::Bool(flag) => Some(flag),
+            _ => {
+                self.wrong_type(value, &format!("{path} {key}"), "`true` or `false`");
                 None
             }
         }
@@ -320,6 +364,13 @@ impl Parser {
         let error = Diagnostic::error(codes::PROJECT_VALUE, message, span, "not a name");
         self.diagnostics.push(error.help(format!("use at most {MAX_NAME} letters, digits and `-`, `_`, `.`, `@`")));
     }
+}
+
+/// Letters, digits, `-` and `.`, as RFC 1123 has it.
+fn is_host(name: &str) -> bool {
+    (1..=253).contains(&name.len())
+        && name.split('.').all(|part| (1..=63).contains(&part.len()) && !part.starts_with('-') && !part.ends_with('-'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
 fn list(keys: &[&str]) -> String {

@@ -34,6 +34,8 @@ url = "https://us.example.org"
 require_approval = "changes"
 [serve]
 listen = "[::1]:8000"
+allow_remote = true
+hosts = ["rrb.example.org", "rrb"]
 state = "/var/lib/rrb"
 max_body = "2MiB"
 queue = 16
@@ -69,6 +71,8 @@ fn a_whole_file() {
     assert_eq!(config.default_instance("k8s"), None);
     assert_eq!(config.default_instance("slack").as_deref(), Some("default"));
     assert_eq!(config.safety.require_approval, crate::syntax::ast::Effect::Changes);
+    assert!(config.serve.allow_remote);
+    assert_eq!(config.serve.hosts, ["rrb.example.org", "rrb"]);
     assert_eq!((config.serve.max_body, config.serve.queue, config.serve.runs), (2 << 20, 16, 3));
     assert_eq!(config.serve.listen.port(), 8000);
     assert_eq!(config.limits.depth, 8);
@@ -108,6 +112,12 @@ fn mistakes_in_the_file() {
         "[serve]\nlisten = \"localhost:7117\"",
         "[serve]\nlisten = 7117",
         "[serve]\nlisten = \"127.0.0.1\"",
+        "[serve]\nlisten = \"0.0.0.0:7117\"",
+        "[serve]\nlisten = \"192.168.1.7:7117\"\nallow_remote = false",
+        "[serve]\nallow_remote = \"yes\"",
+        "[serve]\nhosts = \"rrb.example.org\"",
+        "[serve]\nhosts = [\"https://rrb.example.org\"]",
+        "[serve]\nhosts = [7]",
         "[serve]\nmax_body = 1024",
         "[serve]\nmax_body = \"1 MB\"",
         "[serve]\nmax_body = \"1TB\"",
@@ -146,6 +156,14 @@ fn ranges_hold_at_their_ends() {
         ("[serve]\nmax_body = \"1KiB\"", true),
         ("[serve]\nmax_body = \"1GiB\"", true),
         ("[serve]\nmax_body = \"1073741825B\"", false),
+        ("[serve]\nallow_remote = true\nlisten = \"0.0.0.0:7117\"", true),
+        ("[serve]\nlisten = \"127.3.4.5:7117\"", true),
+        ("[serve]\nhosts = []", true),
+        ("[serve]\nhosts = [\"a-b.c\"]", true),
+        ("[serve]\nhosts = [\"a..c\"]", false),
+        ("[serve]\nhosts = [\"-a.c\"]", false),
+        ("[serve]\nhosts = [\"a:7117\"]", false),
+        ("[serve]\nhosts = [\"\"]", false),
         ("[serve]\nqueue = 1000000", true),
         ("[serve]\nqueue = 1000001", false),
     ] {

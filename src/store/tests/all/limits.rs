@@ -72,7 +72,7 @@ async fn a_full_queue_refuses_and_recovers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_commits_are_bounded_in_bytes() {
     // 128 for the row; the first commit is in the writer's hands.
-    for (room, fits) in [(2 * 1128 - 1, false), (2 * 1128, true), (2 * 1128 + 1, true)] {
+    for (room, fits) in [(0, false), (2 * 1128 - 1, false), (2 * 1128, true), (2 * 1128 + 1, true)] {
         let dir = tempdir().unwrap();
         let (store, gate) = held(dir.path(), Options { queue_bytes: room, ..Options::default() });
         let closed = gate.lock().unwrap();
@@ -101,7 +101,7 @@ async fn one_commit_is_bounded_in_bytes() {
     store.commit(program(1, 999)).await.unwrap();
     store.commit(program(2, 1000)).await.unwrap();
     let over = store.commit(program(3, 1001)).await.unwrap_err();
-    assert!(matches!(&over, StoreError::Failed(why) if why.contains("1128")), "{over:?}");
+    assert!(matches!(&over, StoreError::Full(why) if why.contains("1128")), "{over:?}");
     store.commit(program(4, 1000)).await.unwrap();
     assert_eq!(store.program("p3").await.unwrap(), None);
 }
