@@ -1,5 +1,8 @@
 //! Runs: machines driven against a journal.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+
 pub mod local;
 
 mod perform;

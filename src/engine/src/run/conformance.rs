@@ -1,0 +1,405 @@
+//! What every [`RunHost`] must do, as checks that run against any of them: they hold a host to its rules by being a program of their
+//! own, attempt after attempt.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "checks for tests"
+)]
+
+use async_trait::async_trait;
+use rrb_lang::hir::Outcome;
+use rrb_lang::ids::SiteId;
+use rrb_lang::syntax::ast::Effect as EffectClass;
+use rrb_lang::value::Value;
+use rrb_lang::vm::protocol::{Effect, EffectId, EffectOutcome, FailureKind, Millis, NativeCall, Repeat, RunEnd};
+
+use super::host::{HostError, RunHost, Signal};
+
+/// Makes hosts over one run at a time, with a world that counts, and natives whose names say what they answer: `ok…` answers 1,
+/// `large…` answers a text of 300 KiB, `hang…` never answers.
+#[async_trait]
+pub trait Subject: Send {
+    type Host: RunHost;
+
+    /// A new run that has begun.
+    async fn create(&mut self);
+
+    /// A new attempt of it. The one before is gone, as after a crash; it must have been dropped.
+    async fn attempt(&mut self) -> Self::Host;
+
+    /// Asks the run to stop, to be seen by this attempt and all later ones.
+    async fn cancel(&mut self, why: &str);
+
+    /// How often a native was performed.
+    fn performed(&self, native: &str) -> usize;
+
+    fn now(&self) -> Millis;
+
+    fn advance(&mut self, ms: i64);
+}
+
+/// All checks, each on a run of its own.
+///
+/// # Panics
+/// When a rule is broken, with the rule.
+pub async fn all<S: Subject>(s: &mut S) {
+    answers_come_again_in_their_order(s).await;
+    what_differs_is_refused(s).await;
+    a_lost_call_is_repeated_as_it_may_be(s).await;
+    sleeps_end_at_their_absolute_time(s).await;
+    outcomes_are_capped(s).await;
+    a_cancellation_comes_once_and_stays_in_its_place(s).await;
+    what_is_abandoned_is_not_answered(s).await;
+    the_end_is_durable(s).await;
+}
+
+fn id(site: u32) -> EffectId {
+    EffectId { fiber: "".into(), site: SiteId(site), count: 0 }
+}
+
+fn call(native: &str, repeat: Repeat) -> Effect {
+    let effect = if repeat == Repeat::Always { EffectClass::Reads } else { EffectClass::Changes };
+    Effect::Call(NativeCall {
+        native: native.into(),
+        args: vec![("x".into(), Value::Float(0.1))],
+        effect,
+        repeat,
+        key: None,
+        attempt: 1,
+        deadline: None,
+        action: native.into(),
+        instance: "default".into(),
+    })
+}
+
+fn end(why: &str) -> RunEnd {
+    RunEnd { outcome: Outcome::Resolved, why: why.to_owned(), failure: None, ineffective: false, remains: vec![] }
+}
+
+async fn completed(host: &mut impl RunHost, open: &[EffectId]) -> (EffectId, EffectOutcome, Millis) {
+    match host.next(open).await {
+        Ok(Signal::Completed { id, outcome, at }) => (id, outcome, at),
+        other => panic!("expected an answer, got {other:?}"),
+    }
+}
+
+async fn answers_come_again_in_their_order<S: Subject>(s: &mut S) {
+    s.create().await;
+    let mut host = s.attempt().await;
+    let started = host.input().1;
+    let (a, b) = (id(1), id(2));
+    host.issue(&a, &call("ok.a", Repeat::Always)).await.unwrap();
+    host.issue(&b, &call("ok.b", Repeat::Never)).await.unwrap();
+    let open = [a.clone(), b.clone()];
+    let first = completed(&mut host, &open).await;
+    let second = completed(&mut host, &[if first.0 == a { b.clone() } else { a.clone() }]).await;
+    assert_ne!(first.0, second.0, "each effect is answered once");
+    assert!(started <= first.2 && first.2 <= second.2, "times do not run back");
+    drop(host);
+    s.advance(1000);
+    let mut host = s.attempt().await;
+    assert_eq!(host.input().1, started, "a run started when it started");
+    host.issue(&a, &call("ok.a", Repeat::Always)).await.unwrap();
+    host.issue(&b, &call("ok.b", Repeat::Never)).await.unwrap();
+    assert_eq!(completed(&mut host, &open).await, first, "the same answer at the same time");
+    assert_eq!(completed(&mut host, &open).await, second, "in the same order");
+    assert_eq!((s.performed("ok.a"), s.performed("ok.b")), (1, 1), "nothing is performed again");
+}
+
+async fn what_differs_is_refused<S: Subject>(s: &mut S) {
+    let changes: [(&str, Result<(EffectId, Effect), ()>); 4] = [
+        ("another place", Ok((id(2), call("ok.a", Repeat::Always)))),
+        ("another fiber", Ok((EffectId { fiber: "x".into(), ..id(1) }, call("ok.a", Repeat::Always)))),
+        ("another kind", Ok((id(1), Effect::Sleep { until: 5 }))),
+        ("nothing at all", Err(())),
+    ];
+    for (what, change) in changes {
+        s.create().await;
+        let mut host = s.attempt().await;
+        host.issue(&id(1), &call("ok.a", Repeat::Always)).await.unwrap();
+        completed(&mut host, &[id(1)]).await;
+        host.issue(&id(9), &call("ok.a", Repeat::Never)).await.unwrap();
+        completed(&mut host, &[id(9)]).await;
+        drop(host);
+        let mut host = s.attempt().await;
+        let answer = match change {
+            Ok((id, effect)) => host.issue(&id, &effect).await,
+            Err(()) => match host.next(&[]).await {
+                // A host may answer once what it has; going on without asking is what it must not allow.
+                Ok(_) => host.finish(&end("too early")).await,
+                Err(e) => Err(e),
+            },
+        };
+        assert!(matches!(answer, Err(HostError::Mismatch { .. })), "{what}: {answer:?}");
+    }
+}
+
+async fn a_lost_call_is_repeated_as_it_may_be<S: Subject>(s: &mut S) {
+    for (keyed, again) in [(None, true), (Some(1000), true), (Some(0), false)] {
+        s.create().await;
+        let repeat = keyed.map_or(Repeat::Always, |ms| Repeat::KeyedUntil(s.now() + ms));
+        let before = s.performed("hang.a");
+        lose(s, "hang.a", &repeat).await;
+        let performed = s.performed("hang.a") - before;
+        assert_eq!(performed, if again { 2 } else { 1 }, "{repeat:?}");
+    }
+    s.create().await;
+    let before = s.performed("hang.once");
+    let outcome = lose(s, "hang.once", &Repeat::Never).await;
+    assert_eq!(s.performed("hang.once") - before, 1, "what may happen once is not begun twice");
+    let outcome = outcome.expect("a call that may not be repeated is answered at once");
+    assert!(matches!(outcome, EffectOutcome::Lost { .. }), "{outcome:?}");
+}
+
+/// Begins a call that never answers, loses the attempt, and begins another. Gives the answer if there is one without waiting.
+async fn lose<S: Subject>(s: &mut S, native: &str, repeat: &Repeat) -> Option<EffectOutcome> {
+    let mut host = s.attempt().await;
+    let effect = call(native, repeat.clone());
+    host.issue(&id(1), &effect).await.unwrap();
+    // Something after it is answered, so that its intent is durable whatever the host puts off.
+    host.issue(&id(2), &call("ok.a", Repeat::Never)).await.unwrap();
+    completed(&mut host, &[id(1), id(2)]).await;
+    drop(host);
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &effect).await.unwrap();
+    host.issue(&id(2), &call("ok.a", Repeat::Never)).await.unwrap();
+    completed(&mut host, &[id(1), id(2)]).await;
+    let open = [id(1)];
+    let mut answer = None;
+    let mut next = std::pin::pin!(host.next(&open));
+    for _ in 0..50 {
+        if let Some(signal) = futures_util::FutureExt::now_or_never(next.as_mut()) {
+            match signal.unwrap() {
+                Signal::Completed { outcome, .. } => answer = Some(outcome),
+                Signal::Cancelled { .. } => panic!("nobody cancelled"),
+            }
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    answer
+}
+
+async fn sleeps_end_at_their_absolute_time<S: Subject>(s: &mut S) {
+    s.create().await;
+    let until = s.now() + 60_000;
+    let sleep = Effect::Sleep { until };
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &sleep).await.unwrap();
+    assert!(matches!(host.next(&[id(1)]).await, Err(HostError::Suspended)), "nothing but time goes on");
+    drop(host);
+    s.advance(59_999);
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &sleep).await.unwrap();
+    assert!(matches!(host.next(&[id(1)]).await, Err(HostError::Suspended)), "a millisecond early");
+    s.advance(1);
+    let (_, outcome, at) = completed(&mut host, &[id(1)]).await;
+    assert_eq!((outcome, at), (EffectOutcome::Done(Value::Nothing), until));
+}
+
+async fn outcomes_are_capped<S: Subject>(s: &mut S) {
+    s.create().await;
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &call("large.a", Repeat::Always)).await.unwrap();
+    let (_, live, _) = completed(&mut host, &[id(1)]).await;
+    let EffectOutcome::Failed(failure) = &live else { panic!("300 KiB were kept: {live:?}") };
+    assert_eq!(failure.kind, FailureKind::Invalid);
+    drop(host);
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &call("large.a", Repeat::Always)).await.unwrap();
+    let (_, again, _) = completed(&mut host, &[id(1)]).await;
+    assert_eq!(again, live, "what the machine was told is what is kept");
+}
+
+async fn a_cancellation_comes_once_and_stays_in_its_place<S: Subject>(s: &mut S) {
+    s.create().await;
+    let sleep = Effect::Sleep { until: s.now() + 60_000 };
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &sleep).await.unwrap();
+    assert!(matches!(host.next(&[id(1)]).await, Err(HostError::Suspended)));
+    s.cancel("enough").await;
+    let Ok(Signal::Cancelled { why, at }) = host.next(&[id(1)]).await else { panic!("the cancellation did not come") };
+    assert_eq!(why, "enough");
+    host.abandon(&id(1), "cancelled").await.unwrap();
+    host.issue(&id(2), &call("ok.undo", Repeat::Always)).await.unwrap();
+    let undone = completed(&mut host, &[id(2)]).await;
+    drop(host);
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &sleep).await.unwrap();
+    let again = host.next(&[id(1)]).await;
+    assert!(matches!(&again, Ok(Signal::Cancelled { why, at: then }) if why == "enough" && *then == at), "{again:?}");
+    host.abandon(&id(1), "cancelled").await.unwrap();
+    host.issue(&id(2), &call("ok.undo", Repeat::Always)).await.unwrap();
+    assert_eq!(completed(&mut host, &[id(2)]).await, undone);
+    s.cancel("again").await;
+    host.issue(&id(3), &call("ok.finally", Repeat::Always)).await.unwrap();
+    assert_eq!(completed(&mut host, &[id(3)]).await.0, id(3), "a run is cancelled once: its handlers run to their end");
+}
+
+async fn what_is_abandoned_is_not_answered<S: Subject>(s: &mut S) {
+    s.create().await;
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &call("hang.b", Repeat::Always)).await.unwrap();
+    host.issue(&id(2), &call("ok.a", Repeat::Always)).await.unwrap();
+    completed(&mut host, &[id(1), id(2)]).await;
+    host.abandon(&id(1), "lost the race").await.unwrap();
+    host.issue(&id(3), &call("ok.c", Repeat::Never)).await.unwrap();
+    assert_eq!(completed(&mut host, &[id(3)]).await.0, id(3));
+    drop(host);
+    let before = s.performed("hang.b");
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &call("hang.b", Repeat::Always)).await.unwrap();
+    host.issue(&id(2), &call("ok.a", Repeat::Always)).await.unwrap();
+    completed(&mut host, &[id(1), id(2)]).await;
+    host.abandon(&id(1), "lost the race").await.unwrap();
+    host.issue(&id(3), &call("ok.c", Repeat::Never)).await.unwrap();
+    assert_eq!(completed(&mut host, &[id(3)]).await.0, id(3));
+    assert_eq!(s.performed("hang.b"), before, "what was abandoned is not taken up");
+}
+
+async fn the_end_is_durable<S: Subject>(s: &mut S) {
+    s.create().await;
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &call("ok.a", Repeat::Always)).await.unwrap();
+    completed(&mut host, &[id(1)]).await;
+    host.finish(&end("done")).await.unwrap();
+    drop(host);
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &call("ok.a", Repeat::Always)).await.unwrap();
+    completed(&mut host, &[id(1)]).await;
+    host.finish(&end("done")).await.unwrap();
+    drop(host);
+    let mut host = s.attempt().await;
+    host.issue(&id(1), &call("ok.a", Repeat::Always)).await.unwrap();
+    completed(&mut host, &[id(1)]).await;
+    let other = host.finish(&end("otherwise")).await;
+    assert!(matches!(other, Err(HostError::Mismatch { .. })), "a run ends once: {other:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use rrb_lang::ids::RunbookId;
+    use rrb_lang::vm::protocol::{Limits, RunInput};
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::clock::manual::ManualClock;
+    use crate::code::Code;
+    use crate::policy::AllowAll;
+    use crate::run::journal::{self, Act};
+    use crate::run::local::{LocalHost, Mail, Mailbox};
+    use crate::shared::Core;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Op, RunRow, RunStatus, Store};
+    use crate::world::World;
+
+    #[derive(Default)]
+    struct Counting(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl World for Counting {
+        async fn perform(&self, call: &NativeCall) -> EffectOutcome {
+            self.0.lock().unwrap().push(call.native.to_string());
+            if call.native.starts_with("hang") {
+                std::future::pending::<()>().await;
+            }
+            let text = if call.native.starts_with("large") { "x".repeat(300 * 1024) } else { "1".to_owned() };
+            EffectOutcome::Done(Value::text(text))
+        }
+    }
+
+    struct Local {
+        store: Arc<MemoryStore>,
+        world: Arc<Counting>,
+        clock: Arc<ManualClock>,
+        run: String,
+        mail: Option<mpsc::UnboundedSender<Mail>>,
+    }
+
+    #[async_trait]
+    impl Subject for Local {
+        type Host = LocalHost;
+
+        async fn create(&mut self) {
+            self.run = self.clock.fresh_id("run");
+            let at = self.clock.now();
+            let input = RunInput {
+                run: self.run.as_str().into(),
+                runbook: RunbookId(0),
+                params: vec![],
+                settings: Default::default(),
+                requester: "user:ana".into(),
+                limits: Limits::default(),
+            };
+            let row = RunRow {
+                id: self.run.clone(),
+                runbook: "drain".into(),
+                program: "p".into(),
+                status: RunStatus::Running,
+                requester: "user:ana".into(),
+                event: None,
+                input: serde_json::to_value(&input).unwrap(),
+                params: serde_json::json!({}),
+                concurrency_key: None,
+                created: at,
+                updated: at,
+                end: None,
+            };
+            let start = journal::row(&self.run, 1, at, vec![], Act::Start { at }).unwrap();
+            self.store.commit(vec![Op::PutRun(row), Op::AppendJournal(start)]).await.unwrap();
+        }
+
+        async fn attempt(&mut self) -> LocalHost {
+            // What was not durable when the attempt before was dropped is gone.
+            self.store = Arc::new(self.store.reopen());
+            let (store, world, clock) = (self.store.clone(), self.world.clone(), self.clock.clone());
+            let (core, _) = Core::new(store, world, clock, Arc::new(AllowAll), 0);
+            let (slot, mailbox) = Mailbox::new();
+            self.mail = Some(slot);
+            let row = self.store.run(&self.run).await.unwrap().unwrap();
+            let code: Arc<dyn Code> = Arc::new(crate::compiled::Compiled(Arc::new(empty())));
+            match LocalHost::open(Arc::new(core), code, row, mailbox, true).await {
+                Ok((host, _)) => host,
+                Err((_, e)) => panic!("{e}"),
+            }
+        }
+
+        async fn cancel(&mut self, why: &str) {
+            let mail = Mail::Cancel { why: why.to_owned(), by: "user:ana".to_owned(), reply: None };
+            self.mail.as_ref().unwrap().send(mail).unwrap();
+        }
+
+        fn performed(&self, native: &str) -> usize {
+            self.world.0.lock().unwrap().iter().filter(|n| *n == native).count()
+        }
+
+        fn now(&self) -> Millis {
+            self.clock.now()
+        }
+
+        fn advance(&mut self, ms: i64) {
+            self.clock.advance(ms);
+        }
+    }
+
+    fn empty() -> rrb_lang::program::Program {
+        rrb_lang::program::compile(&rrb_lang::hir::Program::default(), &Default::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_local_host_conforms() {
+        let mut local = Local {
+            store: Arc::new(MemoryStore::new()),
+            world: Arc::default(),
+            clock: Arc::new(ManualClock::at(1000)),
+            run: String::new(),
+            mail: None,
+        };
+        all(&mut local).await;
+    }
+}
