@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::styling};
 
-use crate::commands::{approvals, audit, check, emit, explain, runs, status, why};
+use crate::commands::{approvals, audit, check, emit, explain, init, runs, status, token, why};
 use crate::out::ColorChoice;
 
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -68,6 +68,9 @@ pub enum Command {
     /// Verify the audit log and read it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Make, list and revoke API tokens.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Stop new runs and hold running ones before their next effect.
     Pause(status::PauseArgs),
     /// Let paused runbooks go on.
@@ -76,6 +79,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Explain a diagnostic's code at length.
     Explain(explain::ExplainArgs),
+    /// Make a new project in a folder.
+    Init(init::InitArgs),
     /// Speak the language server protocol on standard input and output.
     #[command(
         after_help = "Example (Helix, languages.toml):\n  [language-server.rrb]\n  command = \"rrb\"\n  args = [\"lsp\"]"

@@ -82,7 +82,12 @@ impl Client {
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ApiError> {
-        self.answer(self.request(Method::POST, path).json(body)).await
+        let mut body = serde_json::to_value(body).map_err(|e| ApiError::Invalid(e.to_string()))?;
+        if let Value::Object(map) = &mut body {
+            // What is not given is left out; only an event's payload may be null.
+            map.retain(|name, value| !value.is_null() || name == "payload");
+        }
+        self.answer(self.request(Method::POST, path).json(&body)).await
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
@@ -121,22 +126,34 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
     Ok(body)
 }
 
-/// What a status other than 2xx says.
+/// What a status other than 2xx says: a problem of RFC 9457, or, from something between us and the daemon, anything.
 fn refusal(status: StatusCode, body: &[u8]) -> ApiError {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = value.get("error").unwrap_or(&value);
-    let said = error.as_str().or_else(|| error.get("message").and_then(Value::as_str));
-    let message = said.map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
-    match status.as_u16() {
-        401 => ApiError::Forbidden(format!("{message}: give a token with `RRB_TOKEN` or `--token-file FILE`")),
-        403 => ApiError::Forbidden(message),
-        404 => ApiError::NotFound { what: "such thing", id: message, hint: None },
-        409 => ApiError::Conflict(message),
-        413 => ApiError::Invalid(message),
-        429 | 502..=504 => ApiError::Overloaded(message),
-        400..=499 => ApiError::Invalid(message),
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| problem.get(name).and_then(Value::as_str);
+    let message = text("detail").map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
+    match (text("code"), status.as_u16()) {
+        (Some("not_found"), _) | (None, 404) => {
+            let known = ["run", "approval", "event", "runbook", "token"];
+            match (known.into_iter().find(|k| Some(*k) == text("what")), text("id")) {
+                (Some(what), Some(id)) => {
+                    ApiError::NotFound { what, id: id.to_owned(), hint: text("hint").map(str::to_owned) }
+                }
+                _ => ApiError::NotFound { what: "answer at this address", id: message, hint: None },
+            }
+        }
+        (Some("exists"), _) => ApiError::Exists(text("id").unwrap_or_default().to_owned()),
+        (_, 401) => ApiError::Forbidden(format!("{message}; give a token with `RRB_TOKEN` or `--token-file FILE`")),
+        (_, 403) => ApiError::Forbidden(message),
+        (_, 409) => ApiError::Conflict(message),
+        (_, 429 | 502..=504) => ApiError::Overloaded(message),
+        (_, 400..=499) => ApiError::Invalid(message),
         _ => ApiError::Failed(message),
     }
+}
+
+/// A limit as a parameter; 0 leaves it to the daemon.
+fn given(limit: u32) -> Option<(&'static str, String)> {
+    (limit > 0).then(|| ("limit", limit.to_string()))
 }
 
 /// A text as one segment of a path.
@@ -189,7 +206,10 @@ impl ControlPlane for Client {
     }
 
     async fn create_token(&self, token: TokenRow, _: &Actor) -> Result<(), ApiError> {
-        self.post("tokens", &token).await.map(|_: Value| ())
+        let body = json!({
+            "id": token.id, "hash": token.hash, "name": token.name, "scopes": token.scopes, "user": token.user, "expires": token.expires,
+        });
+        self.post("tokens", &body).await.map(|_: Value| ())
     }
 
     async fn revoke_token(&self, id: &str, _: &Actor) -> Result<(), ApiError> {
@@ -197,7 +217,8 @@ impl ControlPlane for Client {
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRow>, ApiError> {
-        let mut query = vec![("limit", filter.limit.to_string()), ("open", filter.open_only.to_string())];
+        let mut query = vec![("open", filter.open_only.to_string())];
+        query.extend(given(filter.limit));
         query.extend(filter.runbook.map(|r| ("runbook", r)));
         query.extend(filter.status.map(|s| ("status", s.to_string())));
         query.extend(filter.event.map(|e| ("event", e)));
@@ -217,7 +238,7 @@ impl ControlPlane for Client {
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, ApiError> {
-        let mut query = vec![("limit", filter.limit.to_string())];
+        let mut query: Vec<(&str, String)> = given(filter.limit).into_iter().collect();
         query.extend(filter.source.map(|s| ("source", s)));
         query.extend(filter.since.map(|s| ("since", s.to_string())));
         self.get("events", &query).await
@@ -293,8 +314,15 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_meaning_and_its_words() {
         let said = |status: u16, body: &str| refusal(StatusCode::from_u16(status).unwrap(), body.as_bytes());
-        assert_eq!(said(403, r#"{"error":{"message":"no"}}"#), ApiError::Forbidden("no".into()));
-        assert_eq!(said(409, r#"{"error":"late"}"#), ApiError::Conflict("late".into()));
+        assert_eq!(said(403, r#"{"code":"forbidden","detail":"no"}"#), ApiError::Forbidden("no".into()));
+        assert_eq!(said(409, r#"{"code":"conflict","detail":"late"}"#), ApiError::Conflict("late".into()));
+        assert_eq!(said(409, r#"{"code":"exists","detail":"taken","id":"run_1"}"#), ApiError::Exists("run_1".into()));
+        let hint = Some("fix".to_owned());
+        assert_eq!(
+            said(404, r#"{"code":"not_found","detail":"x","what":"runbook","id":"fxi","hint":"fix"}"#),
+            ApiError::NotFound { what: "runbook", id: "fxi".into(), hint }
+        );
+        assert!(matches!(said(404, "<html>"), ApiError::NotFound { .. }));
         assert_eq!(said(503, "gone"), ApiError::Overloaded("the daemon answered 503 Service Unavailable".into()));
         assert_eq!(said(400, "{}"), ApiError::Invalid("the daemon answered 400 Bad Request".into()));
         assert!(matches!(said(500, ""), ApiError::Failed(_)));

@@ -48,6 +48,25 @@ impl DaemonFile {
         state.join("daemon.json")
     }
 
+    /// Writes it, readable for the folder's owner alone, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, state: &Path) -> Result<(), CliError> {
+        let failed = |e: std::io::Error| {
+            CliError::refused(format!("cannot write `{}`: {}", Self::path(state).display(), crate::project::reason(&e)))
+        };
+        let text = serde_json::to_string_pretty(self).map_err(|e| CliError::internal(e.to_string()))?;
+        let fresh = state.join("daemon.json.new");
+        std::fs::write(&fresh, text + "\n").map_err(failed)?;
+        std::fs::rename(&fresh, Self::path(state)).map_err(failed)
+    }
+
+    /// Takes it away at the end. Whoever finds a stale one sees that nobody answers.
+    pub fn remove(state: &Path) {
+        let _ = std::fs::remove_file(Self::path(state));
+    }
+
     /// What it says, when there is one.
     pub fn read(state: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(Self::path(state)).ok()?;
@@ -73,7 +92,10 @@ pub async fn connect(context: &Context, need: Need) -> Result<Connection, CliErr
     match need {
         Need::Drive(what) => Err(CliError::unreachable(format!("no daemon is running that could {what}"))
             .help("start it in another terminal: `rrb serve`, or `rrb watch` while you write")),
-        Need::Read | Need::Write => Err(CliError::unreachable("no daemon is running")),
+        Need::Read | Need::Write => {
+            let plane = crate::daemon::offline(&place, &config, need == Need::Write).await?;
+            Ok(Connection { plane, actor: local_actor(), url: None, local: true })
+        }
     }
 }
 

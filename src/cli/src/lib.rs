@@ -10,16 +10,23 @@ pub mod client;
 pub mod commands;
 pub mod connect;
 pub mod context;
+pub mod daemon;
 pub mod diagnostics;
 pub mod exit;
+pub mod follow;
+pub mod mapping;
+pub mod offline;
 pub mod out;
 pub mod panic;
+pub mod params;
 pub mod plan_text;
 pub mod project;
 pub mod run_text;
 pub mod terminal;
 pub mod text;
 pub mod timeline;
+pub mod watch;
+pub mod webhooks;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {

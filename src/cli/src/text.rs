@@ -187,10 +187,17 @@ pub fn value(json: &serde_json::Value) -> String {
     match json {
         serde_json::Value::Null => "none".to_owned(),
         serde_json::Value::String(s) => clean(s).into_owned(),
-        serde_json::Value::Array(items) => items.iter().map(value).collect::<Vec<_>>().join(", "),
+        serde_json::Value::Array(items) => items.iter().map(element).collect::<Vec<_>>().join(", "),
         serde_json::Value::Object(map) => fields(map.iter().map(|(k, v)| (k.as_str(), v))),
         other => other.to_string(),
     }
+}
+
+/// An element of a list; in quotes where it could be taken for two.
+fn element(json: &serde_json::Value) -> String {
+    let text = value(json);
+    let alone = !json.is_string() || !(text.is_empty() || text.contains([',', '"']) || text.trim() != text);
+    if alone { text } else { format!("{text:?}") }
 }
 
 /// `node=n7 grace="2 m"`
@@ -256,7 +263,7 @@ mod tests {
         assert_eq!(relative(100_000, 99_500), "just now");
         assert_eq!(relative(100_000, 40_000), "1m ago");
         assert_eq!(relative(0, 1_685_000), "in 28m");
-        assert_eq!(relative(i64::MAX, i64::MIN).is_empty(), false);
+        assert!(!relative(i64::MAX, i64::MIN).is_empty());
     }
 
     #[test]
@@ -277,7 +284,7 @@ mod tests {
 
     #[test]
     fn values_are_read_without_quotes_where_nothing_is_lost() {
-        let v = serde_json::json!({"node": "n7", "why": "a b", "n": 3, "xs": [1, "two"], "o": {"k": null}});
-        assert_eq!(value(&v), r#"node=n7 why="a b" n=3 xs=[1, two] o={k=none}"#);
+        let v = serde_json::json!({"node": "n7", "why": "a b", "n": 3, "xs": [1, "two", "a, b", ""], "o": {"k": null}});
+        assert_eq!(value(&v), r#"node=n7 why="a b" n=3 xs=[1, two, "a, b", ""] o={k=none}"#);
     }
 }

@@ -204,8 +204,8 @@ fn note_line(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Opti
         }
         Note::ActionEnded { .. } => return action_ended(look, state, at, note),
         Note::Retrying { action, attempt, at: next, failure } => {
-            let when = relative(at, *next);
-            Line::new(look.warn("↻"), format!("{}: {}; try {} {when}", clean(action), reason(failure), attempt + 1))
+            let (why, when) = (kind_and_message(failure), relative(at, *next));
+            Line::new(look.warn("↻"), format!("{}: {why}; try {} {when}", clean(action), attempt + 1))
         }
         Note::Waived { reason, by, until } => {
             let day = crate::text::day(*until, &look.zone);
@@ -224,7 +224,7 @@ fn note_line(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Opti
             Line::new(look.warn("↶"), look.warn(format!("undoes {calls}")))
         }
         Note::UndoFailed { action, failure } => {
-            Line::new(look.bad("✗"), format!("could not undo {}: {}", clean(action), reason(failure)))
+            Line::new(look.bad("✗"), format!("could not undo {}: {}", clean(action), kind_and_message(failure)))
         }
         Note::HandlerFailed { handler, failure } => {
             Line::new(look.bad("✗"), format!("`{}` failed: {}", clean(handler), reason(failure)))
@@ -253,7 +253,7 @@ fn action_ended(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> O
     Some(match failure {
         None if *effect <= Effect::Reads => Line::new(look.dim("·"), format!("{what}{tries}")).took(took),
         None => Line::new(look.good("✓"), format!("{undo}{what}{tries}")).took(took),
-        Some(f) => Line::new(look.bad("✗"), format!("{undo}{what}{tries}: {}", reason(f))).took(took),
+        Some(f) => Line::new(look.bad("✗"), format!("{undo}{what}{tries}: {}", kind_and_message(f))).took(took),
     })
 }
 
@@ -281,9 +281,13 @@ pub fn reason(failure: &Failure) -> String {
         place.push(format!("{} tries", failure.attempts));
     }
     let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
+    format!("{}{place}", kind_and_message(failure))
+}
+
+fn kind_and_message(failure: &Failure) -> String {
     match failure.kind.name() {
-        "failed" => format!("{}{place}", clean(&failure.message)),
-        kind => format!("{kind}: {}{place}", clean(&failure.message)),
+        "failed" => clean(&failure.message).into_owned(),
+        kind => format!("{kind}: {}", clean(&failure.message)),
     }
 }
 

@@ -69,13 +69,12 @@ const PAGE: u32 = 1000;
 async fn verify(context: &Context, args: &VerifyArgs) -> Result<Exit, CliError> {
     let plane = connect(context, Need::Read).await?.plane;
     let mut verdict = plane.verify_audit().await?;
-    if let (Some(head), Verdict::Intact { records, .. }) = (&args.head, &verdict) {
-        if !contains(plane.as_ref(), head).await? {
-            let reason = format!(
-                "none of its {records} records has the hash you kept: its end was cut off, or it is another log"
-            );
-            verdict = Verdict::Broken { seq: records + 1, reason };
-        }
+    if let (Some(head), Verdict::Intact { records, .. }) = (&args.head, &verdict)
+        && !contains(plane.as_ref(), head).await?
+    {
+        let reason =
+            format!("none of its {records} records has the hash you kept: its end was cut off, or it is another log");
+        verdict = Verdict::Broken { seq: records + 1, reason };
     }
     let out = &context.out;
     if args.json {

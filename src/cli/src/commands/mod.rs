@@ -6,8 +6,10 @@ pub mod check;
 pub mod emit;
 pub mod explain;
 pub mod help;
+pub mod init;
 pub mod runs;
 pub mod status;
+pub mod token;
 pub mod why;
 
 use crate::cli::Command;
@@ -26,10 +28,12 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Why(args) => why::why(context, &args).await,
         Command::Emit(args) => emit::emit(context, &args).await,
         Command::Audit(command) => audit::dispatch(context, command).await,
+        Command::Token(command) => token::dispatch(context, command).await,
         Command::Pause(args) => status::pause(context, &args, true).await,
         Command::Unpause(args) => status::pause(context, &args, false).await,
         Command::Status(args) => status::status(context, &args).await,
         Command::Explain(args) => explain::explain(context, &args),
+        Command::Init(args) => init::init(context, &args),
         Command::Lsp => {
             rrb_lsp::serve_stdio().await;
             Ok(Exit::Ok)

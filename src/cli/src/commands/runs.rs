@@ -157,12 +157,10 @@ pub async fn dispatch(context: &Context, command: RunsCommand) -> Result<Exit, C
             done(context, &format!("{id} is taken up again"))
         }
         RunsCommand::Cancel(args) => {
-            let c = connect(context, Need::Write).await?;
+            let c = connect(context, Need::Drive("stop a run and undo what it did")).await?;
             let id = run_id(c.plane.as_ref(), &args.run).await?;
             c.plane.cancel(&id, &args.why, &c.actor).await?;
-            done(context, &format!("{id} is asked to stop; undo and `finally` still run"))?;
-            later(context, &c);
-            Ok(Exit::Ok)
+            done(context, &format!("{id} is asked to stop; undo and `finally` still run"))
         }
         RunsCommand::Resolve(args) => resolve(context, args).await,
     }
@@ -171,13 +169,6 @@ pub async fn dispatch(context: &Context, command: RunsCommand) -> Result<Exit, C
 fn done(context: &Context, what: &str) -> Result<Exit, CliError> {
     context.out.line(format!("{} {}", context.out.look.good("✓"), clean(what)));
     Ok(Exit::Ok)
-}
-
-/// Without a daemon it is written down, and nothing more.
-fn later(context: &Context, c: &crate::connect::Connection) {
-    if c.local {
-        context.out.note("  no daemon is running: it takes effect with the next `rrb serve`");
-    }
 }
 
 async fn list(context: &Context, args: ListArgs) -> Result<Exit, CliError> {
@@ -227,10 +218,8 @@ async fn resolve(context: &Context, args: ResolveArgs) -> Result<Exit, CliError>
         (Found::DidNotHappen, None) => Resolution::DidNotHappen,
         (Found::Unknown, None) => Resolution::Unknown,
     };
-    let c = connect(context, Need::Write).await?;
+    let c = connect(context, Need::Drive("go on with a run")).await?;
     let id = run_id(c.plane.as_ref(), &args.run).await?;
     c.plane.resolve(&id, resolution, &args.why, &c.actor).await?;
-    done(context, &format!("{id} is told what happened"))?;
-    later(context, &c);
-    Ok(Exit::Ok)
+    done(context, &format!("{id} is told what happened"))
 }

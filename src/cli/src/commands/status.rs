@@ -36,7 +36,9 @@ pub async fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliErr
     let out = &context.out;
     if args.json {
         let mut value = serde_json::to_value(&status).map_err(|e| CliError::internal(e.to_string()))?;
-        value["url"] = connection.url.clone().into();
+        if let serde_json::Value::Object(map) = &mut value {
+            map.insert("url".to_owned(), connection.url.clone().into());
+        }
         return out.json(&value).map(|()| Exit::Ok);
     }
     let look = &out.look;

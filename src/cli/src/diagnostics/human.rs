@@ -1,7 +1,7 @@
 //! Diagnostics as people read them: miette draws the source, the advice stands below it.
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource};
-use rrb_lang::diag::{Diagnostic, Label, Severity};
+use rrb_lang::diag::{Diagnostic, Fix, Label, Severity};
 use rrb_lang::span::{FileId, Sources, Span};
 
 use crate::out::Look;
@@ -19,7 +19,7 @@ pub fn render(look: &Look, sources: &Sources, d: &Diagnostic) -> String {
     for help in &d.help {
         push(&mut out, look, &look.name("help"), help);
     }
-    for fix in d.fixes.iter().filter(|f| !d.help.iter().any(|h| h.contains(&f.title))) {
+    for fix in d.fixes.iter().filter(|f| !said(d, f)) {
         push(&mut out, look, &look.name("help"), &fix_text(sources, &fix.title, &fix.edits));
     }
     for note in &d.notes {
@@ -27,6 +27,15 @@ pub fn render(look: &Look, sources: &Sources, d: &Diagnostic) -> String {
     }
     out.push('\n');
     out
+}
+
+/// Whether the help says already what a change would do.
+fn said(d: &Diagnostic, fix: &Fix) -> bool {
+    let new = match fix.edits.as_slice() {
+        [(_, new)] if !new.trim().is_empty() => Some(format!("`{}", new.trim())),
+        _ => None,
+    };
+    d.help.iter().any(|h| h.contains(&fix.title) || new.as_ref().is_some_and(|n| h.contains(n.as_str())))
 }
 
 fn report(d: &Diagnostic) -> MietteDiagnostic {

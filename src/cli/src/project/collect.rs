@@ -49,17 +49,8 @@ pub struct Unreadable {
 /// When the project has more files, folders or bytes than the bounds above, or its folder cannot be read.
 pub fn collect(place: &Place) -> Result<Files, CliError> {
     let mut files = config_only(place);
-    let mut paths = match &place.single {
-        Some(file) => vec![file.clone()],
-        None => {
-            let mut found = Vec::new();
-            walk(&place.root, 0, &mut found)?;
-            found
-        }
-    };
-    paths.sort();
     let mut total = 0_u64;
-    for path in paths {
+    for path in paths(place)? {
         let name = relative(&place.root, &path);
         match read(&path, MAX_FILE) {
             Ok(text) => {
@@ -73,6 +64,17 @@ pub fn collect(place: &Place) -> Result<Files, CliError> {
         }
     }
     Ok(files)
+}
+
+/// Where the `.rrb` files are, in the order of their names.
+pub(super) fn paths(place: &Place) -> Result<Vec<PathBuf>, CliError> {
+    if let Some(file) = &place.single {
+        return Ok(vec![file.clone()]);
+    }
+    let mut found = Vec::new();
+    walk(&place.root, 0, &mut found)?;
+    found.sort();
+    Ok(found)
 }
 
 /// Only the project file.

@@ -1,10 +1,16 @@
 //! From files to a checked program.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
 use rrb_lang::diag::{Diagnostic, Severity};
-use rrb_lang::project::ProjectConfig;
+use rrb_lang::ids::ConstId;
+use rrb_lang::program::{Program, compile};
+use rrb_lang::project::{Declared, ProjectConfig, resolve_settings};
 use rrb_lang::span::Sources;
+use rrb_lang::vm::protocol::SettingValues;
 
 use super::{CONFIG, Files, Place, Unreadable, collect};
 use crate::exit::CliError;
@@ -13,7 +19,7 @@ use crate::exit::CliError;
 #[derive(Debug)]
 pub struct Loaded {
     pub place: Place,
-    pub config: ProjectConfig,
+    pub config: Arc<ProjectConfig>,
     pub sources: Sources,
     /// What is wrong, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
@@ -23,43 +29,112 @@ pub struct Loaded {
     pub files: usize,
     /// Milliseconds it took.
     pub millis: u128,
+    sound: Option<Sound>,
+}
+
+/// A project that may run.
+#[derive(Debug, Clone)]
+pub struct Sound {
+    pub place: Place,
+    pub project: Arc<ProjectConfig>,
+    pub program: Arc<Program>,
+    pub settings: SettingValues,
 }
 
 impl Loaded {
-    /// Whether nothing stops it from running.
-    pub fn is_sound(&self) -> bool {
-        self.unreadable.is_empty() && !self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    /// What may run; none when there is an error.
+    pub fn sound(&self) -> Option<Sound> {
+        self.sound.clone()
     }
 }
 
-/// Reads and checks the project.
+/// Reads, checks and compiles the project, with the settings that `rrb.toml` and the environment give.
 ///
 /// # Errors
 /// When it cannot be read at all; mistakes in it are diagnostics.
 pub fn load(place: &Place) -> Result<Loaded, CliError> {
     let began = Instant::now();
-    let files = collect(place)?;
-    let mut sources = Sources::default();
-    let (config, mut diagnostics) = read_config(&files, &mut sources);
-    for module in &files.modules {
-        let file = sources.add(&module.name, &module.text);
-        diagnostics.extend(rrb_lang::syntax::parse(file, &module.text).diagnostics);
-    }
+    let mut files = collect(place)?;
     let count = files.modules.len() + usize::from(files.config.is_some());
+    let (config, mut diagnostics) = read_config(&files);
+    let modules = modules(place, &mut files);
+    let around = Surroundings { project_text: files.config.as_deref().map(Arc::from), now: Some(crate::text::now()) };
+    let checked = check_in(CheckInput { modules, project: config.clone() }, around);
+    diagnostics.extend(checked.diagnostics);
+    let config = Arc::new(config);
+    let program = checked.program.filter(|_| !has_errors(&diagnostics));
+    let mut sound = None;
+    if let Some(program) = program {
+        let made = compile(&program, &checked.sources).and_then(|program| {
+            let settings = settings(&program, &config)?;
+            Ok(Sound { place: place.clone(), project: Arc::clone(&config), program: Arc::new(program), settings })
+        });
+        match made {
+            Ok(made) => sound = Some(made).filter(|_| files.unreadable.is_empty()),
+            Err(more) => diagnostics.extend(more),
+        }
+    }
     Ok(Loaded {
         place: place.clone(),
         config,
-        sources,
+        sources: checked.sources,
         diagnostics,
         unreadable: files.unreadable,
         files: count,
         millis: began.elapsed().as_millis(),
+        sound,
     })
 }
 
-fn read_config(files: &Files, sources: &mut Sources) -> (ProjectConfig, Vec<Diagnostic>) {
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.severity == Severity::Error)
+}
+
+fn settings(program: &Program, config: &ProjectConfig) -> Result<SettingValues, Vec<Diagnostic>> {
+    // What is no UTF-8 is no setting of ours.
+    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let env: BTreeMap<String, String> = env.filter(|(name, _)| name.starts_with("RRB_")).collect();
+    let constants = |id: ConstId| program.constant(id).cloned();
+    let declared = Declared { settings: &program.settings, types: &program.types, constants: &constants };
+    resolve_settings(declared, config, &env)
+}
+
+/// The files as modules. One whose name cannot be a module's is put to the unreadable ones.
+fn modules(place: &Place, files: &mut Files) -> Vec<ModuleSource> {
+    let mut modules = Vec::new();
+    for file in std::mem::take(&mut files.modules) {
+        match module_name(place, &file.name) {
+            Ok(name) => modules.push(ModuleSource { name: name.into(), file: file.name, text: file.text.into() }),
+            Err(reason) => files.unreadable.push(Unreadable { name: file.name, reason }),
+        }
+    }
+    modules
+}
+
+/// `lib/paging.rrb` is `lib.paging`. A single file may have any name.
+fn module_name(place: &Place, file: &str) -> Result<String, String> {
+    let path = file.strip_suffix(".rrb").unwrap_or(file);
+    let ident = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    if let Some(wrong) = path.split('/').find(|part| !ident(part)) {
+        let mended: String =
+            wrong.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let mended = if ident(&mended) { mended } else { format!("m_{mended}") };
+        if place.single.is_some() {
+            return Ok(mended);
+        }
+        return Err(format!(
+            "`{wrong}` cannot be part of a module's name (small letters, digits and `_`): rename it to `{mended}`"
+        ));
+    }
+    Ok(path.replace('/', "."))
+}
+
+fn read_config(files: &Files) -> (ProjectConfig, Vec<Diagnostic>) {
     match &files.config {
-        Some(text) => rrb_lang::project::parse(sources.add(CONFIG, text), text),
+        Some(text) => rrb_lang::project::parse(PROJECT_FILE, text),
         None => (ProjectConfig::default(), vec![]),
     }
 }
@@ -73,12 +148,28 @@ pub fn config(place: &Place) -> Result<ProjectConfig, CliError> {
     if let Some(broken) = files.unreadable.first() {
         return Err(CliError::usage(format!("cannot read `{}`: {}", broken.name, broken.reason)));
     }
-    let mut sources = Sources::default();
-    let (config, diagnostics) = read_config(&files, &mut sources);
+    let (config, diagnostics) = read_config(&files);
     match diagnostics.iter().find(|d| d.severity == Severity::Error) {
         None => Ok(config),
         Some(d) => {
             Err(CliError::usage(format!("`{CONFIG}` has mistakes: {}", d.message)).help("`rrb check` shows them all"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_modules_by_their_path() {
+        let place = Place { root: "/p".into(), single: None };
+        assert_eq!(module_name(&place, "lib/paging.rrb"), Ok("lib.paging".into()));
+        assert_eq!(module_name(&place, "a.rrb"), Ok("a".into()));
+        assert!(module_name(&place, "my-lib/a.rrb").unwrap_err().contains("rename it to `my_lib`"));
+        assert!(module_name(&place, "2x.rrb").unwrap_err().contains("`m_2x`"));
+        assert!(module_name(&place, "a.b.rrb").is_err());
+        let single = Place { root: "/p".into(), single: Some("/p/My File.rrb".into()) };
+        assert_eq!(module_name(&single, "My File.rrb"), Ok("my_file".into()));
     }
 }

@@ -29,6 +29,13 @@ impl Panel {
         }
     }
 
+    /// Takes the panel away, when there is one.
+    pub fn clear_if_drawn(&mut self, out: &Out) {
+        if self.drawn > 0 {
+            self.clear(out);
+        }
+    }
+
     /// Takes the panel away.
     pub fn clear(&mut self, out: &Out) {
         out.raw(self.erasure());

@@ -204,3 +204,71 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()), (Some(0), String::new()));
 }
+
+#[test]
+fn the_manual_has_the_exit_codes_and_every_command() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md")).unwrap();
+    for (exit, name, meaning) in rrb_cli::exit::Exit::ALL {
+        assert!(page.contains(&format!("| {} | {name} | {meaning} |", exit.code())), "{name}");
+    }
+    let help = stdout(&rrb(folder(&[]).path(), &["--help"]));
+    let commands = help.lines().skip_while(|l| !l.starts_with("Commands:")).skip(1).take_while(|l| !l.is_empty());
+    let names: Vec<&str> =
+        commands.filter_map(|l| l.strip_prefix("  ")?.split(' ').next()).filter(|n| !n.is_empty()).collect();
+    assert!(names.len() > 11, "{names:?}");
+    for name in names.into_iter().filter(|n| *n != "help") {
+        assert!(page.contains(&format!("`rrb {name}")), "docs/cli.md does not name `rrb {name}`");
+    }
+}
+
+#[test]
+fn a_missing_setting_says_where_to_put_it() {
+    let dir = folder(&[("rrb.toml", ""), ("a.rrb", "settings { token: Secret }\nrunbook fix() { log \"x\" }\n")]);
+    let output = rrb(dir.path(), &["check"]);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("RRB_A_TOKEN"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_new_project_checks() {
+    let dir = folder(&[]);
+    assert_eq!(code(&rrb(dir.path(), &["init", "p"])), 0);
+    let output = rrb(dir.path(), &["check", "p"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    let again = rrb(dir.path(), &["init", "p"]);
+    assert_eq!((code(&again), stderr(&again).contains("is a project already")), (4, true));
+}
+
+#[test]
+fn tokens_can_be_made_before_the_daemon_runs() {
+    let dir = folder(&[("rrb.toml", "[users.ana]\n"), ("a.rrb", "")]);
+    for (args, said) in [
+        (&["token", "create", "x", "--scope", "run:read"][..], "did you mean `runs:read`?"),
+        (&["token", "create", "x", "--scope", "approvals:vote"], "only a person can vote"),
+        (&["token", "create", "x", "--scope", "runs:read", "--expires", "soon"], "no length of time"),
+        (&["token", "create", "x"], "--scope"),
+    ] {
+        let output = rrb(dir.path(), args);
+        assert_eq!(code(&output), 2, "{args:?}");
+        assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
+    }
+    let nothing = rrb(dir.path(), &["token", "list"]);
+    assert_eq!((code(&nothing), stderr(&nothing).contains("there is no state")), (3, true), "{}", stderr(&nothing));
+    let made = rrb(dir.path(), &["token", "create", "ana-laptop", "--user", "ana", "--scope", "approvals:vote"]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    assert!(stdout(&made).starts_with("rrb_") && stdout(&made).lines().count() == 1, "{}", stdout(&made));
+    let list = stdout(&rrb(dir.path(), &["token", "list"]));
+    assert!(list.contains("ana-laptop") && !list.contains(stdout(&made).trim()), "{list}");
+    let again = rrb(dir.path(), &["token", "create", "ana-laptop", "--scope", "runs:read"]);
+    assert_eq!(code(&again), 4, "{}", stderr(&again));
+    assert_eq!(code(&rrb(dir.path(), &["token", "revoke", "ana-laptop"])), 0);
+    let gone = rrb(dir.path(), &["token", "revoke", "ana-laptopp"]);
+    assert_eq!((code(&gone), stderr(&gone).contains("did you mean `ana-laptop`?")), (3, true), "{}", stderr(&gone));
+    let verified = rrb(dir.path(), &["audit", "verify", "--json"]);
+    assert_eq!(code(&verified), 0);
+    let verdict: serde_json::Value = serde_json::from_str(&stdout(&verified)).unwrap();
+    assert_eq!((verdict["verdict"].as_str(), verdict["records"].as_u64()), (Some("intact"), Some(2)));
+    let cut = rrb(dir.path(), &["audit", "verify", "--head", &"0".repeat(64)]);
+    assert_eq!(code(&cut), 1, "{}", stdout(&cut));
+    assert!(stdout(&rrb(dir.path(), &["audit", "show"])).contains("token.revoked"));
+}

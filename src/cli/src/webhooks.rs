@@ -1,0 +1,103 @@
+//! What the HTTP face asks of the loaded program before it takes a delivery.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use rrb_engine::clock::Clock;
+use rrb_lang::hir::{Event, EventSource, Verify};
+use rrb_lang::program::Program;
+use rrb_lang::project::ProjectConfig;
+use rrb_lang::value::Value;
+use rrb_lang::vm;
+use rrb_lang::vm::protocol::SettingValues;
+use rrb_serve::{Hook, VerifyError, Webhooks};
+use rrb_world::sources::webhook::{self, Reject};
+use smol_str::SmolStr;
+
+/// Instructions for one argument of a check: it only reads settings.
+const FUEL: u64 = 100_000;
+
+/// A program with its settings, as webhooks need it.
+#[derive(Debug, Clone)]
+pub struct Current {
+    pub program: Arc<Program>,
+    pub settings: SettingValues,
+    pub project: Arc<ProjectConfig>,
+}
+
+/// The webhooks of whatever program is loaded now.
+pub struct Registry {
+    clock: Arc<dyn Clock>,
+    current: RwLock<Current>,
+}
+
+impl Registry {
+    /// The webhooks of this program.
+    pub fn new(clock: Arc<dyn Clock>, current: Current) -> Self {
+        Self { clock, current: RwLock::new(current) }
+    }
+
+    /// From now on those of another one.
+    pub fn set(&self, current: Current) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+    }
+
+    fn current(&self) -> Current {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Webhooks for Registry {
+    fn find(&self, path: &str) -> Option<Hook> {
+        let current = self.current();
+        let events = at(&current, path);
+        let first = events.first()?;
+        let scheme = events.iter().filter_map(|e| e.verify.as_ref()).map(|v| v.scheme.as_str()).find(|s| *s != "none");
+        let connector = current.program.connectors.get(first.connector.index())?.name.clone();
+        let instances = current.project.instances(&connector).iter().map(SmolStr::to_string).collect();
+        let default_instance = current.project.default_instance(&connector).map(String::from);
+        Some(Hook { scheme: scheme.unwrap_or("none").to_owned(), instances, default_instance })
+    }
+
+    async fn verify(
+        &self,
+        path: &str,
+        instance: &str,
+        headers: &BTreeMap<String, String>,
+        body: &[u8],
+    ) -> Result<(), VerifyError> {
+        let current = self.current();
+        let events = at(&current, path);
+        if events.is_empty() {
+            return Err(VerifyError::Unavailable(format!("no event comes from `{path}` any more")));
+        }
+        // Several events may share an address: a delivery must satisfy each of them, so that none is an open door to another.
+        for event in events {
+            let check = event.verify.as_ref();
+            let check = check.ok_or_else(|| VerifyError::Unavailable(format!("`{path}` has no `verify`")))?;
+            let args = arguments(&current, check, instance).map_err(VerifyError::Unavailable)?;
+            webhook::verify(&check.scheme, &args, headers, body, self.clock.now()).map_err(|e| match e {
+                Reject::Unverified(why) => VerifyError::Refused(why.to_owned()),
+                Reject::Misconfigured(why) => VerifyError::Unavailable(why),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The events that come from this address.
+fn at<'a>(current: &'a Current, path: &str) -> Vec<&'a Event> {
+    let here = |e: &&Event| matches!(&e.source, EventSource::Webhook { path: p } if p == path);
+    current.program.events.iter().filter(here).collect()
+}
+
+/// The arguments of a check, with the settings of this instance.
+fn arguments(current: &Current, check: &Verify, instance: &str) -> Result<Vec<(SmolStr, Value)>, String> {
+    let one = |(name, function): &(SmolStr, rrb_lang::ids::FnId)| {
+        let value = vm::eval(&current.program, *function, vec![], &current.settings, instance, FUEL);
+        value.map(|v| (name.clone(), v)).map_err(|e| format!("the argument `{name}` of `{}`: {e}", check.scheme))
+    };
+    check.args.iter().map(one).collect()
+}
