@@ -10,8 +10,10 @@ use super::ty;
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, ActionCall, ExprKind, LocalId};
 use crate::ids::FnId;
+use crate::span::Span;
 use crate::syntax::ast::{self, BinaryOp};
 use crate::types::{Effect, Ty, Type, builtin};
+use crate::value::Value;
 
 impl Checker {
     /// A call of an action with everything that belongs to it.
@@ -41,7 +43,7 @@ impl Checker {
         let action = ActionCall {
             function: id,
             args,
-            instance,
+            instance: instance.or_else(|| self.only_instance(&info, call.span)),
             is_do: call.is_do.is_some(),
             retry,
             timeout,
@@ -51,6 +53,14 @@ impl Checker {
             site,
         };
         node(ExprKind::CallAction(Box::new(action)), ret, call.span)
+    }
+
+    /// The instance that a call without one means, when it is not called `default`: its name is part of every target, and one
+    /// node must not have two names.
+    fn only_instance(&self, info: &FnInfo, span: Span) -> Option<hir::Expr> {
+        let id = info.home.connector.filter(|id| self.home.connector != Some(*id))?;
+        let name = self.project.default_instance(&self.connector(id)?.name)?;
+        (name != "default").then(|| node(ExprKind::Literal(Value::Text(name)), ty::text(), span))
     }
 
     /// Reports a `do` that is missing or needless; says whether the call may stand here at all.
@@ -75,7 +85,7 @@ impl Checker {
                 );
             }
             Some(at) if info.effect <= Effect::Reads => {
-                let gap = crate::span::Span { start: at.start, end: call.span.start, ..at };
+                let gap = Span { start: at.start, end: call.span.start, ..at };
                 self.report(
                     Diagnostic::warning(
                         codes::DO_NEEDLESS,

@@ -104,3 +104,20 @@ fn examples_of_methods_are_of_type_bool() {
     let result = accepted(vec![main], "");
     assert!(result.is_ok(), "{}", result.unwrap_err());
 }
+
+#[test]
+fn a_call_without_an_instance_names_the_only_one() {
+    let text = "use k8s\nrunbook fix() { do k8s.cordon(\"n1\") do k8s[\"prod\"].cordon(\"n1\") }\n";
+    let named = |toml: &str| {
+        let (project, _) = project::parse(PROJECT_FILE, toml);
+        let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+        let modules = vec![main, module(&folder("kit").join("k8s.rrb"))];
+        let checked = check_in(CheckInput { modules, project }, Surroundings::default());
+        let program = checked.program.expect("it is right");
+        let uses = rrb_lang::check::summary::summaries(&program).remove(0).uses;
+        uses.into_iter().map(|u| u.instance).collect::<Vec<_>>()
+    };
+    // Two names for one cluster would be two targets, and two runs could hold the same node.
+    assert_eq!(named("[connectors.k8s.prod]\n"), [Some("prod".into()), Some("prod".into())]);
+    assert_eq!(named("[connectors.k8s.prod]\n[connectors.k8s.default]\n"), [None, Some("prod".into())]);
+}
