@@ -32,6 +32,11 @@ impl<'i> Comments<'i> {
         Self { text, all, blank_lines: blank_lines(text) }
     }
 
+    /// Where the last one ends.
+    pub(super) fn end(&self) -> Option<usize> {
+        self.all.last().map(|f| f.start + f.text.len())
+    }
+
     /// The `//!` lines, wherever they stand.
     pub(super) fn take_module_docs(&mut self) -> String {
         let mut lines = Vec::new();

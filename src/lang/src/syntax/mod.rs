@@ -32,7 +32,7 @@ pub const MAX_SOURCE: usize = 1024 * 1024;
 pub const MAX_NESTING: usize = 128;
 
 /// How deep the tree of an expression may be: nesting and chains of operators, suffixes and `else if` together.
-pub const MAX_DEPTH: usize = 256;
+pub const MAX_DEPTH: usize = 320;
 
 /// What reading a file gives: always a tree, and what is wrong with the text.
 #[derive(Debug, Clone, PartialEq)]

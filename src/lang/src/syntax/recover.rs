@@ -6,10 +6,13 @@
 
 use std::borrow::Cow;
 
-use pest::{Parser, error::InputLocation};
+use pest::{
+    Parser,
+    error::{ErrorVariant, InputLocation},
+};
 
 use super::{
-    MAX_NESTING, MAX_SOURCE,
+    MAX_DEPTH, MAX_NESTING, MAX_SOURCE,
     comments::Comments,
     explain,
     grammar::{Grammar, Rule},
@@ -27,38 +30,68 @@ const MAX_ERRORS: usize = 50;
 /// How many bytes may be read again, beyond the text itself, to find further mistakes.
 const EXTRA_WORK: usize = 1024 * 1024;
 
+/// How deep a tree is lowered on the caller's stack, which may be a small one.
+const SHALLOW: usize = 64;
+
+/// The stack for what is deeper: enough for [`MAX_DEPTH`] in a build without optimisation.
+const DEEP_STACK: usize = 64 * 1024 * 1024;
+
+/// Lowers the pairs of the rule that was asked for.
+pub(super) trait Lowering<T>: for<'i> Fn(&mut Lower<'i>, P<'i>) -> T + Sync {}
+
+impl<T, F: for<'i> Fn(&mut Lower<'i>, P<'i>) -> T + Sync> Lowering<T> for F {}
+
 /// Reads `text` by `rule` and gives the pairs to `lower`. None when nothing at all could be read.
-pub(super) fn read<T>(
+pub(super) fn read<T: Send>(
     file: FileId,
     text: &str,
     rule: Rule,
-    lower: impl for<'i> FnOnce(&mut Lower<'i>, P<'i>) -> T,
+    lower: impl Lowering<T>,
 ) -> (Option<T>, Vec<Diagnostic>) {
     if text.len() > MAX_SOURCE {
         return (None, vec![explain::too_large(file, text)]);
     }
-    let mut scan = scan::scan(text, MAX_NESTING, false);
-    if let Some(Flaw::TooDeep { at }) = scan.flaws.iter().find(|f| matches!(f, Flaw::TooDeep { .. })) {
-        return (None, vec![explain::too_deep(file, *at)]);
+    if let Some(shallow) = attempt(file, text, rule, &lower, SHALLOW) {
+        return shallow;
     }
-    if scan.flaws.iter().any(|f| matches!(f, Flaw::Stray { .. } | Flaw::Mismatch { .. } | Flaw::NeverClosed { .. })) {
-        let guessed = scan::scan(text, MAX_NESTING, true);
-        if !guessed.flaws.is_empty() && !guessed.flaws.iter().any(|f| matches!(f, Flaw::TooDeep { .. })) {
-            scan = guessed;
-        }
-    }
+    let deep = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("rrb-syntax".into()).stack_size(DEEP_STACK);
+        let spawned = thread.spawn_scoped(scope, || attempt(file, text, rule, &lower, MAX_DEPTH));
+        spawned.ok().and_then(|t| t.join().ok()).flatten()
+    });
+    deep.unwrap_or_else(|| (None, vec![explain::too_deep(file, 0)]))
+}
+
+/// Reads down to a depth of `depth`. None when the text is deeper than that and a larger stack may help.
+fn attempt<T>(
+    file: FileId,
+    text: &str,
+    rule: Rule,
+    lower: &impl Lowering<T>,
+    depth: usize,
+) -> Option<(Option<T>, Vec<Diagnostic>)> {
+    let scan = match balanced(file, text) {
+        Ok(scan) => scan,
+        Err(too_deep) => return Some((None, vec![*too_deep])),
+    };
     let mut diagnostics: Vec<Diagnostic> =
         scan.flaws.iter().take(MAX_ERRORS).map(|f| explain::flaw(file, text, f)).collect();
     diagnostics.extend(text.find('\u{1}').map(|at| explain::control_character(file, at)));
-
     let mut reader = Reader { file, source: repaired(text, &scan), muted: scan.muted, covered: Vec::new(), work: 0 };
     let result = loop {
         match Grammar::parse(rule, &reader.source) {
             Ok(mut pairs) => {
-                let mut lowering = Lower::new(file, &reader.source, Comments::new(&reader.source, &scan.comments));
+                let comments = Comments::new(&reader.source, &scan.comments);
+                let mut lowering = Lower::new(file, &reader.source, comments, depth);
                 let result = pairs.next().map(|p| lower(&mut lowering, p));
+                if lowering.too_deep && depth < MAX_DEPTH {
+                    return None;
+                }
                 diagnostics.append(&mut lowering.diagnostics);
                 break result;
+            }
+            Err(error) if matches!(error.variant, ErrorVariant::CustomError { .. }) && depth < MAX_DEPTH => {
+                return None;
             }
             Err(error) => {
                 if !reader.cover(&error, &mut diagnostics) {
@@ -70,7 +103,28 @@ pub(super) fn read<T>(
     diagnostics.iter_mut().for_each(|d| clamp(d, text.len()));
     diagnostics.sort_by_key(|d| d.span().start);
     diagnostics.dedup();
-    (result, diagnostics)
+    Some((result, diagnostics))
+}
+
+/// The brackets, comments and texts; when brackets do not match, with a guess where they should.
+fn balanced(file: FileId, text: &str) -> Result<Scan, Box<Diagnostic>> {
+    let scan = scan::scan(text, MAX_NESTING, false);
+    let too_deep = |scan: &Scan| {
+        scan.flaws
+            .iter()
+            .find_map(|f| if let Flaw::TooDeep { at } = f { Some(explain::too_deep(file, *at)) } else { None })
+    };
+    if let Some(diagnostic) = too_deep(&scan) {
+        return Err(Box::new(diagnostic));
+    }
+    let unmatched = |f: &Flaw| matches!(f, Flaw::Stray { .. } | Flaw::Mismatch { .. } | Flaw::NeverClosed { .. });
+    if scan.flaws.iter().any(unmatched) {
+        let guessed = scan::scan(text, MAX_NESTING, true);
+        if !guessed.flaws.is_empty() && too_deep(&guessed).is_none() {
+            return Ok(guessed);
+        }
+    }
+    Ok(scan)
 }
 
 /// Repairs may lie behind the end of the text; what is shown does not.

@@ -98,7 +98,7 @@ struct Scanner<'i> {
 impl Scanner<'_> {
     fn run(&mut self) {
         while let Some(byte) = self.peek(0) {
-            if self.stack.len() > self.most {
+            if self.stack.len() > self.most && self.depth() > self.most {
                 self.found.flaws.push(Flaw::TooDeep { at: self.stack.last().map_or(self.at, |o| o.at) });
                 return;
             }
@@ -108,6 +108,11 @@ impl Scanner<'_> {
             }
         }
         self.at_end();
+    }
+
+    /// A hole is part of its text.
+    fn depth(&self) -> usize {
+        self.stack.iter().filter(|o| o.kind != Open::Hole).count()
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -209,8 +214,9 @@ impl Scanner<'_> {
 
     /// `'…'` on one line is a text in other languages; an apostrophe alone is left to the grammar.
     fn single_quote(&mut self) {
-        let line = self.bytes.get(self.at + 1..self.line_end()).unwrap_or_default();
-        match line.iter().position(|b| *b == b'\'') {
+        let rest = self.bytes.get(self.at + 1..).unwrap_or_default();
+        let closer = rest.iter().position(|b| matches!(b, b'\'' | b'\n'));
+        match closer.filter(|length| rest.get(*length) == Some(&b'\'')) {
             Some(length) => {
                 let end = self.at + length + 2;
                 self.found.flaws.push(Flaw::SingleQuotes { at: self.at, end });

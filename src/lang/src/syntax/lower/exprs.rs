@@ -37,6 +37,25 @@ fn strength(op: BinaryOp) -> u8 {
     }
 }
 
+/// What makes the tree one level deeper.
+fn is_operator(rule: Rule) -> bool {
+    is_infix(rule)
+        || matches!(rule, Rule::prefix_op | Rule::as_part | Rule::is_part | Rule::args | Rule::index | Rule::field)
+}
+
+fn is_infix(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::sub_op
+            | Rule::add_op
+            | Rule::mul_op
+            | Rule::range_op
+            | Rule::coalesce_op
+            | Rule::compare_op
+            | Rule::logic_op
+    )
+}
+
 impl<'i> Lower<'i> {
     /// Any of the rules that are expressions.
     pub(super) fn expr(&mut self, p: P<'i>) -> Expr {
@@ -102,7 +121,7 @@ impl<'i> Lower<'i> {
     /// A flat list of prefix operators, operands with suffixes, and infix operators.
     fn operation(&mut self, p: P<'i>) -> Expr {
         let span = self.span(&p);
-        let operators = p.clone().into_inner().count().saturating_sub(1) / 2;
+        let operators = p.clone().into_inner().filter(|k| is_operator(k.as_rule())).count();
         self.deeper(operators, span, |l| {
             let pieces = l.pieces(p);
             let mut pieces = pieces.into_iter().peekable();
@@ -117,13 +136,7 @@ impl<'i> Lower<'i> {
             let span = self.span(&k);
             match k.as_rule() {
                 Rule::prefix_op => pieces.push(Piece::Prefix(self.prefix_op(&k), span)),
-                Rule::sub_op
-                | Rule::add_op
-                | Rule::mul_op
-                | Rule::range_op
-                | Rule::coalesce_op
-                | Rule::compare_op
-                | Rule::logic_op => pieces.push(Piece::Infix(self.infix_op(&k), span)),
+                rule if is_infix(rule) => pieces.push(Piece::Infix(self.infix_op(&k), span)),
                 Rule::as_part => pieces.push(Piece::As(self.type_in(&k))),
                 Rule::is_part => {
                     let negated = has(&k, Rule::k_not);

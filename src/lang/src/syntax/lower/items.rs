@@ -1,7 +1,10 @@
 //! Declarations.
 
 use super::{super::ast::*, Lower, P, exprs, has, kid, kids};
-use crate::{diag::codes, syntax::grammar::Rule};
+use crate::{
+    diag::codes,
+    syntax::{MAX_DEPTH, grammar::Rule},
+};
 
 /// Where a declaration stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,12 @@ impl<'i> Lower<'i> {
             Rule::runbook_item => ItemKind::Runbook(Box::new(self.runbook(&p))),
             Rule::connector_item => {
                 let name = self.ident_in(&p);
-                let items = p.into_inner().skip(2).filter_map(|k| self.item(k, Place::Connector)).collect();
+                let span = self.span(&p);
+                // A connector in a connector is a mistake that need not go deep.
+                let items = self.deeper(MAX_DEPTH / 16, span, |l| {
+                    p.into_inner().skip(2).filter_map(|k| l.item(k, Place::Connector)).collect()
+                });
+                let items = items.unwrap_or_default();
                 ItemKind::Connector(Connector { name, items })
             }
             Rule::event_item => ItemKind::Event(self.event_item(&p)),

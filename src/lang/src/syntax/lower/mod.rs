@@ -33,14 +33,18 @@ pub(super) struct Lower<'i> {
     file: FileId,
     text: &'i str,
     comments: Comments<'i>,
+    ends_in_comment: bool,
     depth: usize,
-    too_deep: bool,
+    most: usize,
+    /// Whether something was left out because it is deeper than `most`.
+    pub(super) too_deep: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl<'i> Lower<'i> {
-    pub(super) fn new(file: FileId, text: &'i str, comments: Comments<'i>) -> Self {
-        Self { file, text, comments, depth: 0, too_deep: false, diagnostics: Vec::new() }
+    pub(super) fn new(file: FileId, text: &'i str, comments: Comments<'i>, most: usize) -> Self {
+        let ends_in_comment = comments.end() == Some(text.len());
+        Self { file, text, comments, ends_in_comment, depth: 0, most, too_deep: false, diagnostics: Vec::new() }
     }
 
     /// The tree of a whole file.
@@ -68,11 +72,21 @@ impl<'i> Lower<'i> {
     }
 
     fn end(&self, p: &P<'i>) -> usize {
-        let end = p.as_span().end();
-        match p.clone().into_inner().next_back() {
-            Some(last) if is_trivia(self.text.get(last.as_span().end()..end).unwrap_or("")) => self.end(&last),
-            _ => end,
+        let mut end = p.as_span().end();
+        let mut inner = p.clone();
+        // Only what ends in space or in a comment may have swallowed something.
+        while (self.ends_in_comment && end == self.text.len())
+            || self.text.get(..end).is_some_and(|t| t.ends_with(char::is_whitespace))
+        {
+            match inner.into_inner().next_back() {
+                Some(last) if is_trivia(self.text.get(last.as_span().end()..end).unwrap_or("")) => {
+                    end = last.as_span().end();
+                    inner = last;
+                }
+                _ => break,
+            }
         }
+        end
     }
 
     fn span_at(&self, start: usize, end: usize) -> Span {
@@ -88,10 +102,10 @@ impl<'i> Lower<'i> {
 
     /// Runs `f` one level deeper; at the limit it reports that once and gives None.
     fn deeper<T>(&mut self, levels: usize, span: Span, f: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        if self.depth + levels > MAX_DEPTH {
+        if self.depth + levels > self.most {
             if !self.too_deep {
                 self.too_deep = true;
-                let message = format!("this expression is more than {MAX_DEPTH} operations deep");
+                let message = format!("this is more than {MAX_DEPTH} operations and blocks deep");
                 self.error(codes::SYNTAX_NESTING, message, span, "too deep")
                     .help
                     .push("name a part of it with `let`".into());

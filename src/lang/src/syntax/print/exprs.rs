@@ -219,13 +219,13 @@ pub(super) fn tightness(e: &Expr) -> Tightness {
         ExprKind::Lambda { .. } => ANY,
         ExprKind::Call { modifiers, .. } if *modifiers != Modifiers::default() => ANY,
         _ if is_greedy(e) => ANY,
-        ExprKind::Block(_) => ANY,
+        ExprKind::Block(_) | ExprKind::Rollback => ANY,
         ExprKind::Binary { op, .. } => strength(*op),
         ExprKind::Unary { op: UnaryOp::Not, .. } => NOT,
         ExprKind::Is { .. } => COMPARE,
         ExprKind::Unary { op: UnaryOp::Neg, .. } => NEGATE,
         ExprKind::As { .. } => AS,
-        ExprKind::Break | ExprKind::Continue | ExprKind::Skip | ExprKind::Rollback => AS,
+        ExprKind::Break | ExprKind::Continue | ExprKind::Skip => AS,
         ExprKind::Bool(_)
         | ExprKind::Int(_)
         | ExprKind::Float { .. }

@@ -146,7 +146,11 @@ impl Printer {
                 self.push("(");
                 self.list(params, Self::ty);
                 self.push(") => ");
+                // The effect would be the inner function's.
+                let inner = *effect != Effect::Pure && matches!(ret.kind, TypeKind::Function { .. });
+                self.push(if inner { "(" } else { "" });
                 self.ty(ret);
+                self.push(if inner { ")" } else { "" });
                 if *effect != Effect::Pure {
                     self.push(" ");
                     self.push(effect_word(*effect));
