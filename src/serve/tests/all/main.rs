@@ -8,3 +8,4 @@ mod hooks;
 mod matrix;
 mod network;
 mod timeline;
+mod whole;
