@@ -5,6 +5,7 @@
 mod approvals;
 mod backlog;
 mod crash;
+mod example;
 mod gates;
 mod intake;
 mod rig;
