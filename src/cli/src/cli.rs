@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::styling};
 
-use crate::commands::{approvals, audit, check, emit, explain, init, runs, status, token, why};
+use crate::commands::{approvals, audit, check, emit, explain, init, run, runs, serve, status, token, watch, why};
 use crate::out::ColorChoice;
 
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -55,6 +55,12 @@ pub struct Global {
 pub enum Command {
     /// Check a project or single files: names, types, effects, approvals, settings.
     Check(check::CheckArgs),
+    /// Run a runbook now and follow it to its end.
+    Run(run::RunArgs),
+    /// Run the daemon: take events, drive runs, answer the API.
+    Serve(serve::ServeArgs),
+    /// Run the daemon in the foreground: reload on save, live timeline, approve from the keyboard.
+    Watch(watch::WatchArgs),
     /// List runs, show one, and act on it.
     #[command(subcommand)]
     Runs(runs::RunsCommand),

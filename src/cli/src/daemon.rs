@@ -1,20 +1,164 @@
-//! The rooms put together, in this process.
+//! The rooms put together: store, world, engine and HTTP face of one project, in this process.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rrb_engine::api::ControlPlane;
 use rrb_engine::clock::{Clock, SystemClock};
-use rrb_engine::code::{Code, Loader};
+use rrb_engine::compiled::CompiledLoader;
 use rrb_engine::engine::{Engine, EngineConfig};
+use rrb_engine::programs::Loaded;
 use rrb_engine::store::Store;
 use rrb_lang::project::ProjectConfig;
+use rrb_serve::{App, LocalToken, ServeConfig};
 use rrb_store::{OpenError, Options, SqliteStore};
 use rrb_world::live::{LiveConfig, LiveWorld};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use crate::by_hand::ByHand;
+use crate::connect::DaemonFile;
 use crate::exit::{CliError, Exit};
 use crate::offline::Offline;
-use crate::project::Place;
+use crate::project::{Place, Sound};
+use crate::webhooks::{Current, Registry};
+
+/// For calls under way when the daemon stops.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How a daemon begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Runbooks are started by the clock, too. Without it, just by hand (and by events that were taken before and not yet looked at).
+    pub schedules: bool,
+}
+
+/// A daemon in this process.
+pub struct Daemon {
+    engine: Arc<Engine>,
+    registry: Arc<Registry>,
+    url: String,
+    project: String,
+    state: PathBuf,
+    stop: CancellationToken,
+    http: JoinHandle<()>,
+}
+
+impl Daemon {
+    /// Opens the state, loads the program, listens, and tells where in `daemon.json`.
+    ///
+    /// # Errors
+    /// When the state or the address is taken, or what the state holds cannot be gone on with.
+    pub async fn start(sound: &Sound, start: Start) -> Result<Self, CliError> {
+        let state = sound.place.state(&sound.project);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let config = serve_config(sound, start.listen);
+        let listener = rrb_serve::bind(&config).await.map_err(|e| {
+            CliError::refused(e.to_string())
+                .help("another daemon may run: stop it, or listen elsewhere with `--listen ADDRESS`")
+        })?;
+        let address = listener.local_addr().map_err(|e| CliError::internal(format!("cannot listen: {e}")))?;
+        let store = open(&state, &sound.project)?;
+        let engine = open_engine(store, Arc::clone(&clock), Some(&sound.project)).await?;
+        engine.load(loaded(sound, start.schedules)).await?;
+        let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
+        let registry = Arc::new(Registry::new(Arc::clone(&clock), current(sound)));
+        let local = LocalToken::create(&state).map_err(|e| {
+            CliError::refused(format!("cannot write the operator's token: {}", crate::project::reason(&e)))
+        })?;
+        let app = Arc::new(App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local)));
+        let stop = CancellationToken::new();
+        let http = tokio::spawn(rrb_serve::serve(listener, app, stop.clone()));
+        let url = format!("http://{address}");
+        let file =
+            DaemonFile { url: url.clone(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        file.write(&state)?;
+        Ok(Self { engine, registry, url, project: project_name(sound), state, stop, http })
+    }
+
+    /// What commands ask.
+    pub fn plane(&self) -> Arc<dyn ControlPlane> {
+        Arc::clone(&self.engine) as _
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Takes a program in place of the one before. Runs under way keep theirs.
+    ///
+    /// # Errors
+    /// When the engine refuses it; the one before goes on.
+    pub async fn reload(&self, sound: &Sound) -> Result<(), CliError> {
+        self.engine.load(loaded(sound, true)).await?;
+        self.registry.set(current(sound));
+        Ok(())
+    }
+
+    /// Returns when the engine can do nothing any more, with the reason.
+    pub async fn failed(&self) -> String {
+        let mut glance = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            glance.tick().await;
+            if let Some(why) = self.engine.failure() {
+                return why;
+            }
+        }
+    }
+
+    /// Takes nothing more, lets calls under way end, and stops. Every run is on disk.
+    pub async fn stop(self) {
+        // First the address goes, so that nobody begins to talk to a daemon that ends.
+        DaemonFile::remove(&self.state);
+        self.engine.shutdown(GRACE).await;
+        self.stop.cancel();
+        if let Err(e) = self.http.await {
+            tracing::warn!(error = %e, "the HTTP face ended badly");
+        }
+    }
+
+    /// What the project is called.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+}
+
+/// The project's name, else its folder's.
+fn project_name(sound: &Sound) -> String {
+    let folder = || sound.place.root.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    sound.project.name.as_ref().map_or_else(folder, ToString::to_string)
+}
+
+fn current(sound: &Sound) -> Current {
+    Current {
+        program: Arc::clone(&sound.program),
+        settings: sound.settings.clone(),
+        project: Arc::clone(&sound.project),
+    }
+}
+
+fn serve_config(sound: &Sound, listen: SocketAddr) -> ServeConfig {
+    let mut config = ServeConfig::new(listen);
+    config.allow_remote = sound.project.serve.allow_remote;
+    config.hosts = sound.project.serve.hosts.iter().map(ToString::to_string).collect();
+    config.limits.max_body = usize::try_from(sound.project.serve.max_body).unwrap_or(usize::MAX);
+    config.limits.deliveries = sound.project.serve.queue as usize;
+    config
+}
+
+/// What the engine loads.
+fn loaded(sound: &Sound, schedules: bool) -> Loaded {
+    let (settings, project) = (sound.settings.clone(), Arc::clone(&sound.project));
+    match schedules {
+        true => Loaded::new(Arc::clone(&sound.program), settings, project),
+        false => Loaded { code: Arc::new(ByHand::new(Arc::clone(&sound.program))), settings, project },
+    }
+}
 
 /// Opens the state for writing: one process at a time.
 fn open(state: &Path, project: &ProjectConfig) -> Result<Arc<SqliteStore>, CliError> {
@@ -40,7 +184,7 @@ async fn open_engine(
     clock: Arc<dyn Clock>,
     project: Option<&ProjectConfig>,
 ) -> Result<Arc<Engine>, CliError> {
-    let mut config = EngineConfig::new(Arc::new(NoProgram));
+    let mut config = EngineConfig::new(Arc::new(CompiledLoader));
     if let Some(project) = project {
         config.queue = project.serve.queue;
         config.runs = project.serve.runs;
@@ -62,13 +206,4 @@ pub async fn offline(place: &Place, project: &ProjectConfig, write: bool) -> Res
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let engine = open_engine(Arc::clone(&store), Arc::clone(&clock), None).await?;
     Ok(Arc::new(Offline { engine, store: store as Arc<dyn Store>, clock }))
-}
-
-/// Looking needs no program.
-struct NoProgram;
-
-impl Loader for NoProgram {
-    fn load(&self, _: &[u8]) -> Result<Arc<dyn Code>, String> {
-        Err("no daemon is running".to_owned())
-    }
 }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub mod args;
+pub mod by_hand;
 pub mod cli;
 pub mod client;
 pub mod commands;
@@ -35,7 +37,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(argv: Vec<OsString>) -> exit::Exit {
-    let cli = match cli::Cli::try_parse_from(argv) {
+    let cli = match cli::Cli::try_parse_from(args::rewrite(argv)) {
         Ok(cli) => cli,
         Err(e) => return usage(&e),
     };

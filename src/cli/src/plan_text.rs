@@ -1,6 +1,7 @@
 //! What an approval asks, as the people who answer it read it.
 
 use rrb_engine::store::{ApprovalRow, ApprovalState};
+use rrb_lang::json::Json;
 use rrb_lang::syntax::ast::Effect;
 use rrb_lang::vm::protocol::{ApprovalAsk, Asked, Certainty, Millis, Plan, PlanEntry, Planned};
 
@@ -124,7 +125,7 @@ pub fn entry(look: &Look, e: &PlanEntry, cut: usize) -> String {
 /// A single argument bare, several with their names.
 fn arguments(args: &[(smol_str::SmolStr, Planned)], cut: usize) -> String {
     let shown = |value: &Planned| match value {
-        Planned::Absent => None,
+        Planned::Absent | Planned::Known(Json::Null) => None,
         Planned::Known(v) => Some(truncate(&json(v), cut).into_owned()),
         Planned::Unknown => Some("(only known then)".to_owned()),
     };

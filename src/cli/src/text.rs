@@ -126,7 +126,9 @@ pub fn duration(ms: i64) -> String {
 /// `just now`, `3m ago`; for the future `in 28m`.
 pub fn relative(now: Millis, at: Millis) -> String {
     let delta = now.saturating_sub(at);
-    let words = |ms: i64| duration(if ms >= 60_000 { ms / 60_000 * 60_000 } else { ms / 1000 * 1000 });
+    // To the nearest second or minute: 29m 59.8s are half an hour.
+    let nearest = |ms: i64, unit: i64| ms.saturating_add(unit / 2) / unit * unit;
+    let words = |ms: i64| duration(if ms >= 59_500 { nearest(ms, 60_000) } else { nearest(ms, 1000) });
     match delta {
         i64::MIN..=-1000 => format!("in {}", words(delta.saturating_neg())),
         -999..=1999 => "just now".to_owned(),

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use rrb_engine::api::{TimelineItem, What};
 use rrb_engine::store::{ApprovalRow, ApprovalState, RunStatus};
+use rrb_lang::json::Json;
 use rrb_lang::syntax::ast::Effect;
 use rrb_lang::vm::protocol::{ActionInfo, Failure, Millis, Note};
 
@@ -264,7 +265,11 @@ fn action(look: &Look, info: &ActionInfo) -> String {
     let args = match info.args.as_slice() {
         [] => String::new(),
         [(_, only)] => json(only),
-        many => many.iter().map(|(n, v)| format!("{} {}", clean(n), json(v))).collect::<Vec<_>>().join("; "),
+        // What was left out or switched off says nothing.
+        many => {
+            let said = many.iter().filter(|(_, v)| !matches!(v, Json::Null | Json::Bool(false)));
+            said.map(|(n, v)| format!("{} {}", clean(n), json(v))).collect::<Vec<_>>().join("; ")
+        }
     };
     let args = if args.is_empty() { args } else { look.dim(format!(": {}", truncate(&args, ARGS))) };
     let head = plan_text::effect(look, info.effect);

@@ -9,7 +9,7 @@ use crate::connect::{Need, approval_id, connect};
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
 use crate::plan_text;
-use crate::text::{clean, now, relative};
+use crate::text::{clean, now, relative, short_id};
 
 /// `rrb approvals …`
 #[derive(Debug, Subcommand)]
@@ -111,7 +111,7 @@ async fn list(context: &Context, args: &ListArgs) -> Result<Exit, CliError> {
         let state = serde_json::to_value(a.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
         let when = if a.state == ApprovalState::Open { format!("ends {}", relative(now, a.expires)) } else { state };
         vec![
-            a.id.clone(),
+            short_id(&a.id).to_owned(),
             a.runbook.clone(),
             when,
             format!("{yes} of {}", needs.trim_start_matches("1 of ")),

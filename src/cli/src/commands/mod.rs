@@ -7,9 +7,12 @@ pub mod emit;
 pub mod explain;
 pub mod help;
 pub mod init;
+pub mod run;
 pub mod runs;
+pub mod serve;
 pub mod status;
 pub mod token;
+pub mod watch;
 pub mod why;
 
 use crate::cli::Command;
@@ -23,6 +26,9 @@ use crate::exit::{CliError, Exit};
 pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Check(args) => check::check(context, &args),
+        Command::Run(args) => run::run(context, args).await,
+        Command::Serve(args) => serve::serve(context, &args).await,
+        Command::Watch(args) => watch::watch(context, &args).await,
         Command::Runs(command) => runs::dispatch(context, command).await,
         Command::Approvals(command) => approvals::dispatch(context, command).await,
         Command::Why(args) => why::why(context, &args).await,

@@ -10,7 +10,7 @@ use crate::connect::{Need, connect, run_id};
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
 use crate::run_text;
-use crate::text::{clean, now, relative};
+use crate::text::{clean, now, relative, short_id};
 
 /// `rrb runs …`
 #[derive(Debug, Subcommand)]
@@ -186,7 +186,13 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, CliError> {
     }
     let now = now();
     let row = |r: &rrb_engine::store::RunRow| {
-        vec![r.id.clone(), r.runbook.clone(), run_text::standing(r), relative(now, r.created), run_text::params(r)]
+        vec![
+            short_id(&r.id).to_owned(),
+            r.runbook.clone(),
+            run_text::standing(r),
+            relative(now, r.created),
+            run_text::params(r),
+        ]
     };
     print_table(context, &["run", "runbook", "status", "started", "with"], runs.iter().map(row).collect(), "no runs")
 }

@@ -8,7 +8,7 @@ use crate::connect::{Need, connect};
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
 use crate::out::Look;
-use crate::text::{clean, moment, now, relative};
+use crate::text::{clean, moment, now, relative, short_id};
 
 /// Which event.
 #[derive(Debug, Args)]
@@ -56,7 +56,12 @@ pub async fn why(context: &Context, args: &WhyArgs) -> Result<Exit, CliError> {
         }
         let now = now();
         let row = |e: &rrb_engine::store::EventRow| {
-            vec![e.id.clone(), e.source.clone(), relative(now, e.received), crate::text::value(&e.payload)]
+            vec![
+                short_id(&e.id).to_owned(),
+                e.source.clone(),
+                relative(now, e.received),
+                crate::text::value(&e.payload),
+            ]
         };
         return print_table(
             context,
