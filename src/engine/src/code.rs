@@ -1,6 +1,7 @@
 //! A loaded program as the engine uses it: its tables, its conditions and its machines. A seam, so that the driver and the matcher can
 //! be tested with machines and conditions made for the test.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rrb_lang::hir::{Connector, Event, Runbook, Setting};
@@ -127,8 +128,13 @@ pub fn event_name(code: &dyn Code, event: &Event) -> String {
     format!("{connector}.{}", event.name)
 }
 
-/// The name by which people and the store know a runbook: bare while that is unique, else with its module.
-pub fn runbook_name(code: &dyn Code, runbook: &Runbook) -> String {
-    let same = code.runbooks().iter().filter(|r| r.name == runbook.name).count();
-    if same > 1 { format!("{}.{}", runbook.module, runbook.name) } else { runbook.name.to_string() }
+/// The names by which people and the store know the runbooks: bare where that is unique, else with the module.
+pub fn runbook_names(code: &dyn Code) -> Vec<String> {
+    let mut count: HashMap<&str, u32> = HashMap::new();
+    for runbook in code.runbooks() {
+        *count.entry(runbook.name.as_str()).or_default() += 1;
+    }
+    let unique = |r: &Runbook| count.get(r.name.as_str()) == Some(&1);
+    let name = |r: &Runbook| if unique(r) { r.name.to_string() } else { format!("{}.{}", r.module, r.name) };
+    code.runbooks().iter().map(name).collect()
 }

@@ -12,7 +12,7 @@ use crate::api::{
     TimelineItem, Vote, What,
 };
 use crate::audit::{AuditDraft, AuditRecord, Verdict, Verifier};
-use crate::code::{event_name, runbook_name};
+use crate::code::{event_name, runbook_names};
 use crate::engine::Engine;
 use crate::matcher::book::Book;
 use crate::matcher::{LEFT_OUT, Task, left_out};
@@ -193,6 +193,8 @@ impl ControlPlane for Engine {
 
     async fn resume(&self, run: &str, by: &Actor) -> Result<(), ApiError> {
         self.ready()?;
+        // Two at once would both write the same entry.
+        let _one_at_a_time = self.core.approval_lock(run).await;
         let row = self.run_row(run).await?;
         let rows = self.core.store.journal(run, 0).await?;
         let entries: Vec<_> = rows.iter().map(journal::read).collect::<Result<_, _>>().map_err(unreadable)?;
@@ -243,6 +245,7 @@ impl ControlPlane for Engine {
         drop(one_at_a_time);
         self.tell_vote(&row, &cast);
         if row.state != ApprovalState::Open {
+            self.core.open_approvals.less();
             self.runs.wake(&row.run);
         }
         Ok(row)
@@ -251,7 +254,7 @@ impl ControlPlane for Engine {
     async fn pause(&self, runbook: Option<&str>, paused: bool, by: &Actor) -> Result<(), ApiError> {
         self.ready()?;
         if let (Some(name), Some(loaded)) = (runbook, self.programs.current()) {
-            let names: Vec<String> = loaded.code.runbooks().iter().map(|r| runbook_name(&*loaded.code, r)).collect();
+            let names = runbook_names(&*loaded.code);
             let known = names.iter().any(|n| n == name) || self.core.paused().iter().any(|p| p == name);
             if !known {
                 let hint = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
@@ -400,14 +403,13 @@ impl ControlPlane for Engine {
                 None => webhooks.push((path.to_string(), vec![name])),
             }
         }
-        let open = RunFilter { open_only: true, limit: u32::MAX, ..RunFilter::default() };
         Ok(Status {
             project: loaded.project.name.as_ref().map(ToString::to_string).unwrap_or_default(),
             program: code.id().to_owned(),
-            runbooks: code.runbooks().iter().map(|r| runbook_name(code, r)).collect(),
+            runbooks: runbook_names(code),
             webhooks,
-            open_runs: self.core.store.runs(open).await?.len() as u64,
-            open_approvals: self.core.store.approvals(true, u32::MAX).await?.len() as u64,
+            open_runs: self.core.open_runs.get(),
+            open_approvals: self.core.open_approvals.get(),
             queued_events: self.inbox.queued() as u64,
             paused: self.core.paused(),
         })

@@ -67,6 +67,8 @@ impl Engine {
         let recovered = store.recover().await?;
         let (core, signals) = Core::new(store, world, clock, config.policy, recovered.latest);
         let core = Arc::new(core);
+        core.open_runs.set(recovered.runs.len());
+        core.open_approvals.set(recovered.approvals.len());
         for paused in &recovered.paused {
             core.set_paused(paused.as_deref(), true);
         }

@@ -52,8 +52,32 @@ impl Drop for Work {
     }
 }
 
+/// How many of something there are.
+#[derive(Debug, Default)]
+pub struct Count(AtomicI64);
+
+impl Count {
+    pub fn set(&self, to: usize) {
+        self.0.store(i64::try_from(to).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+
+    pub fn more(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn less(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::SeqCst).max(0).unsigned_abs()
+    }
+}
+
 /// Shared by every part of one engine.
 pub struct Core {
+    pub open_runs: Count,
+    pub open_approvals: Count,
     signals: mpsc::UnboundedSender<(Signal, Work)>,
     busy: Arc<Busy>,
     pub store: Arc<dyn Store>,
@@ -86,6 +110,8 @@ impl Core {
     ) -> (Self, mpsc::UnboundedReceiver<(Signal, Work)>) {
         let (signals, receiver) = mpsc::unbounded_channel();
         let core = Self {
+            open_runs: Count::default(),
+            open_approvals: Count::default(),
             signals,
             busy: Arc::default(),
             store,

@@ -120,6 +120,7 @@ impl Matcher {
                 batch.after.push(After::Wake(row.id.clone()));
             }
         }
+        self.core.open_runs.more();
         let run = row.id.clone();
         self.fresh.insert(run.clone(), row);
         Ok(Admitted { run, queued })
@@ -184,6 +185,7 @@ impl Matcher {
         let at = self.core.now();
         let Ok(ops) = create::end_unbegun(row, &end, by, at) else { return };
         batch.ops.extend(ops);
+        self.core.open_runs.less();
         // It had no place, so nobody's turn comes.
         self.places.leave(&row.id);
         self.cancels.remove(&row.id);

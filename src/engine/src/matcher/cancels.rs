@@ -14,6 +14,8 @@ use crate::store::EventRow;
 #[derive(Default)]
 pub struct Cancels {
     by_event: HashMap<String, BTreeMap<String, Arc<Waiting>>>,
+    /// The settings of the runs, by program: most runs share theirs.
+    settings: HashMap<String, Arc<SettingValues>>,
 }
 
 /// A run as its `cancel when` sees it.
@@ -21,7 +23,7 @@ struct Waiting {
     code: Arc<dyn Code>,
     runbook: usize,
     params: Vec<Value>,
-    settings: SettingValues,
+    settings: Arc<SettingValues>,
 }
 
 /// What an event does to open runs.
@@ -48,14 +50,23 @@ impl Cancels {
             .iter()
             .filter_map(|c| code.events().get(c.event.index()).map(|e| event_name(&**code, e)))
             .collect();
-        let waiting = Arc::new(Waiting {
-            code: code.clone(),
-            runbook: input.runbook.index(),
-            params: input.params,
-            settings: input.settings,
-        });
+        let runbook = input.runbook.index();
+        let settings = self.shared(code.id(), input.settings);
+        let waiting = Arc::new(Waiting { code: code.clone(), runbook, params: input.params, settings });
         for event in events {
             self.by_event.entry(event).or_default().insert(run.clone(), waiting.clone());
+        }
+    }
+
+    fn shared(&mut self, program: &str, settings: SettingValues) -> Arc<SettingValues> {
+        match self.settings.get(program) {
+            Some(known) if **known == settings => known.clone(),
+            _ => {
+                let settings = Arc::new(settings);
+                self.settings.retain(|_, known| Arc::strong_count(known) > 1);
+                self.settings.insert(program.to_owned(), settings.clone());
+                settings
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use rrb_lang::hir::TriggerKind;
 use rrb_lang::value::Value;
 use smol_str::SmolStr;
 
-use crate::code::{Code, event_name, runbook_name};
+use crate::code::{Code, event_name, runbook_names};
 
 /// A trigger: the runbook's and its own place in the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,13 +46,14 @@ enum Found<'a> {
 impl Index {
     /// The index of a program.
     pub fn new(code: &dyn Code) -> Self {
-        let names = code.runbooks().iter().map(|r| runbook_name(code, r)).collect();
+        let names = runbook_names(code);
+        let event_names: Vec<String> = code.events().iter().map(|e| event_name(code, e)).collect();
         let mut events: HashMap<String, Listeners> = HashMap::new();
         for (runbook, r) in code.runbooks().iter().enumerate() {
             for (trigger, t) in r.triggers.iter().enumerate() {
                 let TriggerKind::Event { event, condition, .. } = &t.kind else { continue };
-                let Some(event) = code.events().get(event.index()) else { continue };
-                let listeners = events.entry(event_name(code, event)).or_default();
+                let Some(name) = event_names.get(event.index()) else { continue };
+                let listeners = events.entry(name.clone()).or_default();
                 listeners.runbooks.insert(runbook);
                 let at = TriggerRef { runbook, trigger };
                 match condition.iter().find_map(|c| c.equals.as_ref()) {

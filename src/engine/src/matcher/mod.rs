@@ -231,6 +231,7 @@ impl Matcher {
                 if let Some(mark) = ineffective {
                     self.counters.add(&mark);
                 }
+                self.core.open_runs.less();
                 self.cancels.remove(&run);
                 let next = self.places.leave(&run);
                 self.promote(next, batch).await;

@@ -629,6 +629,7 @@ impl LocalHost {
             ask::Look::Again(ops) => {
                 self.pending.extend(ops);
                 self.flush().await?;
+                self.core.open_approvals.more();
                 self.waits.push(format!("people: {}", ask::question(&row)));
                 return Ok(false);
             }
@@ -636,6 +637,7 @@ impl LocalHost {
         };
         self.pending.extend(ops);
         if let Some(state) = state {
+            self.core.open_approvals.less();
             self.say(at, What::ApprovalClosed { approval: approval.to_owned(), state });
         }
         self.settle(id, outcome, at)?;
@@ -726,6 +728,7 @@ impl LocalHost {
         self.pending.push(Op::PutApproval(row.clone()));
         self.say(at, What::ApprovalAsked { approval: row.clone() });
         self.flush().await?;
+        self.core.open_approvals.more();
         self.core.signal(shared::Signal::Asked(Box::new(row)));
         Ok(())
     }
@@ -896,6 +899,7 @@ impl LocalHost {
     async fn void(&mut self, approval: &str, at: Millis) -> Result<(), HostError> {
         let row = self.core.store.approval(approval).await.map_err(unavailable)?;
         if row.is_some_and(|r| r.state == ApprovalState::Open) {
+            self.core.open_approvals.less();
             let state = ApprovalState::Void;
             self.pending.push(Op::CloseApproval { id: approval.to_owned(), state, at });
             self.audit(at, "approval.closed", "engine", json!({ "approval": approval, "state": state }));

@@ -337,3 +337,48 @@ async fn a_program_that_is_gone_parks_its_runs_and_says_so() {
     let why = &rig.audited("run.quarantined").await[0]["why"];
     assert!(why.as_str().unwrap().contains("there is no program `p1`"), "{why}");
 }
+
+#[tokio::test]
+async fn the_status_counts_what_is_open() {
+    let mut script = Script::new("p1");
+    let ask = crate::script::ask();
+    let runbook = script.runbook("drain", vec![Step::Approve(Box::new(ask)), Step::Sleep(MINUTE)]);
+    script.concurrency(runbook, 1, ConcurrencyMode::Queue);
+    let mut rig = Rig::new(script).await;
+    let count = async |rig: &Rig| {
+        let status = rig.engine.status().await.unwrap();
+        (status.open_runs, status.open_approvals)
+    };
+    let first = rig.start("drain", "n1", "ana").await.unwrap();
+    let second = rig.start("drain", "n1", "ana").await.unwrap();
+    let third = rig.start("drain", "n2", "ana").await.unwrap();
+    assert_eq!(count(&rig).await, (3, 2));
+    rig = rig.restart().await.unwrap();
+    assert_eq!(count(&rig).await, (3, 2));
+    rig.engine.cancel(&second, "", &person("ana")).await.unwrap();
+    rig.engine.settled().await;
+    assert_eq!(count(&rig).await, (2, 2), "one that waited in line is gone");
+    rig.engine.cancel(&third, "", &person("ana")).await.unwrap();
+    rig.engine.settled().await;
+    assert_eq!(count(&rig).await, (1, 1), "with a run its open approval is void");
+    let open = rig.open_approval().await.id;
+    for name in ["bo", "cy"] {
+        rig.vote(&open, crate::rig::yes(), name).await.unwrap();
+    }
+    assert_eq!(count(&rig).await, (1, 0));
+    rig.advance(MINUTE).await;
+    assert_eq!((count(&rig).await, rig.state(&first).await), ((0, 0), "done: resolved".into()));
+}
+
+#[tokio::test]
+async fn resuming_twice_at_once_is_one_resumption() {
+    let mut script = Script::new("p1");
+    script.runbook("poison", vec![Step::Panic]);
+    let rig = Rig::new(script).await;
+    let run = rig.start("poison", "n1", "ana").await.unwrap();
+    let (ana, bo) = (person("ana"), person("bo"));
+    let (a, b) = tokio::join!(rig.engine.resume(&run, &ana), rig.engine.resume(&run, &bo));
+    assert!(a.is_ok() && matches!(b, Err(ApiError::Conflict(_))), "{a:?} {b:?}");
+    rig.engine.settled().await;
+    assert_eq!(rig.engine.failure(), None);
+}
