@@ -29,6 +29,9 @@ pub(super) struct Token<'a> {
     pub(super) start: usize,
 }
 
+/// What a declaration begins with.
+const DECLARATIONS: &[&str] = &["use", "let", "settings", "type", "enum", "fn", "action", "runbook", "connector"];
+
 const MARKS: &[&str] = &[
     "..=", "===", "!==", "**=", "...", "->", "=>", "==", "!=", "<=", ">=", "??", "?.", "..", "+=", "-=", "*=", "/=",
     "%=", "&&", "||", "++", "--", ":=", "::", "<-", "<<", ">>", "/*", "*/", "|>", "**", "${",
@@ -132,17 +135,29 @@ fn too_complex(context: &Context<'_>, found: Token<'_>) -> Diagnostic {
         .help("give the inner part a name, or move it into a function")
 }
 
+/// Where the mistake really is: `if { … }` reads as a record, and lacks its condition.
+pub(super) fn anchor(context: &Context<'_>, found: usize) -> usize {
+    match context.around(found) {
+        Some(o) if o.kind == Open::Curly && habits::HEADS.contains(&context.before(o.at).text) => o.at,
+        _ => found,
+    }
+}
+
 /// `expected X or Y, found Z`.
 fn plain(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Diagnostic {
     let span = context.token_span(found);
-    let words: Vec<String> = rules.iter().filter_map(|r| keyword(*r)).collect();
+    let declares = context.around(found.start).is_none() && context.start == found.start;
+    let words: Vec<String> = match declares {
+        true => DECLARATIONS.iter().map(|w| (*w).to_owned()).collect(),
+        false => rules.iter().filter_map(|r| keyword(*r)).collect(),
+    };
     if let Some(better) = nearest(found.text, words.iter().map(String::as_str)).filter(|_| found.text.len() > 1) {
         let message = format!("`{}` cannot stand here", found.text);
         return Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, "unexpected")
             .help(format!("did you mean `{better}`?"))
             .fix(format!("write `{better}`"), vec![(span, better.to_owned())]);
     }
-    let expected = expected(rules);
+    let expected = if declares { vec!["a declaration".to_owned()] } else { expected(rules) };
     let list = spoken(&expected);
     let message = match (expected.is_empty(), found.text) {
         (true, "") => "the file ends too early".to_owned(),
@@ -162,10 +177,8 @@ fn advice(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Str
     if has(Rule::comma) && starts_operand(found.text) {
         return Some("separate them with a comma".into());
     }
-    if rules.iter().any(|r| is_declaration(*r)) && context.around(found.start).is_none() {
-        return Some(
-            "a file is a list of declarations: `use let settings type enum fn action runbook connector`".into(),
-        );
+    if context.around(found.start).is_none() && context.start == found.start {
+        return Some(format!("a file is a list of declarations: `{}`", DECLARATIONS.join(" ")));
     }
     if is_expression(rules) && !before.text.is_empty() {
         let place = format!("a value is missing after `{}`", shorten(before.text));
@@ -184,10 +197,6 @@ fn advice(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Str
 
 fn starts_operand(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric() || "_\"([{".contains(c))
-}
-
-fn is_declaration(rule: Rule) -> bool {
-    matches!(rule, Rule::k_use | Rule::k_runbook | Rule::use_item | Rule::runbook_item)
 }
 
 fn is_expression(rules: &[Rule]) -> bool {
@@ -212,6 +221,10 @@ fn expected(rules: &[Rule]) -> Vec<String> {
             (None, Some(word)) => words.push(format!("`{word}`")),
             _ => {}
         }
+    }
+    if names.iter().any(|n| n == "an expression") {
+        names.retain(|n| n != "a name" && n != "`{`");
+        words.retain(|w| !matches!(w.as_str(), "`true`" | "`false`" | "`none`"));
     }
     if words.len() > 3 {
         words = vec![family(rules).to_owned()];
@@ -366,6 +379,14 @@ pub(super) fn flaw(file: FileId, text: &str, flaw: &Flaw) -> Diagnostic {
             )
             .label(one(at), format!("`{closer}` comes first"))
             .help(format!("add `{}` before the `{closer}`", closer_text(opener)))
+        }
+        Flaw::WrongCloser { opener, at } => {
+            let (name, closer, right) = (opener_text(opener), text.get(at..at + 1).unwrap_or(""), closer_text(opener));
+            let message = format!("this `{name}` is closed by `{closer}`");
+            Diagnostic::error(codes::SYNTAX_UNCLOSED, message, one(at), "the wrong closer")
+                .label(opened(opener.at, name.len()), "opened here")
+                .help(format!("write `{right}`"))
+                .fix(format!("write `{right}`"), vec![(one(at), right.into())])
         }
         Flaw::NeverClosed { opener, at } => never_closed(file, text, opener, at),
         Flaw::TooDeep { at } => too_deep(file, at),

@@ -39,12 +39,14 @@ const WORDS: &[(&str, &str)] = &[
     ("throw", "fail"),
     ("raise", "fail"),
     ("except", "catch"),
-    ("finally", "catch"),
     ("print", "log"),
     ("println", "log"),
     ("echo", "log"),
     ("mut", "var"),
 ];
+
+/// What needs something between it and its block.
+pub(super) const HEADS: &[&str] = &["if", "elif", "while", "match", "step", "approve", "verify", "waive", "in"];
 
 /// Words of the language that this version does not know yet.
 const LATER: &[&str] = &["parallel", "race", "restart", "policy", "test", "run", "start", "during", "waves"];
@@ -131,6 +133,8 @@ pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> 
         .or_else(|| equals(context, found, before))
         .or_else(|| arrow(context, found, before, rules))
         .or_else(|| keyword(context, found, before, rules))
+        .or_else(|| head_missing(context, found))
+        .or_else(|| incomplete(context, found, before, rules))
         .or_else(|| loop_head(context, found, before))
         .or_else(|| block_for_record(context, found, before))
 }
@@ -247,6 +251,62 @@ fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[
     None
 }
 
+/// `if { … }`, `step { … }`.
+fn head_missing(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> {
+    let opener = context.around(found.start).filter(|o| o.kind == Open::Curly)?;
+    let word = context.before(opener.at);
+    let (what, example) = match word.text {
+        "if" | "elif" | "while" => ("condition", "a condition"),
+        "match" => ("value to match", "a value"),
+        "in" => ("list to go through", "a list"),
+        "step" | "verify" => ("name", "a text"),
+        "approve" => ("question", "a text"),
+        "waive" => ("reason", "a text"),
+        _ => return None,
+    };
+    let message = format!("this `{}` has no {what}", word.text);
+    Some(
+        error(context, word, codes::SYNTAX_UNEXPECTED, message, "something is missing after it")
+            .help(format!("write {example} between `{}` and `{{`", word.text)),
+    )
+}
+
+/// What this version does not have, or what lacks a part.
+fn incomplete(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let head = context.head(found.start).trim_start();
+    if head.starts_with("wait for") {
+        return Some(later("wait for", context.span(context.start, context.start + "wait for".len())));
+    }
+    if before.text == "on" && (found.text.starts_with(|c: char| c.is_ascii_digit())) {
+        return Some(later("on N of", context.token_span(found)));
+    }
+    if before.text == "finish" {
+        return Some(
+            error(context, found, codes::SYNTAX_UNEXPECTED, "`finish` has no outcome", "the outcome comes first")
+                .help("write `finish resolved \"why\"`; outcomes are `resolved mitigated not_needed escalated failed`"),
+        );
+    }
+    if found.text == "??" && rules.contains(&Rule::eq) {
+        return Some(
+            error(context, found, codes::SYNTAX_UNEXPECTED, "a type is optional once", "`??` is an operator")
+                .help("write `?`"),
+        );
+    }
+    if found.text == "=>" {
+        return Some(
+            error(
+                context,
+                found,
+                codes::SYNTAX_UNEXPECTED,
+                "this `=>` belongs to no `match` and no lambda",
+                "not here",
+            )
+            .help("arms stand in `match x { 1 => …, _ => … }`; a lambda is `x => …` or `(a, b) => …`"),
+        );
+    }
+    None
+}
+
 fn loop_head(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
     let head = context.head(found.start).trim_start();
     if !head.starts_with("for ")
@@ -261,12 +321,17 @@ fn loop_head(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Opti
     Some(if matches!(found.text, "of" | ":") { d.fix("write `in`", vec![(at, "in".into())]) } else { d })
 }
 
+fn line_begins(context: &Context<'_>, at: usize, with: &str) -> bool {
+    let before = context.text.get(..at).unwrap_or("");
+    before.rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with(with))
+}
+
 /// `let x = { f() }`: in a value position `{` opens a record.
 fn block_for_record(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
     let around = context.around(found.start).filter(|o| o.kind == Open::Curly)?;
     let opener = context.before(around.at);
     let value_position = matches!(opener.text, "=" | "(" | "," | "[" | ":" | "??" | "==" | "+" | "return");
-    if !value_position || before.text == ":" {
+    if !value_position || before.text == ":" || line_begins(context, around.at, "type ") {
         return None;
     }
     let opened = context.span(around.at, around.at + 1);

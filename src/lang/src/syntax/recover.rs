@@ -117,7 +117,9 @@ fn balanced(file: FileId, text: &str) -> Result<Scan, Box<Diagnostic>> {
     if let Some(diagnostic) = too_deep(&scan) {
         return Err(Box::new(diagnostic));
     }
-    let unmatched = |f: &Flaw| matches!(f, Flaw::Stray { .. } | Flaw::Mismatch { .. } | Flaw::NeverClosed { .. });
+    let unmatched = |f: &Flaw| {
+        matches!(f, Flaw::Stray { .. } | Flaw::WrongCloser { .. } | Flaw::Mismatch { .. } | Flaw::NeverClosed { .. })
+    };
     if scan.flaws.iter().any(unmatched) {
         let guessed = scan::scan(text, MAX_NESTING, true);
         if !guessed.flaws.is_empty() && too_deep(&guessed).is_none() {
@@ -197,12 +199,11 @@ impl Reader<'_> {
         self.work += at + self.source.len() / 8;
         let found = at + explain::trivia(self.source.get(at..).unwrap_or(""));
         let groups = scan::scan(&self.source, usize::MAX, false).groups;
-        let element = self.element(&groups, found);
+        let place = explain::Context { file: self.file, text: &self.source, groups: &groups, start: found };
+        let element = self.element(&groups, explain::anchor(&place, found));
         let reported = self.is_consequence(found, element);
         if !reported && diagnostics.len() < MAX_ERRORS {
-            let context =
-                explain::Context { file: self.file, text: &self.source, groups: &groups, start: element.start };
-            diagnostics.push(explain::unexpected(&context, found, error));
+            diagnostics.push(explain::unexpected(&explain::Context { start: element.start, ..place }, found, error));
         }
         if self.work > EXTRA_WORK + self.source.len() || diagnostics.len() >= MAX_ERRORS {
             return self.give_up(element.start, &groups);

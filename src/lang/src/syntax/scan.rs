@@ -38,7 +38,9 @@ pub(super) enum Flaw {
     SingleQuotes { at: usize, end: usize },
     /// A closer that nothing opened.
     Stray { at: usize },
-    /// A closer of another kind than what is open.
+    /// A closer of another kind than the only thing that it could close.
+    WrongCloser { opener: Opener, at: usize },
+    /// A closer of something further out than what is open.
     Mismatch { opener: Opener, at: usize },
     /// Open at the end of the file, or where the next declaration begins.
     NeverClosed { opener: Opener, at: usize },
@@ -295,6 +297,11 @@ impl Scanner<'_> {
                 }
                 self.pop(1);
             }
+            (None, Some(opener)) if matches!(opener.kind, Open::Round | Open::Square) && kind != Open::Curly => {
+                self.found.flaws.push(Flaw::WrongCloser { opener, at: self.at });
+                self.found.repairs.push(Repair::Write(self.at, vec![closer(opener.kind)]));
+                self.pop(1);
+            }
             _ => {
                 self.found.flaws.push(Flaw::Stray { at: self.at });
                 self.found.repairs.push(Repair::Blank(self.at, self.at + 1));
@@ -374,11 +381,15 @@ impl Scanner<'_> {
         let code = self.bytes.get(open.at..self.at).unwrap_or_default();
         let length = code.iter().position(|b| *b == b'\n').unwrap_or(code.len());
         self.found.repairs.push(Repair::Fill(open.at, open.at + length));
-        self.mute(open.at, self.at);
+        self.mute(open, self.at);
     }
 
-    /// What follows a missing closer for a few lines is its consequence.
-    fn mute(&mut self, start: usize, end: usize) {
+    /// What follows a missing `)` or `]` for a few lines is its consequence.
+    fn mute(&mut self, opener: Opener, end: usize) {
+        if !matches!(opener.kind, Open::Round | Open::Square) {
+            return;
+        }
+        let start = opener.at;
         let code = self.bytes.get(start..end).unwrap_or_default();
         let few = code.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(4).map_or(code.len(), |(i, _)| i);
         self.found.muted.push((start, start + few));
@@ -391,7 +402,7 @@ impl Scanner<'_> {
         let after_comment = self.found.comments.last().is_some_and(|(_, end)| *end + space == at);
         let start = at - space + usize::from(after_comment); // a line break ends the comment
         if let Some(last) = open.last() {
-            self.mute(last.at, at);
+            self.mute(*last, at);
         }
         let closers: Vec<u8> = open.iter().rev().map(|o| closer(o.kind)).collect();
         if start + closers.len() <= at {
@@ -408,6 +419,7 @@ impl Scanner<'_> {
         let text = open.iter().position(|o| matches!(o.kind, Open::Text { .. }));
         let opener = text.and_then(|t| open.get(t)).unwrap_or(last);
         self.found.flaws.push(Flaw::NeverClosed { opener: *opener, at: end });
+        self.mute(*opener, end);
         if text.is_some() {
             self.found.repairs.push(Repair::Fill(opener.at, end));
         }

@@ -1,5 +1,6 @@
 //! What the reader promises for every text: a tree, an answer in time, and no panic; and that printing and reading are inverse.
 
+mod fixtures;
 mod generate;
 mod limits;
 mod trees;
