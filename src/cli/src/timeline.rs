@@ -26,6 +26,8 @@ pub struct Timeline {
     many: bool,
     /// Also the native calls below each action.
     detailed: bool,
+    /// Says how to answer an approval from another terminal.
+    tells_how: bool,
     runs: HashMap<String, RunState>,
 }
 
@@ -35,6 +37,8 @@ struct RunState {
     steps: Vec<(String, Millis)>,
     /// Actions that have not ended.
     open: Vec<(ActionInfo, Millis)>,
+    /// Since when people are asked.
+    asked: Option<Millis>,
 }
 
 /// A line before it gets its time, its run and its place.
@@ -66,13 +70,20 @@ impl Line {
 impl Timeline {
     /// A timeline of one run, or of `many`.
     pub fn new(look: Look, many: bool) -> Self {
-        Self { look, many, detailed: false, runs: HashMap::new() }
+        Self { look, many, detailed: false, tells_how: true, runs: HashMap::new() }
     }
 
     /// Shows native calls, too.
     #[must_use]
     pub fn detailed(mut self, detailed: bool) -> Self {
         self.detailed = detailed;
+        self
+    }
+
+    /// Where approvals are answered with a key, the command for it is left out.
+    #[must_use]
+    pub fn keyed(mut self, keyed: bool) -> Self {
+        self.tells_how = !keyed;
         self
     }
 
@@ -91,9 +102,12 @@ impl Timeline {
 
     /// What a run is doing right now, for a line that is drawn over: `system.delete_files on host-1 … 12s`.
     pub fn current(&self, now: Millis) -> Option<String> {
-        let (info, at) = self.runs.values().flat_map(|r| &r.open).max_by_key(|(_, at)| *at)?;
-        let since = now.saturating_sub(*at);
-        Some(format!("{} … {}", action(&self.look, info), duration(since)))
+        let since = |at: Millis| duration(now.saturating_sub(at).max(0) / 1000 * 1000);
+        if let Some((info, at)) = self.runs.values().flat_map(|r| &r.open).max_by_key(|(_, at)| *at) {
+            return Some(format!("{} … {}", action(&self.look, info), since(*at)));
+        }
+        let asked = self.runs.values().filter_map(|r| r.asked).min()?;
+        Some(self.look.dim(format!("waits for an answer … {}", since(asked))))
     }
 
     fn place(&self, item: &TimelineItem, line: Line) -> Vec<String> {
@@ -128,15 +142,23 @@ impl Timeline {
                 state.began = Some(item.at);
                 started(&look, item.runbook.as_deref(), run, requester, params)
             }
+            // That it waits for people was said with their question.
+            What::RunStatus { status: RunStatus::Waiting, .. } if state.asked.is_some() => return None,
             What::RunStatus { status, why } => return status_line(&look, *status, why),
             What::Note { note } => return note_line(&look, state, item.at, note),
             What::CallIntent { .. } => return None,
             What::CallOutcome { action, native, ok, message, millis } => {
                 return self.detailed.then(|| native_line(&look, action, native, *ok, message, *millis));
             }
-            What::ApprovalAsked { approval } => asked(&look, approval, item.at),
+            What::ApprovalAsked { approval } => {
+                state.asked = Some(item.at);
+                asked(&look, approval, item.at, self.tells_how)
+            }
             What::ApprovalVoted { person, approve, comment, .. } => voted(&look, person, *approve, comment),
-            What::ApprovalClosed { state, .. } => closed(&look, *state),
+            What::ApprovalClosed { state: end, .. } => {
+                state.asked = None;
+                closed(&look, *end)
+            }
             What::RunEnded { outcome, why, ineffective, remains } => {
                 let took = state.began.map(|b| item.at.saturating_sub(b));
                 state.steps.clear();
@@ -303,12 +325,12 @@ fn native_line(look: &Look, action: &str, native: &str, ok: bool, message: &str,
     Line::new(symbol, look.dim(format!("  {}{of}{message}", clean(native)))).took(Some(millis))
 }
 
-fn asked(look: &Look, row: &ApprovalRow, at: Millis) -> Line {
+fn asked(look: &Look, row: &ApprovalRow, at: Millis, tells_how: bool) -> Line {
     let line = Line::new(look.warn("?"), look.bold(plan_text::question(row)));
     let Some(ask) = plan_text::ask(row) else { return line };
     let needs = format!("needs {}, {}", plan_text::who(&ask), relative(at, row.expires).replace("in ", "within "));
     let answer = look.dim(format!("answer: rrb approvals approve {}", short_id(&row.id)));
-    line.more([needs]).more(plan_text::plan(look, &ask.plan, 160)).more([answer])
+    line.more([needs]).more(plan_text::plan(look, &ask.plan, 160)).more(tells_how.then_some(answer))
 }
 
 fn voted(look: &Look, person: &str, approve: bool, comment: &str) -> Line {
@@ -320,8 +342,12 @@ fn voted(look: &Look, person: &str, approve: bool, comment: &str) -> Line {
 }
 
 fn closed(look: &Look, state: ApprovalState) -> Line {
-    let symbol = if state == ApprovalState::Approved { look.good("✓") } else { look.bad("✗") };
-    Line::new(symbol, format!("the approval is {}", plan_text::state(look, state)))
+    match state {
+        ApprovalState::Approved => Line::new(look.good("✓"), look.good("approved")),
+        ApprovalState::Denied => Line::new(look.bad("✗"), look.bad("denied")),
+        ApprovalState::Expired => Line::new(look.bad("✗"), format!("{}: nobody answered in time", look.bad("expired"))),
+        ApprovalState::Void | ApprovalState::Open => Line::new(look.dim("·"), look.dim("the question is withdrawn")),
+    }
 }
 
 fn ended(look: &Look, outcome: &str, why: &str, ineffective: bool, remains: &[String]) -> Line {

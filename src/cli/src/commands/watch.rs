@@ -57,7 +57,7 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit, CliError
         listen: args.listen,
         keyed: mode.is_some(),
         panel: Panel::default(),
-        timeline: Timeline::new(context.out.look.clone(), true),
+        timeline: Timeline::new(context.out.look.clone(), true).keyed(mode.is_some()),
         model: Model { user: args.user.clone(), ..Model::default() },
         daemon: None,
         stale: false,
@@ -133,11 +133,14 @@ impl Watcher<'_> {
             self.print(&lines(&warnings));
         }
         match &self.daemon {
-            Some(daemon) => {
-                if let Err(e) = daemon.reload(&sound).await {
-                    self.model.stale = Some(e.message);
+            Some(daemon) => match daemon.reload(&sound).await {
+                Ok(()) => {
+                    let runbooks = crate::text::count(sound.program.runbooks.len(), "runbook");
+                    let line = format!("{} reloaded: {runbooks}", self.out.look.good("●"));
+                    self.print(&[line]);
                 }
-            }
+                Err(e) => self.model.stale = Some(e.message),
+            },
             None => {
                 let listen = self.listen.unwrap_or(loaded.config.serve.listen);
                 let daemon = Daemon::start(&sound, Start { listen, schedules: true }).await?;
