@@ -6,6 +6,7 @@
 mod action_call;
 pub mod approvals;
 mod call;
+mod circle;
 mod connector;
 mod cx;
 pub mod effects;
@@ -92,8 +93,23 @@ pub fn check(input: CheckInput) -> Checked {
     check_in(input, Surroundings::default())
 }
 
+/// The stack of a check. Parser and checker go as deep as the program nests, and a caller's thread may have little.
+const STACK: usize = 32 << 20;
+
 /// Checks the modules of a project with what is known of its surroundings.
 pub fn check_in(input: CheckInput, around: Surroundings) -> Checked {
+    let spare = (input.clone(), around.clone());
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().name("check".into()).stack_size(STACK);
+        match worker.spawn_scoped(scope, move || run(input, around)) {
+            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // No thread to be had: the stack that is there does for all but the deepest programs.
+            Err(_) => run(spare.0, spare.1),
+        }
+    })
+}
+
+fn run(input: CheckInput, around: Surroundings) -> Checked {
     let mut sources = Sources::default();
     sources.add("rrb.toml", around.project_text.as_deref().unwrap_or_default());
     let mut c = Checker::new(sources, input.project);
@@ -106,6 +122,7 @@ pub fn check_in(input: CheckInput, around: Surroundings) -> Checked {
     c.check_bodies(&pending);
     let runbooks = (0..c.runbooks.len()).filter_map(|i| c.check_runbook(i)).collect();
     c.check_consts();
+    c.name_circles();
     c.conclude(runbooks, around.now)
 }
 

@@ -121,3 +121,63 @@ fn a_call_without_an_instance_names_the_only_one() {
     assert_eq!(named("[connectors.k8s.prod]\n"), [Some("prod".into()), Some("prod".into())]);
     assert_eq!(named("[connectors.k8s.prod]\n[connectors.k8s.default]\n"), [None, Some("prod".into())]);
 }
+
+#[test]
+fn right_programs_compile() {
+    each("ok", |path| {
+        let (config, _) = project::parse(PROJECT_FILE, &std::fs::read_to_string(folder("kit/rrb.toml")).unwrap());
+        let modules = std::iter::once(module(path)).chain(programs("kit").iter().map(|p| module(p))).collect();
+        let checked = check_in(CheckInput { modules, project: config }, Surroundings::default());
+        let program = checked.program.unwrap();
+        if let Err(said) = rrb_lang::program::compile(&program, &checked.sources) {
+            panic!("{}", plain::render(&said, &checked.sources));
+        }
+    });
+}
+
+/// The conditions of the first trigger of a runbook in `main`.
+fn conditions(text: &str) -> Vec<rrb_lang::hir::Conjunct> {
+    let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+    let modules = std::iter::once(main).chain(programs("kit").iter().map(|p| module(p))).collect();
+    let checked = check_in(CheckInput { modules, ..CheckInput::default() }, Surroundings::default());
+    let shown = plain::render(&checked.diagnostics, &checked.sources);
+    let program = checked.program.unwrap_or_else(|| panic!("{shown}"));
+    match program.runbooks.first().and_then(|r| r.triggers.first()).map(|t| t.kind.clone()) {
+        Some(rrb_lang::hir::TriggerKind::Event { condition, .. }) => condition,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_condition_is_split_at_its_ands_and_keeps_what_explains_it() {
+    let all = conditions(
+        "use alerts\nlet wanted = \"Full\"\nrunbook r() {\n  on alerts.firing as a\n    where a.name == wanted and (a.severity >= warning and not a.labels.team.to_list().is_empty())\n      and a.labels.node == \"n1\" and (a.value ?? 0) * 2 > 1 or a.name in [\"x\"]\n  log \"a\"\n}\n",
+    );
+    assert_eq!(all.len(), 1, "an `or` is one condition");
+    let all = conditions(
+        "use alerts\nlet wanted = \"Full\"\nrunbook r() {\n  on alerts.firing as a\n    where a.name == wanted and (a.severity >= warning and \"n1\" == a.labels.node)\n      and (a.value ?? 0) * 2 > 1\n  log \"a\"\n}\n",
+    );
+    let texts: Vec<&str> = all.iter().map(|c| c.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        ["a.name == wanted", "a.severity >= warning", "\"n1\" == a.labels.node", "(a.value ?? 0) * 2 > 1"]
+    );
+    let operands: Vec<Vec<&str>> = all.iter().map(|c| c.operands.iter().map(|(t, _)| t.as_str()).collect()).collect();
+    assert_eq!(operands, [vec!["a.name"], vec!["a.severity"], vec!["a.labels.node"], vec!["(a.value ?? 0) * 2"]]);
+    let equals: Vec<Option<String>> = all
+        .iter()
+        .map(|c| {
+            c.equals.as_ref().map(|(path, value)| format!("{}={}", path.join("."), value.as_text().unwrap_or("?")))
+        })
+        .collect();
+    assert_eq!(equals, [Some("name=Full".into()), None, Some("labels.node=n1".into()), None]);
+}
+
+#[test]
+fn a_condition_that_binds_names_stays_whole() {
+    let all = conditions(
+        "use alerts\nrunbook r() {\n  on alerts.firing as a where let node = a.labels.node and node.starts_with(\"n\")\n  log \"a\"\n}\n",
+    );
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].operands.len(), 1);
+}
