@@ -19,7 +19,7 @@ use crate::matcher::{LEFT_OUT, Task, left_out};
 use crate::programs::Loaded;
 use crate::run::ask;
 use crate::run::journal::{self, Act};
-use crate::run::local::Mail;
+use crate::run::mail::Mail;
 use crate::run::votes::{self, Tally};
 use crate::run::{cap, records};
 use crate::runs::STRIKES;

@@ -30,8 +30,7 @@ impl Matcher {
     ) {
         let mut told: Vec<DispositionRow> = Vec::new();
         self.stop_runs(row, &mut told, batch).await;
-        let listening: Vec<usize> = book.index.listening(&row.source).collect();
-        if listening.is_empty() {
+        if book.index.listeners(&row.source) == 0 {
             if told.is_empty() {
                 told.push(self.disposition(row, "", "no_trigger", None, "no runbook listens to it".to_owned()));
             }
@@ -41,14 +40,11 @@ impl Matcher {
                 None => book::value_of(book.code(), row),
             };
             match value {
-                Ok(value) => self.ask_runbooks(book, row, &value, &listening, &mut told, batch).await,
+                Ok(value) => self.ask_runbooks(book, row, &value, &mut told, batch).await,
                 Err(why) => {
                     let why = format!("the event does not fit its type any more: {why}");
-                    told.extend(
-                        listening
-                            .iter()
-                            .map(|n| self.disposition(row, book.index.name(*n), "error", None, why.clone())),
-                    );
+                    let error = |n| self.disposition(row, book.index.name(n), "error", None, why.clone());
+                    told.extend(book.index.listening(&row.source).map(error));
                 }
             }
         }
@@ -113,18 +109,15 @@ impl Matcher {
         book: &Book,
         row: &EventRow,
         value: &Value,
-        listening: &[usize],
         told: &mut Vec<DispositionRow>,
         batch: &mut Batch,
     ) {
-        let candidates = match listening.len() <= ASK_ALL {
-            true => Vec::new(),
-            false => book.index.candidates(&row.source, value),
-        };
-        let asked: Vec<usize> = match listening.len() <= ASK_ALL {
-            true => listening.to_vec(),
+        let listening = book.index.listeners(&row.source);
+        let asked: Vec<usize> = match listening <= ASK_ALL {
+            true => book.index.listening(&row.source).collect(),
             false => {
-                let mut asked: Vec<usize> = candidates.iter().map(|c| c.runbook).collect();
+                let mut asked: Vec<usize> =
+                    book.index.candidates(&row.source, value).iter().map(|c| c.runbook).collect();
                 asked.dedup();
                 asked
             }
@@ -133,8 +126,8 @@ impl Matcher {
             let row_of = self.ask_runbook(book, *n, row, value, batch).await;
             told.push(row_of);
         }
-        if asked.len() < listening.len() {
-            let left = listening.len() - asked.len();
+        if asked.len() < listening {
+            let left = listening - asked.len();
             let detail =
                 format!("{} {left} other runbooks: an equality in their `where` does not hold", book.code().id());
             told.push(self.disposition(row, LEFT_OUT, "where", None, detail));

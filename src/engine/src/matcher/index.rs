@@ -88,6 +88,11 @@ impl Index {
         self.events.get(event).into_iter().flat_map(|l| l.runbooks.iter().copied())
     }
 
+    /// How many runbooks have a trigger on this event.
+    pub fn listeners(&self, event: &str) -> usize {
+        self.events.get(event).map_or(0, |l| l.runbooks.len())
+    }
+
     /// The triggers that may say yes, in the order of the program: those left out have an equality that does not hold.
     pub fn candidates(&self, event: &str, value: &Value) -> Vec<TriggerRef> {
         let Some(listeners) = self.events.get(event) else { return Vec::new() };

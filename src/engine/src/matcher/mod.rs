@@ -30,7 +30,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::api::{Actor, ApiError, StartRun, TimelineItem};
 use crate::code::Code;
 use crate::programs::{Loaded, Programs};
-use crate::run::local::Mail;
+use crate::run::mail::Mail;
 use crate::runs::Runs;
 use crate::shared::{Core, Work};
 use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus};

@@ -8,6 +8,8 @@ pub mod local;
 mod perform;
 mod replay;
 
+pub mod mail;
+
 pub mod ask;
 pub mod gate;
 pub mod records;
