@@ -88,7 +88,8 @@ impl Printer {
 
     fn expr_stmt(&mut self, e: &Expr, more: bool) {
         let clause = matches!(&e.kind, ExprKind::Name(name) if CLAUSE_WORDS.contains(&name.name.as_str()));
-        let on_one_line = self.flat > 0 && (begins_with_minus(e) || (more && wants_operand(e)));
+        let on_one_line = self.flat > 0
+            && (begins_with_minus(e) || (more && (wants_operand(e) || matches!(e.kind, ExprKind::Name(_)))));
         if clause || on_one_line {
             self.push("(");
             self.expr(e, ANY);
@@ -146,6 +147,9 @@ impl Printer {
 
     fn loop_or_wait(&mut self, e: &Expr) {
         match &e.kind {
+            ExprKind::Wait(time) if matches!(&time.kind, ExprKind::Name(n) if n.name == "until") => {
+                self.push("wait (until)")
+            }
             ExprKind::Wait(time) => self.word_expr("wait ", Some(time), OPERAND),
             ExprKind::WaitUntil { condition, every, within } => {
                 self.word_expr("wait until ", Some(condition), OPERATION);
