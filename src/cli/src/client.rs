@@ -133,12 +133,13 @@ fn refusal(status: StatusCode, body: &[u8]) -> ApiError {
     let message = text("detail").map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
     match (text("code"), status.as_u16()) {
         (Some("not_found"), _) | (None, 404) => {
-            let known = ["run", "approval", "event", "runbook", "token"];
+            let known = ["run", "approval", "event", "runbook", "token", "webhook", "delivery"];
             match (known.into_iter().find(|k| Some(*k) == text("what")), text("id")) {
                 (Some(what), Some(id)) => {
                     ApiError::NotFound { what, id: id.to_owned(), hint: text("hint").map(str::to_owned) }
                 }
-                _ => ApiError::NotFound { what: "answer at this address", id: message, hint: None },
+                // Not from a daemon of this version: the status says all there is.
+                _ => ApiError::NotFound { what: "such thing at this address", id: message, hint: None },
             }
         }
         (Some("exists"), _) => ApiError::Exists(text("id").unwrap_or_default().to_owned()),

@@ -1,9 +1,12 @@
 //! `rrb run --event`: a runbook's trigger reads the parameters from a sample event, as it would from a real one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use rrb_engine::matcher::book::with_meta;
+use rrb_engine::store::EventRow;
 use rrb_lang::diag::nearest;
-use rrb_lang::hir::{Event, Runbook, Trigger, TriggerKind};
+use rrb_lang::hir::{Conjunct, Event, Runbook, Trigger, TriggerKind};
 use rrb_lang::json::Json;
 use rrb_lang::program::Program;
 use rrb_lang::value::Value;
@@ -37,22 +40,23 @@ pub fn parameters(sound: &Sound, runbook: &Runbook, on: Option<&str>, payload: &
     };
     let name = event_name(&sound.program, event);
     let program = &sound.program;
-    let value =
-        vm::decode(&program.types, &event.ty, &Json::from(payload.clone()), &program.constants).map_err(|e| {
-            CliError::usage(format!("the file is no `{name}`: {e}"))
-                .help(format!("it holds one event as `rrb emit {name}` takes it"))
-        })?;
-    let value = with_meta(value, &name, instance.as_deref());
-    let ask = |function| vm::eval(program, function, vec![value.clone()], &sound.settings, "", FUEL);
-    let mut refused = None;
-    for conjunct in condition {
-        match ask(conjunct.function) {
-            Ok(Value::Bool(true)) => {}
-            Ok(_) => refused = refused.or_else(|| Some(conjunct.text.to_string())),
-            Err(e) => refused = refused.or_else(|| Some(format!("{}: {e}", conjunct.text))),
-        }
-    }
-    match ask(*with) {
+    let events = events(sound, event, &name, payload)?;
+    let seen = |value| with_meta(value, &sample(&name, instance.as_deref()));
+    let judged: Vec<(Value, Option<String>)> = events
+        .into_iter()
+        .map(seen)
+        .map(|value| {
+            let refused = refusal(sound, condition, &value);
+            (value, refused)
+        })
+        .collect();
+    // Of a delivery with many events the first that fits, else the first.
+    let fitting = judged.iter().position(|(_, refused)| refused.is_none()).unwrap_or(0);
+    let Some((value, refused)) = judged.into_iter().nth(fitting) else {
+        return Err(CliError::new(Exit::Failed, format!("there is no `{name}` in this delivery")));
+    };
+    let mapped = vm::eval(program, *with, vec![value], &sound.settings, "", FUEL);
+    match mapped {
         Ok(Value::Record(record)) => {
             let pairs = record.names.iter().zip(&record.values);
             let values = pairs.map(|(n, v)| (n.to_string(), JsonValue::from(&vm::shown(v)))).collect();
@@ -68,6 +72,56 @@ pub fn parameters(sound: &Sound, runbook: &Runbook, on: Option<&str>, payload: &
             format!("the trigger's `with` fails on this event: {}", clean(&e.to_string())),
         )),
     }
+}
+
+/// The events a file holds: one as `emit` gives it, or a delivery as the sender posts it.
+fn events(sound: &Sound, event: &Event, name: &str, payload: &JsonValue) -> Result<Vec<Value>, CliError> {
+    let program = &sound.program;
+    let body = Json::from(payload.clone());
+    let typed = match vm::decode(&program.types, &event.ty, &body, &program.constants) {
+        Ok(value) => return Ok(vec![value]),
+        Err(e) => e.to_string(),
+    };
+    deliveries(sound, event, body).map_err(|raw| {
+        CliError::usage(format!("the file is no `{name}`: {typed}"))
+            .help(format!("it is no delivery from its source either: {raw}"))
+            .help(format!("it holds one event or delivery, as `rrb emit {name}` takes it"))
+    })
+}
+
+/// The events in a delivery.
+fn deliveries(sound: &Sound, event: &Event, body: Json) -> Result<Vec<Value>, String> {
+    let empty = || Value::Map(Arc::default());
+    let ask = |function, item: Option<Json>| {
+        let given = [Value::Json(body.clone()), empty(), empty()].into_iter().chain(item.map(Value::Json));
+        vm::eval(&sound.program, function, given.collect(), &sound.settings, "", FUEL)
+    };
+    let items = match event.each {
+        None => vec![Json::Null],
+        Some(each) => match ask(each, None).map_err(|e| e.to_string())? {
+            Value::List(items) => items.iter().map(vm::shown).collect(),
+            _ => return Err("`each` gave no list".to_owned()),
+        },
+    };
+    let mut events = Vec::new();
+    for item in items {
+        match ask(event.emit, Some(item)) {
+            Ok(value) => events.push(value),
+            Err(EvalError::Skip) => {}
+            Err(e) => return Err(e.to_string()),
+        }
+    }
+    Ok(events)
+}
+
+/// The first part of a `where` that says no.
+fn refusal(sound: &Sound, condition: &[Conjunct], event: &Value) -> Option<String> {
+    let ask = |c: &Conjunct| vm::eval(&sound.program, c.function, vec![event.clone()], &sound.settings, "", FUEL);
+    condition.iter().find_map(|c| match ask(c) {
+        Ok(Value::Bool(true)) => None,
+        Ok(_) => Some(c.text.to_string()),
+        Err(e) => Some(format!("{}: {e}", c.text)),
+    })
 }
 
 /// The trigger, with its event.
@@ -108,21 +162,17 @@ fn event_name(program: &Program, event: &Event) -> String {
     format!("{connector}.{}", event.name)
 }
 
-/// The event as conditions see it: its fields and `meta`.
-fn with_meta(value: Value, source: &str, instance: Option<&str>) -> Value {
+/// Where a sample comes from.
+fn sample(source: &str, instance: Option<&str>) -> EventRow {
     let now = crate::text::now();
-    let meta = Value::record([
-        ("id", Value::text("sample")),
-        ("at", Value::Time(now)),
-        ("received", Value::Time(now)),
-        ("source", Value::text(source)),
-        ("instance", Value::text(instance.unwrap_or("default"))),
-    ]);
-    match value {
-        Value::Record(record) => {
-            let fields = record.names.iter().map(smol_str::SmolStr::as_str).zip(record.values.iter().cloned());
-            Value::record(fields.chain([("meta", meta)]))
-        }
-        other => other,
+    EventRow {
+        id: "sample".to_owned(),
+        delivery: None,
+        source: source.to_owned(),
+        instance: instance.unwrap_or("default").to_owned(),
+        sender_id: None,
+        at: now,
+        received: now,
+        payload: JsonValue::Null,
     }
 }

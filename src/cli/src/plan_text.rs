@@ -118,8 +118,16 @@ pub fn entry(look: &Look, e: &PlanEntry, cut: usize) -> String {
     };
     let head =
         format!("{}{} {}{target}", look.warn(certainty), effect(look, e.effect), action(look, &e.action, &e.instance));
-    let args = arguments(&e.args, cut);
+    let args = match (&e.target, e.args.as_slice()) {
+        (Planned::Known(t), [(_, Planned::Known(only))]) if says(&json(t), &json(only)) => String::new(),
+        _ => arguments(&e.args, cut),
+    };
     if args.is_empty() { head } else { format!("{head}: {args}") }
+}
+
+/// Whether a target (`file:/var/a`) says a call's only argument (`/var/a`) already.
+pub fn says(target: &str, argument: &str) -> bool {
+    target.strip_suffix(argument).is_some_and(|rest| rest.is_empty() || rest.ends_with([':', '/']))
 }
 
 /// A single argument bare, several with their names.

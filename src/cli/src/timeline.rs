@@ -286,6 +286,7 @@ fn action(look: &Look, info: &ActionInfo) -> String {
     let target = info.target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();
     let args = match info.args.as_slice() {
         [] => String::new(),
+        [(_, only)] if info.target.as_deref().is_some_and(|t| plan_text::says(&clean(t), &json(only))) => String::new(),
         [(_, only)] => json(only),
         // What was left out or switched off says nothing.
         many => {

@@ -1,7 +1,8 @@
 //! The command line from outside: exit codes, and output as a reader sees it.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 mod command;
+mod daemon;
 mod render;
 mod samples;
