@@ -1,43 +1,43 @@
 //! The rrb engine: events in, runs driven, every decision kept. It knows a [`store::Store`], a [`world::World`] and a
 //! [`clock::Clock`], and nothing concrete: no network, no file, no real time.
 //!
-//! Modules only look down, in the order of the list below. Blank lines keep the order.
-
-pub mod control;
-
-pub mod engine;
-
-pub mod timeline;
-
-pub mod intake;
-
-pub mod matcher;
-
-pub mod runs;
-
-pub mod compiled;
-
-pub mod programs;
-
-pub mod keys;
-
-pub mod timers;
-
-pub mod run;
-
-pub mod shared;
-
-pub mod targets;
-
-pub mod policy;
-
-pub mod code;
-
-pub mod api;
-
-pub mod store;
-
-pub mod audit;
+//! Modules only look up in the list below, at those that stand before them. Blank lines keep the order; a test holds it.
 
 pub mod clock;
 pub mod world;
+
+pub mod audit;
+
+pub mod store;
+
+pub mod api;
+
+pub mod code;
+
+pub mod policy;
+
+pub mod targets;
+
+pub mod shared;
+
+pub mod run;
+
+pub mod timers;
+
+pub mod keys;
+
+pub mod programs;
+
+pub mod compiled;
+
+pub mod runs;
+
+pub mod matcher;
+
+pub mod intake;
+
+pub mod timeline;
+
+pub mod engine;
+
+pub mod control;

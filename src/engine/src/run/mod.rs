@@ -1,12 +1,12 @@
-//! Runs: machines driven against a journal.
+//! Runs: machines driven against a journal. As in the crate, modules look only at those that stand before them.
 
-#[cfg(any(test, feature = "testing"))]
-pub mod conformance;
+pub mod host;
+pub mod journal;
 
-pub mod local;
+pub mod cap;
+pub mod votes;
 
-mod perform;
-mod replay;
+pub mod driver;
 
 pub mod mail;
 
@@ -15,9 +15,10 @@ pub mod gate;
 pub mod records;
 pub mod rest;
 
-pub mod driver;
+mod perform;
+mod replay;
 
-pub mod cap;
-pub mod host;
-pub mod journal;
-pub mod votes;
+pub mod local;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
