@@ -5,7 +5,7 @@ pub mod create;
 
 mod cancels;
 mod counters;
-mod judge;
+pub mod judge;
 mod places;
 
 mod admit;
