@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rrb_lang::hir::TriggerKind;
+use rrb_lang::json::Json;
 use rrb_lang::value::Value;
 use smol_str::SmolStr;
 
@@ -36,8 +37,8 @@ struct Listeners {
 }
 
 /// What stands at a path of an event.
-enum Found<'a> {
-    Value(&'a Value),
+enum Found {
+    Value(Value),
     Absent,
     /// Something the lookup does not compare as the language does.
     Opaque,
@@ -56,12 +57,12 @@ impl Index {
                 let listeners = events.entry(name.clone()).or_default();
                 listeners.runbooks.insert(runbook);
                 let at = TriggerRef { runbook, trigger };
-                match condition.iter().find_map(|c| c.equals.as_ref()) {
-                    Some((path, value)) if hashes_well(value) => {
+                match condition.iter().find_map(|c| c.equals.as_ref().and_then(|(p, v)| Some((p, key(v)?)))) {
+                    Some((path, value)) => {
                         let values = listeners.by_path.entry(path.clone()).or_default();
-                        values.entry(value.clone()).or_default().push(at);
+                        values.entry(value).or_default().push(at);
                     }
-                    _ => listeners.always.push(at),
+                    None => listeners.always.push(at),
                 }
             }
         }
@@ -99,7 +100,7 @@ impl Index {
         let mut found = listeners.always.clone();
         for (path, values) in &listeners.by_path {
             match at_path(value, path) {
-                Found::Value(v) => found.extend(values.get(v).into_iter().flatten()),
+                Found::Value(v) => found.extend(values.get(&v).into_iter().flatten()),
                 Found::Absent => {}
                 Found::Opaque => found.extend(values.values().flatten()),
             }
@@ -109,17 +110,24 @@ impl Index {
     }
 }
 
-/// Floats are compared with whole numbers elsewhere, and secrets not at all: only plain kinds are looked up.
-fn hashes_well(value: &Value) -> bool {
-    matches!(
-        value,
-        Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Duration(_) | Value::Size(_) | Value::Time(_)
-    ) || matches!(value, Value::Variant(v) if v.payload.is_empty())
+/// A value as the table of lookups has it, where it compares there as in the language: floats are compared with whole numbers
+/// elsewhere, and secrets not at all. A text in JSON is equal to a text.
+fn key(value: &Value) -> Option<Value> {
+    match value {
+        Value::Json(Json::Text(t)) => Some(Value::Text(t.clone())),
+        Value::Json(Json::Bool(b)) => Some(Value::Bool(*b)),
+        Value::Json(Json::Int(i)) => Some(Value::Int(*i)),
+        Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Duration(_) | Value::Size(_) | Value::Time(_) => {
+            Some(value.clone())
+        }
+        Value::Variant(v) if v.payload.is_empty() => Some(value.clone()),
+        _ => None,
+    }
 }
 
-fn at_path<'a>(value: &'a Value, path: &[SmolStr]) -> Found<'a> {
+fn at_path(value: &Value, path: &[SmolStr]) -> Found {
     let mut at = value;
-    for name in path {
+    for (n, name) in path.iter().enumerate() {
         at = match at {
             Value::Record(record) => match record.get(name) {
                 Some(field) => field,
@@ -129,13 +137,20 @@ fn at_path<'a>(value: &'a Value, path: &[SmolStr]) -> Found<'a> {
                 Some(entry) => entry,
                 None => return Found::Absent,
             },
+            Value::Json(json) => {
+                let inner = path.iter().skip(n).fold(json.clone(), |j, name| j.field(name));
+                return found(&Value::Json(inner));
+            }
             Value::None => return Found::Absent,
             _ => return Found::Opaque,
         };
     }
-    match at {
-        Value::None => Found::Absent,
-        plain if hashes_well(plain) => Found::Value(plain),
-        _ => Found::Opaque,
+    found(at)
+}
+
+fn found(value: &Value) -> Found {
+    match value {
+        Value::None | Value::Json(Json::Null) => Found::Absent,
+        other => key(other).map_or(Found::Opaque, Found::Value),
     }
 }
