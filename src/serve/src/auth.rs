@@ -26,7 +26,7 @@ pub(crate) struct Identity {
 impl Identity {
     /// Whether it has this right.
     pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
+        self.scopes.iter().any(|s| s.covers(scope))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rrb_lang::diag::nearest;
 
-/// A right. None contains another.
+/// A right. None contains another, but that who may answer an approval may see it ([`Scope::covers`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     RunsRead,
@@ -49,13 +49,18 @@ impl Scope {
         }
     }
 
+    /// Whether a token with this right may do what needs `other`.
+    pub fn covers(self, other: Self) -> bool {
+        self == other || (self == Self::ApprovalsVote && other == Self::ApprovalsRead)
+    }
+
     /// What it allows, for people.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::RunsRead => "see runs, the timeline and the daemon's status",
             Self::RunsWrite => "start, cancel, resume and resolve runs",
             Self::ApprovalsRead => "see approvals with their plans",
-            Self::ApprovalsVote => "answer approvals as the person the token speaks for",
+            Self::ApprovalsVote => "see approvals with their plans, and answer them as the person the token speaks for",
             Self::EventsRead => "see events, what became of them, and dead letters",
             Self::EventsWrite => "hand in events as if their source had sent them",
             Self::AuditRead => "read and verify the audit log",

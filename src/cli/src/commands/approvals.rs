@@ -51,7 +51,7 @@ pub struct ShowArgs {
 /// An approval and a yes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  RRB_TOKEN=$(cat ~/.rrb-ana) rrb approvals approve 7f2k9a --comment \"checked with the team\"\n  rrb approvals approve 7f2k9a --token-file ~/.rrb-ana\n\nA vote needs a person's token: `rrb token create ana-laptop --user ana --scope approvals:read --scope approvals:vote`."
+    after_help = "Examples:\n  RRB_TOKEN=$(cat ~/.rrb-ana) rrb approvals approve 7f2k9a --comment \"checked with the team\"\n  rrb approvals approve 7f2k9a --token-file ~/.rrb-ana\n\nA vote needs a person's token: `rrb token create ana-laptop --user ana --scope approvals:vote`."
 )]
 pub struct ApproveArgs {
     /// The approval's id, or its end.
@@ -157,7 +157,7 @@ async fn vote(
         match person {
             true => error
                 .help("a vote needs the token of a person who is asked: `RRB_TOKEN` or `--token-file FILE`")
-                .help("make one: `rrb token create NAME --user USER --scope approvals:read --scope approvals:vote`"),
+                .help("make one: `rrb token create NAME --user USER --scope approvals:vote`"),
             false => error,
         }
     })?;

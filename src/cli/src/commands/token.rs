@@ -28,7 +28,7 @@ pub enum TokenCommand {
 /// For whom and for what.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb token create ana-laptop --user ana --scope approvals:read --scope approvals:vote > ~/.rrb-ana\n  rrb token create ci --scope runs:write --scope runs:read --expires 365d\n\nThe token is the only line on standard output. `rrb token scopes` lists what may be given."
+    after_help = "Examples:\n  rrb token create ana-laptop --user ana --scope approvals:vote > ~/.rrb-ana\n  rrb token create ci --scope runs:write --scope runs:read --expires 365d\n\nThe token is the only line on standard output. `rrb token scopes` lists what may be given."
 )]
 pub struct CreateArgs {
     /// A name to know it by: `ana-laptop`, `ci`.
