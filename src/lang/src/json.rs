@@ -33,7 +33,7 @@ impl Json {
     /// The member `key`; null when there is none or this is no object.
     pub fn field(&self, key: &str) -> Json {
         match self {
-            Json::Object(map) => map.get(key).cloned().unwrap_or_default(),
+            Json::Object(map) => member(map, key).cloned().unwrap_or_default(),
             _ => Json::Null,
         }
     }
@@ -79,6 +79,14 @@ impl Json {
     pub fn list(items: impl IntoIterator<Item = Json>) -> Json {
         Json::List(Arc::new(items.into_iter().collect()))
     }
+}
+
+/// Of few members the one looked for is found sooner than its hash.
+fn member<'j>(map: &'j IndexMap<SmolStr, Json>, key: &str) -> Option<&'j Json> {
+    if map.len() > 8 {
+        return map.get(key);
+    }
+    map.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
 impl From<serde_json::Value> for Json {

@@ -53,6 +53,11 @@ pub enum Op {
         d: Reg,
         s: Reg,
     },
+    /// As `Move` from a temporary that is not read again: what it holds stays the only one of its kind and can be changed in place.
+    Take {
+        d: Reg,
+        s: Reg,
+    },
     Const {
         d: Reg,
         k: u32,
@@ -119,8 +124,9 @@ pub enum Op {
         k: i16,
         to: Pc,
     },
-    /// Compares with a constant of the pool.
-    JumpUnlessEqK {
+    /// Compares with a constant of the pool, on the right of the operator.
+    JumpUnlessK {
+        op: Bin,
         a: Reg,
         k: u16,
         to: Pc,
@@ -246,8 +252,16 @@ pub enum Op {
         s: Reg,
         index: u16,
     },
-    /// `Field` and then a comparison with a constant of the pool.
-    JumpUnlessFieldEqK {
+    /// A field of a field.
+    Field2 {
+        d: Reg,
+        s: Reg,
+        first: u16,
+        second: u16,
+    },
+    /// `Field` and then a comparison with a constant of the pool, on the right of the operator.
+    JumpUnlessFieldK {
+        op: Bin,
         s: Reg,
         index: u16,
         k: u16,

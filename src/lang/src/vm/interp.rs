@@ -141,38 +141,25 @@ pub fn enter(
 pub fn run(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Exit {
     loop {
         match stretch(fiber, cx, budget) {
-            Stretch::Frame => {}
-            Stretch::Failed(f) => {
+            Ok(exit) => return exit,
+            Err(f) => {
                 if let Some(f) = fiber.catch(f) {
                     return Exit::Failed(f);
                 }
             }
-            Stretch::Exit(exit) => return exit,
         }
     }
-}
-
-/// Why the code of one frame stopped.
-enum Stretch {
-    /// Another frame is the innermost now.
-    Frame,
-    Failed(Box<Failure>),
-    Exit(Exit),
 }
 
 fn damaged() -> Box<Failure> {
     invalid("the code is damaged; this is a defect of rrb")
 }
 
-/// Runs the innermost frame.
+/// Runs from the innermost frame on, until something fails or is to be done outside.
 #[allow(clippy::too_many_lines)]
-fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
+fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Exit, Box<Failure>> {
     let program = cx.program;
-    let Some(frame) = fiber.frames.last().copied() else { return Stretch::Failed(damaged()) };
-    let Some(code) = program.code(frame.function) else { return Stretch::Failed(damaged()) };
-    let ops: &[Op] = &code.ops;
-    let base = frame.base as usize;
-    let mut pc = frame.pc as usize;
+    let (mut ops, mut base, mut pc) = innermost(fiber, program)?;
 
     macro_rules! save {
         () => {
@@ -184,13 +171,20 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
     macro_rules! fail {
         ($f:expr) => {{
             save!();
-            return Stretch::Failed($f);
+            return Err($f);
         }};
     }
     macro_rules! exit {
         ($e:expr) => {{
             save!();
-            return Stretch::Exit($e);
+            return Ok($e);
+        }};
+    }
+    // Another frame is the innermost now.
+    macro_rules! go_on {
+        () => {{
+            (ops, base, pc) = innermost(fiber, program)?;
+            continue;
         }};
     }
     macro_rules! get {
@@ -206,6 +200,17 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
             let value = $v;
             match fiber.stack.get_mut(base + $r as usize) {
                 Some(slot) => *slot = value,
+                None => fail!(damaged()),
+            }
+        }};
+    }
+    // Most numbers replace numbers: nothing has to be dropped then.
+    macro_rules! set_int {
+        ($r:expr, $v:expr) => {{
+            let value = $v;
+            match fiber.stack.get_mut(base + $r as usize) {
+                Some(Value::Int(slot)) => *slot = value,
+                Some(slot) => *slot = Value::Int(value),
                 None => fail!(damaged()),
             }
         }};
@@ -253,11 +258,13 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
     }
     macro_rules! ints {
         ($d:expr, $a:expr, $b:expr, $method:ident, $op:expr) => {{
-            let made = match (get!($a), get!($b)) {
-                (Value::Int(x), Value::Int(y)) => x.$method(*y).map(Value::Int).ok_or_else(ops::overflow),
-                (x, y) => ops::binary($op, x, y),
-            };
-            set!($d, check!(made))
+            match (get!($a), get!($b)) {
+                (Value::Int(x), Value::Int(y)) => match x.$method(*y) {
+                    Some(made) => set_int!($d, made),
+                    None => fail!(ops::overflow()),
+                },
+                (x, y) => set!($d, check!(ops::binary($op, x, y))),
+            }
         }};
     }
     macro_rules! floats {
@@ -278,21 +285,22 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
         let Some(op) = ops.get(pc) else { fail!(damaged()) };
         pc += 1;
         match *op {
-            Op::Move { d, s } => {
-                let value = match get!(s) {
-                    Value::Int(i) => Value::Int(*i),
-                    other => other.clone(),
-                };
+            Op::Move { d, s } => match get!(s) {
+                Value::Int(i) => set_int!(d, *i),
+                other => set!(d, other.clone()),
+            },
+            Op::Take { d, s } => {
+                let value = take!(s);
                 set!(d, value);
             }
-            Op::Int { d, v } => set!(d, Value::Int(i64::from(v))),
-            Op::AddIntK { d, a, k } => {
-                let made = match get!(a) {
-                    Value::Int(x) => x.checked_add(i64::from(k)).map(Value::Int).ok_or_else(ops::overflow),
-                    x => ops::binary(Bin::Add, x, &Value::Int(i64::from(k))),
-                };
-                set!(d, check!(made));
-            }
+            Op::Int { d, v } => set_int!(d, i64::from(v)),
+            Op::AddIntK { d, a, k } => match get!(a) {
+                Value::Int(x) => match x.checked_add(i64::from(k)) {
+                    Some(made) => set_int!(d, made),
+                    None => fail!(ops::overflow()),
+                },
+                x => set!(d, check!(ops::binary(Bin::Add, x, &Value::Int(i64::from(k))))),
+            },
             Op::AddInt { d, a, b } => ints!(d, a, b, checked_add, Bin::Add),
             Op::SubInt { d, a, b } => ints!(d, a, b, checked_sub, Bin::Sub),
             Op::MulInt { d, a, b } => ints!(d, a, b, checked_mul, Bin::Mul),
@@ -335,24 +343,24 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
             }
             Op::JumpIfAbsent { s, to } => {
                 let value = get!(s);
-                let known = if *value == Value::Unknown { None } else { Some(!ops::absent(value)) };
+                let known = if matches!(value, Value::Unknown) { None } else { Some(!ops::absent(value)) };
                 jump_unless!(known, to);
             }
             Op::JumpIfPresent { s, to } => {
                 let value = get!(s);
-                let known = if *value == Value::Unknown { None } else { Some(ops::absent(value)) };
+                let known = if matches!(value, Value::Unknown) { None } else { Some(ops::absent(value)) };
                 jump_unless!(known, to);
             }
-            Op::JumpUnlessEqK { a, k, to } => {
+            Op::JumpUnlessK { op, a, k, to } => {
                 let Some(constant) = program.pool.get(k as usize) else { fail!(damaged()) };
-                let known = equal(fiber.plan, get!(a), constant);
+                let known = check!(holds(fiber.plan, op, get!(a), constant));
                 jump_unless!(known, to);
             }
-            Op::JumpUnlessFieldEqK { s, index, k, to } => {
+            Op::JumpUnlessFieldK { op, s, index, k, to } => {
                 let Some(constant) = program.pool.get(k as usize) else { fail!(damaged()) };
                 let known = match get!(s) {
                     Value::Record(r) => match r.values.get(index as usize) {
-                        Some(value) => equal(fiber.plan, value, constant),
+                        Some(value) => check!(holds(fiber.plan, op, value, constant)),
                         None => fail!(damaged()),
                     },
                     Value::Unknown => None,
@@ -382,36 +390,32 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
                 save!();
                 let Some(callee) = program.code(function) else { fail!(damaged()) };
                 if fiber.frames.len() >= budget.depth as usize {
-                    return Stretch::Exit(Exit::Limit(Limit::Depth(budget.depth)));
+                    return Ok(Exit::Limit(Limit::Depth(budget.depth)));
                 }
                 let top = fiber.stack.len();
                 for i in 0..callee.inputs as usize {
                     let value = take!(a as usize + i);
                     fiber.stack.push(value);
                 }
-                fiber.stack.resize(top + callee.registers as usize, Value::Nothing);
-                let (base, top) = (top as u32, top as u32);
-                fiber.frames.push(Frame { function, pc: 0, base, top, d, kind: FrameKind::Plain });
-                return Stretch::Frame;
+                fiber.stack.resize_with(top + callee.registers as usize, || Value::Nothing);
+                (ops, base, pc) = (&callee.ops, top, 0);
+                let top = top as u32;
+                fiber.frames.push(Frame { function, pc: 0, base: top, top, d, kind: FrameKind::Plain });
             }
             Op::Ret { s } => {
                 let value = take!(s);
-                fiber.frames.pop();
+                let Some(frame) = fiber.frames.pop() else { return Err(damaged()) };
                 fiber.stack.truncate(frame.top as usize);
                 if frame.kind != FrameKind::Plain {
-                    return Stretch::Exit(Exit::Returned(frame.kind, value));
+                    return Ok(Exit::Returned(frame.kind, value));
                 }
-                let Some(caller) = fiber.frames.last() else { return Stretch::Failed(damaged()) };
-                match fiber.stack.get_mut(caller.base as usize + frame.d as usize) {
-                    Some(slot) => *slot = value,
-                    None => return Stretch::Failed(damaged()),
-                }
-                return Stretch::Frame;
+                (ops, base, pc) = innermost(fiber, program)?;
+                set!(frame.d, value);
             }
             Op::RetSub { s } => {
                 let value = take!(s);
                 fiber.frames.pop();
-                return Stretch::Exit(Exit::Returned(FrameKind::Sub, value));
+                return Ok(Exit::Returned(FrameKind::Sub, value));
             }
             Op::RetScoped { .. } => {
                 // Only `try` can be open in pure code; anything else is the machine's to close.
@@ -425,11 +429,11 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
                 }
                 let Op::RetScoped { s } = *op else { fail!(damaged()) };
                 let value = take!(s);
-                return match fiber.finish_frame(value.clone()) {
-                    Some(FrameKind::Plain) => Stretch::Frame,
-                    Some(kind) => Stretch::Exit(Exit::Returned(kind, value)),
-                    None => Stretch::Failed(damaged()),
-                };
+                match fiber.finish_frame(value.clone()) {
+                    Some(FrameKind::Plain) => go_on!(),
+                    Some(kind) => return Ok(Exit::Returned(kind, value)),
+                    None => return Err(damaged()),
+                }
             }
             Op::Field { d, s, index } => {
                 let value = match get!(s) {
@@ -441,6 +445,20 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
                     other => fail!(not_there("a field", other)),
                 };
                 set!(d, value);
+            }
+            Op::Field2 { d, s, first, second } => {
+                let field = |value: &Value, index: u16| match value {
+                    Value::Record(r) => r.values.get(index as usize).cloned().ok_or_else(damaged),
+                    Value::Unknown => Ok(Value::Unknown),
+                    other => Err(not_there("a field", other)),
+                };
+                let value = match get!(s) {
+                    Value::Record(r) => {
+                        r.values.get(first as usize).map_or_else(|| Err(damaged()), |v| field(v, second))
+                    }
+                    other => field(other, first),
+                };
+                set!(d, check!(value));
             }
             Op::RangeIter { d, s } => {
                 let (next, end) = match get!(s) {
@@ -460,8 +478,8 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
                     if next >= *end {
                         pc = to as usize;
                     } else {
-                        set!(it, Value::Int(next + 1));
-                        set!(d, Value::Int(next));
+                        set_int!(it, next + 1);
+                        set_int!(d, next);
                     }
                 }
                 _ => {
@@ -515,6 +533,26 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
                 let value = Value::Function(Arc::new(Closure { function, captures }));
                 charge!(limits::shallow(&value));
                 set!(d, value);
+            }
+            Op::Binary { op: Bin::Add, d, a, b }
+                if d == a && a != b && !fiber.plan && is_list(&fiber.stack, base, a) =>
+            {
+                let Value::List(mut items) = take!(d) else { fail!(damaged()) };
+                let (made, bytes) = match get!(b) {
+                    Value::List(more) => match methods::room(items.len() + more.len()) {
+                        Ok(()) => {
+                            let copied = if Arc::get_mut(&mut items).is_some() { 0 } else { items.len() };
+                            Arc::make_mut(&mut items).extend(more.iter().cloned());
+                            (Ok(()), 32 * (copied + more.len()) as u64)
+                        }
+                        Err(f) => (Err(f), 0),
+                    },
+                    other => (Err(not_there("items to add", other)), 0),
+                };
+                // Also when it fails: the variable keeps its value.
+                set!(d, Value::List(items));
+                check!(made);
+                charge!(bytes);
             }
             Op::Binary { op, d, a, b } => {
                 let (x, y) = (get!(a), get!(b));
@@ -709,15 +747,15 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
                 for i in 0..n {
                     values.push(take!(a + i));
                 }
-                return match enter(fiber, program, budget, closure.function, values, d, FrameKind::Plain) {
-                    Ok(()) => Stretch::Frame,
-                    Err(limit) => Stretch::Exit(Exit::Limit(limit)),
-                };
+                match enter(fiber, program, budget, closure.function, values, d, FrameKind::Plain) {
+                    Ok(()) => go_on!(),
+                    Err(limit) => return Ok(Exit::Limit(limit)),
+                }
             }
             Op::Method { d, a, n, id } => {
                 let from = base + a as usize;
                 let Some(args) = fiber.stack.get_mut(from..from + n as usize) else { fail!(damaged()) };
-                let made = if args.iter().any(|v| *v == Value::Unknown)
+                let made = if args.iter().any(|v| matches!(v, Value::Unknown))
                     || (fiber.plan && args.iter().any(limits::has_unknown))
                 {
                     Value::Unknown
@@ -736,7 +774,7 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Stretch {
                 for i in 0..Reg::from(n) {
                     args.push(take!(a + i));
                 }
-                if args.iter().any(|v| *v == Value::Unknown) {
+                if args.iter().any(|v| matches!(v, Value::Unknown)) {
                     set!(d, Value::Unknown);
                     continue;
                 }
@@ -845,11 +883,27 @@ fn decided(value: Res) -> Res<Option<bool>> {
     truth(&value?)
 }
 
-fn equal(plan: bool, value: &Value, constant: &Value) -> Option<bool> {
+/// A comparison with a constant: None where a plan does not know.
+fn holds(plan: bool, op: Bin, value: &Value, constant: &Value) -> Res<Option<bool>> {
     if plan && limits::has_unknown(value) {
-        return None;
+        return Ok(None);
     }
-    Some(ops::same(value, constant))
+    match op {
+        Bin::Eq => Ok(Some(ops::same(value, constant))),
+        Bin::Ne => Ok(Some(!ops::same(value, constant))),
+        _ => decided(ops::binary(op, value, constant)),
+    }
+}
+
+fn is_list(stack: &[Value], base: usize, r: Reg) -> bool {
+    matches!(stack.get(base + r as usize), Some(Value::List(_)))
+}
+
+/// The code of the innermost frame, its first register, and where it goes on.
+fn innermost<'p>(fiber: &Fiber, program: &'p Program) -> Result<(&'p [Op], usize, usize), Box<Failure>> {
+    let frame = fiber.frames.last().ok_or_else(damaged)?;
+    let code = program.code(frame.function).ok_or_else(damaged)?;
+    Ok((&code.ops, frame.base as usize, frame.pc as usize))
 }
 
 fn not_there(what: &str, value: &Value) -> Box<Failure> {

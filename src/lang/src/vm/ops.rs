@@ -44,6 +44,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
         (Value::None | Value::Nothing, Value::Json(Json::Null))
         | (Value::Json(Json::Null), Value::None | Value::Nothing) => true,
         (Value::Json(x), Value::Json(y)) => same_json(x, y),
+        (Value::Json(Json::Text(x)), Value::Text(y)) | (Value::Text(x), Value::Json(Json::Text(y))) => x == y,
         (Value::Json(json), other) | (other, Value::Json(json)) => {
             super::print::to_json(other).is_ok_and(|other| same_json(json, &other))
         }
@@ -155,6 +156,7 @@ fn contains(all: &Value, item: &Value) -> Res<bool> {
         }
         (Value::Cidr(net), Value::Ip(ip)) => net.contains(ip),
         (Value::Cidr(net), Value::Cidr(inner)) => net.contains(inner),
+        (Value::Json(Json::List(x)), Value::Text(t)) => x.iter().any(|i| i.as_text() == Some(t)),
         (Value::Json(Json::List(x)), v) => x.iter().any(|i| same(&Value::Json(i.clone()), v)),
         (Value::Json(Json::Object(x)), Value::Text(t)) => x.contains_key(t),
         (Value::Json(_), _) => false,

@@ -79,7 +79,16 @@ impl<'a> Compiler<'a, '_> {
                     let there = c.emit(Op::JumpIfPresent { s, to: 0 });
                     c.expr(right, s);
                     c.patch(there);
-                    c.emit(Op::Move { d, s });
+                    c.emit(Op::Take { d, s });
+                });
+            }
+            ExprKind::Field { base: outer, index: second, optional: false, .. }
+                if let ExprKind::Field { base, index: first, optional: false, .. } = &outer.kind
+                    && let (Ok(first), Ok(second)) = (u16::try_from(*first), u16::try_from(*second)) =>
+            {
+                self.scratch(|c| {
+                    let s = c.operand(base);
+                    c.emit(Op::Field2 { d, s, first, second });
                 });
             }
             ExprKind::Field { base, index, optional, .. } => self.scratch(|c| {
@@ -280,6 +289,9 @@ impl<'a> Compiler<'a, '_> {
     }
 
     fn list(&mut self, items: &'a [(bool, Expr)], d: Reg) {
+        if let Some(value) = constant_list(items) {
+            return self.constant(&value, d);
+        }
         // Long lists and those with spreads grow item by item: registers are few.
         if items.len() <= 64 && items.iter().all(|(spread, _)| !spread) {
             return self.scratch(|c| {
@@ -296,7 +308,7 @@ impl<'a> Compiler<'a, '_> {
                     c.emit(if *spread { Op::ListExtend { d: list, s } } else { Op::ListPush { d: list, s } });
                 });
             }
-            c.emit(Op::Move { d, s: list });
+            c.emit(Op::Take { d, s: list });
         });
     }
 
@@ -317,7 +329,7 @@ impl<'a> Compiler<'a, '_> {
                     }
                 });
             }
-            c.emit(Op::Move { d, s: map });
+            c.emit(Op::Take { d, s: map });
         });
     }
 
@@ -449,12 +461,6 @@ impl<'a> Compiler<'a, '_> {
                 c.pattern(pattern, s, false)
             }),
             ExprKind::Literal(Value::Bool(true)) => Vec::new(),
-            ExprKind::Binary { op: BinaryOp::Ne, left, right } if self.fused(BinaryOp::Eq, left, right) => {
-                let fails = self.compare(BinaryOp::Eq, left, right);
-                let holds = self.emit(Op::Jump { to: 0 });
-                self.patch_all(fails);
-                vec![holds]
-            }
             ExprKind::Binary { op, left, right } if self.fused(*op, left, right) => self.compare(*op, left, right),
             _ => self.scratch(|c| {
                 let s = c.operand(e);
@@ -479,9 +485,7 @@ impl<'a> Compiler<'a, '_> {
     /// Whether a comparison and its jump are one instruction.
     fn fused(&self, op: BinaryOp, left: &Expr, right: &Expr) -> bool {
         let ints = matches!(self.number_kind(left, right), Some(Number::Int)) && comparison(op).is_some();
-        ints || (op == BinaryOp::Eq
-            && matches!(right.kind, ExprKind::Literal(_) | ExprKind::Variant { .. })
-            && right_constant(right).is_some())
+        ints || (with_constant(op) && right_constant(right).is_some())
     }
 
     fn compare(&mut self, op: BinaryOp, left: &'a Expr, right: &'a Expr) -> Vec<usize> {
@@ -503,10 +507,10 @@ impl<'a> Compiler<'a, '_> {
                 && let (Ok(index), Ok(k)) = (u16::try_from(*index), u16::try_from(c.tables.constant(&value)))
             {
                 let s = c.operand(base);
-                return vec![c.emit(Op::JumpUnlessFieldEqK { s, index, k, to: 0 })];
+                return vec![c.emit(Op::JumpUnlessFieldK { op: general(op), s, index, k, to: 0 })];
             }
             let s = c.operand(left);
-            vec![c.jump_unless_equal(s, &value)]
+            vec![c.jump_unless(general(op), s, &value)]
         })
     }
 }
@@ -523,8 +527,24 @@ fn right_constant(e: &Expr) -> Option<Value> {
         ExprKind::Variant { ty, index, name, payload } if payload.is_empty() => Some(Value::Variant(
             crate::value::VariantValue { ty: *ty, index: *index, name: name.clone(), payload: Vec::new() }.into(),
         )),
+        ExprKind::List(items) => constant_list(items),
         _ => None,
     }
+}
+
+/// A list of literals is one value, made once.
+fn constant_list(items: &[(bool, Expr)]) -> Option<Value> {
+    if items.is_empty() {
+        return None;
+    }
+    let item = |(spread, e): &(bool, Expr)| if *spread { None } else { right_constant(e) };
+    items.iter().map(item).collect::<Option<Vec<Value>>>().map(Value::list)
+}
+
+/// Operators whose comparison with a constant and the jump after it are one instruction.
+fn with_constant(op: BinaryOp) -> bool {
+    use BinaryOp::{Eq, Ge, Gt, In, Le, Lt, Matches, Ne, NotIn};
+    matches!(op, Eq | Ne | Lt | Le | Gt | Ge | In | NotIn | Matches)
 }
 
 fn small_int(e: &Expr) -> Option<i16> {
@@ -535,11 +555,25 @@ fn small_int(e: &Expr) -> Option<i16> {
 }
 
 /// Cannot assign a variable.
-fn simple(e: &Expr) -> bool {
+pub(super) fn simple(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Literal(_) | ExprKind::Local(_) | ExprKind::Constant(_) | ExprKind::Setting(_) => true,
+        ExprKind::Text(parts) => parts.iter().all(|p| match p {
+            TextPart::Chars(_) => true,
+            TextPart::Hole(e) => simple(e),
+        }),
+        ExprKind::List(items) => items.iter().all(|(_, e)| simple(e)),
+        ExprKind::Record(values) => values.iter().all(simple),
+        ExprKind::RecordUpdate { base, fields } => simple(base) && fields.iter().all(|(_, e)| simple(e)),
+        ExprKind::Variant { payload, .. } => payload.iter().all(simple),
         ExprKind::Unary { operand, .. } => simple(operand),
-        ExprKind::Binary { left, right, .. } => simple(left) && simple(right),
+        ExprKind::Binary { left, right, .. }
+        | ExprKind::Coalesce(left, right)
+        | ExprKind::And(left, right)
+        | ExprKind::Or(left, right) => simple(left) && simple(right),
+        ExprKind::MapGet { base, key, .. } => simple(base) && simple(key),
+        ExprKind::Coerce { value, .. } | ExprKind::Decode(value) => simple(value),
+        ExprKind::CallValue { callee, args } => simple(callee) && args.iter().all(simple),
         ExprKind::Field { base, .. } | ExprKind::JsonField { base, .. } => simple(base),
         ExprKind::Index { base, index } => simple(base) && simple(index),
         ExprKind::CallFn { args, .. } | ExprKind::Method { args, .. } => args.iter().all(simple),

@@ -7,7 +7,7 @@ use crate::types::Type;
 use crate::value::Value;
 use crate::vm::code::{LoopTest, Op, Reg};
 
-use super::expr::offset;
+use super::expr::{offset, simple};
 use crate::vm::typing::resolve;
 
 impl<'a> Compiler<'a, '_> {
@@ -70,7 +70,7 @@ impl<'a> Compiler<'a, '_> {
         match (name, args) {
             ("List.map" | "Range.map", 2) => {
                 let results = self.collect(a, f, 1);
-                self.emit(Op::Move { d, s: results });
+                self.emit(Op::Take { d, s: results });
             }
             ("Set.map", 2) => {
                 let results = self.collect(a, f, 1);
@@ -197,7 +197,7 @@ impl<'a> Compiler<'a, '_> {
             c.patch(on);
             vec![leave]
         });
-        self.emit(Op::Move { d, s: found });
+        self.emit(Op::Take { d, s: found });
     }
 
     fn first(&mut self, s: Reg, f: Reg, d: Reg) {
@@ -210,7 +210,7 @@ impl<'a> Compiler<'a, '_> {
             c.patch(on);
             vec![leave]
         });
-        self.emit(Op::Move { d, s: found });
+        self.emit(Op::Take { d, s: found });
     }
 
     fn take_while(&mut self, s: Reg, f: Reg, d: Reg) {
@@ -221,32 +221,32 @@ impl<'a> Compiler<'a, '_> {
             c.emit(Op::ListPush { d: results, s: item });
             vec![leave]
         });
-        self.emit(Op::Move { d, s: results });
+        self.emit(Op::Take { d, s: results });
     }
 
     /// The list in `a`, the start in the next register, the function in the one after.
     fn fold(&mut self, a: Reg, d: Reg) {
         let (made, it, item) = (self.temp(), self.temps(2), self.temp());
-        self.emit(Op::Move { d: made, s: offset(a, 1) });
+        self.emit(Op::Take { d: made, s: offset(a, 1) });
         self.emit(Op::Iter { d: it, s: a });
         let head = self.here();
         let next = self.emit(Op::IterNext { it, d: item, to: 0 });
         let row = self.temps(2);
-        self.emit(Op::Move { d: row, s: made });
+        self.emit(Op::Take { d: row, s: made });
         self.emit(Op::Move { d: offset(row, 1), s: item });
         self.emit(Op::CallValue { d: made, f: offset(a, 2), a: row, n: 2 });
         self.emit(Op::Jump { to: head });
         self.patch(next);
         let exit = self.here();
         self.loop_tests.push(LoopTest { start: head, end: head + 1, exit });
-        self.emit(Op::Move { d, s: made });
+        self.emit(Op::Take { d, s: made });
     }
 
     /// Whether `x = x.push(…)` and its like can change the variable's own value.
     pub(super) fn in_place(&self, name: &str, local: LocalId, args: &[Expr]) -> bool {
         matches!(name, "List.push" | "List.concat" | "Map.set" | "Map.remove" | "Set.add")
             && matches!(args.first().map(|a| &a.kind), Some(ExprKind::Local(l)) if *l == local)
-            && args.iter().skip(1).all(|a| apart(a, local))
+            && args.iter().skip(1).all(simple)
     }
 
     pub(super) fn update_in_place(&mut self, name: &str, args: &'a [Expr], d: Reg) {
@@ -258,25 +258,6 @@ impl<'a> Compiler<'a, '_> {
                 None => c.emit(Op::NoMatch),
             };
         });
-    }
-}
-
-/// Neither reads nor writes the variable.
-fn apart(e: &Expr, local: LocalId) -> bool {
-    match &e.kind {
-        ExprKind::Literal(_) | ExprKind::Constant(_) | ExprKind::Setting(_) => true,
-        ExprKind::Local(l) => *l != local,
-        ExprKind::Text(parts) => parts.iter().all(|p| match p {
-            crate::hir::TextPart::Chars(_) => true,
-            crate::hir::TextPart::Hole(e) => apart(e, local),
-        }),
-        ExprKind::Unary { operand, .. } => apart(operand, local),
-        ExprKind::Binary { left, right, .. } => apart(left, local) && apart(right, local),
-        ExprKind::Field { base, .. } | ExprKind::JsonField { base, .. } => apart(base, local),
-        ExprKind::Record(values) => values.iter().all(|v| apart(v, local)),
-        ExprKind::CallFn { args, .. } | ExprKind::Method { args, .. } => args.iter().all(|v| apart(v, local)),
-        ExprKind::Coerce { value, .. } | ExprKind::Decode(value) => apart(value, local),
-        _ => false,
     }
 }
 

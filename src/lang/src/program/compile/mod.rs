@@ -97,8 +97,8 @@ struct Tables {
 
 impl Tables {
     fn constant(&mut self, value: &Value) -> u32 {
-        // -0.0 equals 0.0 and is yet another value.
-        if !matches!(value, Value::Float(_))
+        // -0.0 equals 0.0 and is yet another value; a list may hold one.
+        if !matches!(value, Value::Float(_) | Value::List(_))
             && let Some(k) = self.pool_index.get(value)
         {
             return *k;
@@ -346,8 +346,8 @@ impl<'a, 't> Compiler<'a, 't> {
                 | Op::JumpIfPresent { to, .. }
                 | Op::JumpUnlessInt { to, .. }
                 | Op::JumpUnlessIntK { to, .. }
-                | Op::JumpUnlessEqK { to, .. }
-                | Op::JumpUnlessFieldEqK { to, .. }
+                | Op::JumpUnlessK { to, .. }
+                | Op::JumpUnlessFieldK { to, .. }
                 | Op::JumpUnlessVariant { to, .. }
                 | Op::JumpUnlessLen { to, .. }
                 | Op::IterNext { to, .. }

@@ -24,7 +24,7 @@ impl Compiler<'_, '_> {
             }
             Pattern::Literal(value) => {
                 if !sure {
-                    fails.push(self.jump_unless_equal(s, value));
+                    fails.push(self.jump_unless(Bin::Eq, s, value));
                 }
             }
             Pattern::Range { start, end, inclusive } => {
@@ -115,14 +115,14 @@ impl Compiler<'_, '_> {
     }
 
     /// A jump that is taken when `s` does not equal the literal.
-    pub(super) fn jump_unless_equal(&mut self, s: Reg, value: &Value) -> usize {
+    pub(super) fn jump_unless(&mut self, op: Bin, s: Reg, value: &Value) -> usize {
         let k = self.tables.constant(value);
         match u16::try_from(k) {
-            Ok(k) => self.emit(Op::JumpUnlessEqK { a: s, k, to: 0 }),
+            Ok(k) => self.emit(Op::JumpUnlessK { op, a: s, k, to: 0 }),
             Err(_) => self.scratch(|c| {
                 let (r, hit) = (c.temp(), c.temp());
                 c.emit(Op::Const { d: r, k });
-                c.emit(Op::Binary { op: Bin::Eq, d: hit, a: s, b: r });
+                c.emit(Op::Binary { op, d: hit, a: s, b: r });
                 c.emit(Op::JumpIfNot { s: hit, to: 0 })
             }),
         }

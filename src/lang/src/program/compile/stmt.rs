@@ -61,7 +61,7 @@ impl<'a> Compiler<'a, '_> {
             _ => self.scratch(|c| {
                 let s = c.temp();
                 c.expr(value, s);
-                c.emit(Op::Move { d, s });
+                c.emit(Op::Take { d, s });
             }),
         }
     }
@@ -100,7 +100,7 @@ impl<'a> Compiler<'a, '_> {
             let exit = c.here();
             c.loop_tests.push(LoopTest { start: head, end: head + 1, exit });
             if collects {
-                c.emit(Op::Move { d, s: results });
+                c.emit(Op::Take { d, s: results });
             } else {
                 c.emit(Op::Nothing { d });
             }
@@ -172,7 +172,7 @@ impl<'a> Compiler<'a, '_> {
                 }),
             }
             c.patch(end);
-            c.emit(Op::Move { d, s: value });
+            c.emit(Op::Take { d, s: value });
         });
     }
 }
