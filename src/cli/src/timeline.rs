@@ -290,7 +290,7 @@ fn action(look: &Look, info: &ActionInfo) -> String {
         [(_, only)] => json(only),
         // What was left out or switched off says nothing.
         many => {
-            let said = many.iter().filter(|(_, v)| !matches!(v, Json::Null | Json::Bool(false)));
+            let said = many.iter().filter(|(_, v)| *v != Json::Bool(false) && !matches!(json(v).as_str(), "" | "none"));
             said.map(|(n, v)| format!("{} {}", clean(n), json(v))).collect::<Vec<_>>().join("; ")
         }
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use rrb_engine::api::{Actor, ControlPlane, RunView, StartRun};
@@ -11,6 +12,7 @@ use rrb_engine::store::RunFilter;
 use rrb_lang::diag::nearest;
 use rrb_lang::hir::Runbook;
 use serde_json::Value;
+use tokio::signal::unix::SignalKind;
 
 use super::serve::sound;
 use crate::connect;
@@ -90,8 +92,20 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Exit, CliError> {
     }
     let actor = Actor { person: args.user.clone(), method: "local".to_owned() };
     let session = Session { context, args: &args, plane: daemon.plane(), actor, daemon: false };
+    let mut interrupts = follow::signal(SignalKind::interrupt())?;
     let result = session.run(start).await;
-    daemon.stop().await;
+    let hint = tokio::time::sleep(Duration::from_secs(1));
+    let stop = daemon.stop();
+    tokio::pin!(stop);
+    // Quick as a rule; a call at work is given its time, unless somebody has none.
+    tokio::select! {
+        () = &mut stop => return result,
+        () = hint => context.out.note("a call is still at work: Ctrl-C leaves it; what is unknown then is asked later"),
+    }
+    tokio::select! {
+        () = stop => {}
+        Some(()) = interrupts.recv() => {}
+    }
     result
 }
 
