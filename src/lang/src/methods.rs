@@ -290,7 +290,7 @@ methods! {
         "get" "(path: Text) -> Json" "Walks along names and places with points between; null when there is nothing." "(r#\"{\"a\": [7]}\"#.parse_json() ?? fail \"no\").get(\"a.0\") == 7";
         "contains" "(key: Text) -> Bool" "Whether an object has this member." "(r#\"{\"a\": 1}\"#.parse_json() ?? fail \"no\").contains(\"a\")";
         "merge" "(other: Json) -> Json" "Both objects; of equal names the member of `other` counts." "(r#\"{\"a\": 1}\"#.parse_json() ?? fail \"no\").merge({ b: 2 }).len() == 2";
-        "is_null" "() -> Bool" "Whether it is null or absent." "(\"null\".parse_json() ?? fail \"no\").is_null()";
+        "is_null" "() -> Bool" "Whether it is null or absent." "(r#\"{\"a\": null}\"#.parse_json() ?? fail \"no\").a.is_null()";
     }
     "Range<T>" {
         "contains" "(value: T) -> Bool" "Whether it lies in the range." "(1..5).contains(4)";

@@ -5,3 +5,4 @@
 mod bounds;
 mod check;
 mod mistakes;
+mod vm;

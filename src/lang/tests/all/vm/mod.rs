@@ -1,0 +1,6 @@
+//! Programs compiled and run against scripted worlds.
+
+mod examples;
+mod kit;
+mod pure;
+mod runs;
