@@ -465,20 +465,21 @@ impl Machine {
     /// Only a person can say what happened.
     pub(super) fn ask_what_happened(&mut self) {
         let Some(info) = self.seen().and_then(|c| c.info.as_deref().cloned()) else { return self.broken() };
-        let dying = self.state.phase != Phase::Body;
         let Some(c) = self.calling() else { return self.broken() };
-        if dying {
-            // An undo or a handler waits for nobody.
-            return self.unknown_outcome();
-        }
         c.stage = Stage::Resolving;
         let site = c.id.site;
         let Some((native, call, why)) = c.lost.clone() else { return self.broken() };
         let id = self.next_id(site);
+        self.state.parked_at = self.now();
         self.suspend(id, Effect::Resolve(UnknownCall { action: info, native, call, why }), Wait::Resolve);
     }
 
     fn resolved(&mut self, resolution: Resolution) {
+        // The time that a person took is not the time of undo and handlers.
+        let waited = self.now() - self.state.parked_at;
+        for deadline in [&mut self.state.phase_deadline, &mut self.state.undo_deadline].into_iter().flatten() {
+            *deadline = deadline.saturating_add(waited);
+        }
         let program = self.program.clone();
         let Some(c) = self.calling() else { return self.broken() };
         c.stage = Stage::Running;

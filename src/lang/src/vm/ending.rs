@@ -207,9 +207,9 @@ impl Machine {
     }
 
     /// The undo that is at work has failed; the others go on.
-    pub(super) fn undo_failed(&mut self, f: Box<Failure>) {
+    pub(super) fn undo_failed(&mut self, failure: Failure) {
         let action = self.state.undoing.clone();
-        self.out.note(Note::UndoFailed { action: action.clone(), failure: *f });
+        self.out.note(Note::UndoFailed { action: action.clone(), failure });
         self.state.remains.push(action.to_string());
         self.cut_to_rollback();
         self.after_undo();

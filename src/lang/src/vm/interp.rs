@@ -763,7 +763,10 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
                     let Some(method) = methods::implementation(id) else { fail!(damaged()) };
                     let cost = args.iter().map(limits::shallow).sum::<u64>() / 64;
                     budget.fuel = budget.fuel.saturating_sub(cost);
-                    check!(method(args))
+                    let made = check!(method(args));
+                    // The arguments are of no more use: what they hold must not count, nor keep a list from being changed in place.
+                    args.fill(Value::Nothing);
+                    made
                 };
                 charge!(limits::shallow(&made));
                 set!(d, made);

@@ -122,6 +122,8 @@ pub(super) struct State {
     /// Undo and handlers have to be done by then.
     pub phase_deadline: Option<Millis>,
     pub undo_deadline: Option<Millis>,
+    /// When a person was asked what happened.
+    pub parked_at: Millis,
     pub plan_end: Option<PlanEnd>,
     /// In a plan: inside code that runs only if something is undone.
     pub supposing: u32,
@@ -162,6 +164,7 @@ impl Machine {
             remains: Vec::new(),
             phase_deadline: None,
             undo_deadline: None,
+            parked_at: 0,
             plan_end: None,
             supposing: 0,
         };

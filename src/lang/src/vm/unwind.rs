@@ -35,7 +35,7 @@ impl Machine {
                     None => return,
                     Some(back) => f = back,
                 },
-                ScopeKind::Rollback { .. } => return self.undo_failed(f),
+                ScopeKind::Rollback { .. } => return self.undo_failed(*f),
                 ScopeKind::Catch { .. } | ScopeKind::Step { .. } | ScopeKind::Waive { .. } | ScopeKind::Approve(_) => {
                     self.drop_scope(&mut f);
                 }
@@ -60,7 +60,7 @@ impl Machine {
     pub(super) fn throw_hard(&mut self, mut f: Box<Failure>) {
         while let Some(scope) = self.state.fiber.scopes.last() {
             if matches!(scope.kind, ScopeKind::Rollback { .. }) {
-                return self.undo_failed(f);
+                return self.undo_failed(*f);
             }
             self.drop_scope(&mut f);
         }
@@ -77,7 +77,7 @@ impl Machine {
             return;
         }
         match self.state.phase {
-            Phase::Undoing => self.undo_failed(f),
+            Phase::Undoing => self.undo_failed(*f),
             Phase::OnFailure | Phase::Finally => {
                 let handler = if self.state.phase == Phase::OnFailure { "on failure" } else { "finally" };
                 self.out.note(Note::HandlerFailed { handler: handler.into(), failure: *f });

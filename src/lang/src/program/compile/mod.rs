@@ -35,14 +35,14 @@ pub fn compile(program: &hir::Program, sources: &Sources) -> Result<Program, Vec
     for function in &program.functions {
         match lower_function(program, &mut tables, function) {
             Ok(code) => functions.push(code),
-            Err(e) => errors.push(e),
+            Err(e) => errors.push(*e),
         }
     }
     let mut bodies = Vec::with_capacity(program.constants.len());
     for constant in &program.constants {
         match lower_constant(program, &mut tables, constant) {
             Ok(code) => bodies.push(code),
-            Err(e) => errors.push(e),
+            Err(e) => errors.push(*e),
         }
     }
     if !errors.is_empty() {
@@ -161,7 +161,7 @@ struct Compiler<'a, 't> {
     loop_tests: Vec<LoopTest>,
 }
 
-fn lower_function(program: &hir::Program, tables: &mut Tables, f: &hir::Function) -> Result<Code, Diagnostic> {
+fn lower_function(program: &hir::Program, tables: &mut Tables, f: &hir::Function) -> Result<Code, Box<Diagnostic>> {
     let mut c = Compiler::new(program, tables, &f.locals);
     if let Some(body) = &f.body {
         c.body(body);
@@ -186,7 +186,7 @@ fn lower_function(program: &hir::Program, tables: &mut Tables, f: &hir::Function
     c.finish(head)
 }
 
-fn lower_constant(program: &hir::Program, tables: &mut Tables, k: &hir::Constant) -> Result<Code, Diagnostic> {
+fn lower_constant(program: &hir::Program, tables: &mut Tables, k: &hir::Constant) -> Result<Code, Box<Diagnostic>> {
     let mut c = Compiler::new(program, tables, &k.value.locals);
     c.body(&k.value.expr);
     c.finish(Head {
@@ -262,7 +262,7 @@ impl<'a, 't> Compiler<'a, 't> {
         }
     }
 
-    fn finish(self, head: Head) -> Result<Code, Diagnostic> {
+    fn finish(self, head: Head) -> Result<Code, Box<Diagnostic>> {
         // One more than needed, so that the largest register is always in range.
         let registers = u16::try_from(self.most + 1);
         match (registers, u32::try_from(self.ops.len())) {
@@ -283,13 +283,12 @@ impl<'a, 't> Compiler<'a, 't> {
                 polls: self.polls,
                 loop_tests: self.loop_tests,
             }),
-            _ => Err(Diagnostic::error(
-                codes::PROGRAM_TOO_LARGE,
-                format!("`{}` is too large for the machine", head.name),
-                head.span,
-                "needs more than 65,000 variables and intermediate values",
-            )
-            .help("split it into several functions or actions")),
+            _ => {
+                let message = format!("`{}` is too large for the machine", head.name);
+                let label = "needs more than 65,000 variables and intermediate values";
+                let error = Diagnostic::error(codes::PROGRAM_TOO_LARGE, message, head.span, label);
+                Err(Box::new(error.help("split it into several functions or actions")))
+            }
         }
     }
 
@@ -337,24 +336,24 @@ impl<'a, 't> Compiler<'a, 't> {
     }
 
     fn patch_to(&mut self, at: usize, target: Pc) {
-        match self.ops.get_mut(at) {
-            Some(
-                Op::Jump { to }
-                | Op::JumpIf { to, .. }
-                | Op::JumpIfNot { to, .. }
-                | Op::JumpIfAbsent { to, .. }
-                | Op::JumpIfPresent { to, .. }
-                | Op::JumpUnlessInt { to, .. }
-                | Op::JumpUnlessIntK { to, .. }
-                | Op::JumpUnlessK { to, .. }
-                | Op::JumpUnlessFieldK { to, .. }
-                | Op::JumpUnlessVariant { to, .. }
-                | Op::JumpUnlessLen { to, .. }
-                | Op::IterNext { to, .. }
-                | Op::RangeNext { to, .. }
-                | Op::TryEnter { handler: to, .. },
-            ) => *to = target,
-            _ => {}
+        if let Some(
+            Op::Jump { to }
+            | Op::JumpIf { to, .. }
+            | Op::JumpIfNot { to, .. }
+            | Op::JumpIfAbsent { to, .. }
+            | Op::JumpIfPresent { to, .. }
+            | Op::JumpUnlessInt { to, .. }
+            | Op::JumpUnlessIntK { to, .. }
+            | Op::JumpUnlessK { to, .. }
+            | Op::JumpUnlessFieldK { to, .. }
+            | Op::JumpUnlessVariant { to, .. }
+            | Op::JumpUnlessLen { to, .. }
+            | Op::IterNext { to, .. }
+            | Op::RangeNext { to, .. }
+            | Op::TryEnter { handler: to, .. },
+        ) = self.ops.get_mut(at)
+        {
+            *to = target;
         }
     }
 
