@@ -32,9 +32,16 @@ pub enum Json {
 impl Json {
     /// The member `key`; null when there is none or this is no object.
     pub fn field(&self, key: &str) -> Json {
+        self.member(key).cloned().unwrap_or_default()
+    }
+
+    /// The member `key`, when this is an object that has it.
+    pub fn member(&self, key: &str) -> Option<&Json> {
         match self {
-            Json::Object(map) => member(map, key).cloned().unwrap_or_default(),
-            _ => Json::Null,
+            // Of few members the one looked for is found sooner than its hash.
+            Json::Object(map) if map.len() <= 8 => map.iter().find(|(name, _)| *name == key).map(|(_, value)| value),
+            Json::Object(map) => map.get(key),
+            _ => None,
         }
     }
 
@@ -79,14 +86,6 @@ impl Json {
     pub fn list(items: impl IntoIterator<Item = Json>) -> Json {
         Json::List(Arc::new(items.into_iter().collect()))
     }
-}
-
-/// Of few members the one looked for is found sooner than its hash.
-fn member<'j>(map: &'j IndexMap<SmolStr, Json>, key: &str) -> Option<&'j Json> {
-    if map.len() > 8 {
-        return map.get(key);
-    }
-    map.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
 impl From<serde_json::Value> for Json {

@@ -182,6 +182,8 @@ impl Hash for Value {
             }
             Value::Record(r) => r.values.hash(h),
             Value::List(items) => items.hash(h),
+            Value::Json(Json::Text(t)) => t.hash(h),
+            Value::Json(Json::Int(i)) => i.hash(h),
             // Equal values of the other kinds share their kind's one bucket: they are legal keys, only slow ones.
             _ => {}
         }

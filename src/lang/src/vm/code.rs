@@ -272,6 +272,13 @@ pub enum Op {
         s: Reg,
         name: u32,
     },
+    /// A field of a field; the names are in the pool.
+    JsonField2 {
+        d: Reg,
+        s: Reg,
+        first: u32,
+        second: u32,
+    },
     MapGet {
         d: Reg,
         s: Reg,

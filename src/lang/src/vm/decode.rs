@@ -64,7 +64,10 @@ impl Decoder<'_> {
                 Json::UInt(u) => Some(Value::Float(*u as f64)),
                 _ => None,
             },
-            Type::Text => text(&|t| Some(Value::text(t))),
+            Type::Text => match json {
+                Json::Text(t) => Some(Value::Text(t.clone())),
+                _ => None,
+            },
             Type::Duration => text(&|t| duration(t).map(Value::Duration)),
             Type::Size => {
                 text(&|t| size(t).map(Value::Size)).or_else(|| whole(json).filter(|n| *n >= 0).map(Value::Size))

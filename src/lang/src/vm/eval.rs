@@ -27,7 +27,7 @@ pub enum EvalError {
 
 thread_local! {
     /// Conditions are evaluated by the million: their registers are kept.
-    static SPARE: RefCell<Vec<Fiber>> = const { RefCell::new(Vec::new()) };
+    static SPARE: RefCell<Vec<Box<Fiber>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls a pure function. `instance` chooses the settings of its connector (`""` or `default` for the default one); at most `fuel`
@@ -43,7 +43,7 @@ pub fn eval(
     instance: &str,
     fuel: u64,
 ) -> Result<Value, EvalError> {
-    let mut fiber = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_else(|| Fiber::new(0));
+    let mut fiber = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_else(|| Box::new(Fiber::new(0)));
     fiber.instance = if instance.is_empty() { SmolStr::new_static("default") } else { instance.into() };
     let out = eval_in(&mut fiber, Context { program, settings }, function, args, fuel);
     fiber.stack.clear();

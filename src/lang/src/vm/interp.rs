@@ -132,7 +132,7 @@ pub fn enter(
     let base = fiber.stack.len();
     fiber.stack.extend(inputs);
     let registers = program.code(function).map_or(0, |c| c.registers as usize);
-    fiber.stack.resize(base + registers, Value::Nothing);
+    fiber.stack.resize_with(base + registers, || Value::Nothing);
     fiber.frames.push(Frame { function, pc: 0, base: base as u32, top: base as u32, d, kind });
     Ok(())
 }
@@ -671,6 +671,22 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
                 let Some(Value::Text(name)) = program.pool.get(name as usize) else { fail!(damaged()) };
                 let value = match get!(s) {
                     Value::Json(json) => Value::Json(json.field(name)),
+                    Value::Unknown => Value::Unknown,
+                    Value::None => Value::Json(Json::Null),
+                    other => fail!(not_there("a Json field", other)),
+                };
+                set!(d, value);
+            }
+            Op::JsonField2 { d, s, first, second } => {
+                let (Some(Value::Text(first)), Some(Value::Text(second))) =
+                    (program.pool.get(first as usize), program.pool.get(second as usize))
+                else {
+                    fail!(damaged())
+                };
+                let value = match get!(s) {
+                    Value::Json(json) => {
+                        Value::Json(json.member(first).and_then(|j| j.member(second)).cloned().unwrap_or_default())
+                    }
                     Value::Unknown => Value::Unknown,
                     Value::None => Value::Json(Json::Null),
                     other => fail!(not_there("a Json field", other)),

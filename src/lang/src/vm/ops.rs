@@ -61,6 +61,7 @@ fn all_same(x: &[Value], y: &[Value]) -> bool {
 
 fn same_json(a: &Json, b: &Json) -> bool {
     match (a, b) {
+        (Json::Text(x), Json::Text(y)) => x == y,
         (Json::Int(x), Json::Float(y)) | (Json::Float(y), Json::Int(x)) => *x as f64 == *y,
         (Json::UInt(x), Json::Float(y)) | (Json::Float(y), Json::UInt(x)) => *x as f64 == *y,
         (Json::List(x), Json::List(y)) => x.len() == y.len() && x.iter().zip(y.iter()).all(|(a, b)| same_json(a, b)),

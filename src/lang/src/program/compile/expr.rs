@@ -1,7 +1,7 @@
 //! Expressions into registers, conditions into jumps.
 
 use super::{Compiler, has_value};
-use crate::hir::{Arm, Expr, ExprKind, MapEntry, TextPart};
+use crate::hir::{Arm, Coercion, Expr, ExprKind, MapEntry, TextPart};
 use crate::ids::{FnId, TypeId};
 use crate::syntax::ast::{BinaryOp, UnaryOp};
 use crate::types::{Type, builtin};
@@ -98,6 +98,16 @@ impl<'a> Compiler<'a, '_> {
                     c.emit(Op::Field { d, s, index });
                 });
             }),
+            ExprKind::JsonField { base: outer, name: second, optional: false }
+                if let ExprKind::JsonField { base, name: first, optional: false } = &outer.kind =>
+            {
+                self.scratch(|c| {
+                    let s = c.operand(base);
+                    let first = c.tables.constant(&Value::Text(first.clone()));
+                    let second = c.tables.constant(&Value::Text(second.clone()));
+                    c.emit(Op::JsonField2 { d, s, first, second });
+                });
+            }
             ExprKind::JsonField { base, name, optional } => self.scratch(|c| {
                 let s = c.operand(base);
                 let name = c.tables.constant(&Value::Text(name.clone()));
@@ -126,6 +136,7 @@ impl<'a> Compiler<'a, '_> {
             }),
             ExprKind::CallAction(call) => self.call_action(call, d),
             ExprKind::Method { name, args, optional } => self.method(e, name, args, *optional, d),
+            ExprKind::Coerce { .. } if let Some(value) = right_constant(e) => self.constant(&value, d),
             ExprKind::Coerce { value, kind } => match self.coercion(kind, &value.ty, &e.ty) {
                 None => self.expr(value, d),
                 Some(shape) => self.scratch(|c| {
@@ -528,6 +539,19 @@ fn right_constant(e: &Expr) -> Option<Value> {
             crate::value::VariantValue { ty: *ty, index: *index, name: name.clone(), payload: Vec::new() }.into(),
         )),
         ExprKind::List(items) => constant_list(items),
+        ExprKind::Coerce { value, kind } => coerced(right_constant(value)?, kind, &e.ty),
+        _ => None,
+    }
+}
+
+/// A literal in its other shape, made once.
+fn coerced(value: Value, kind: &Coercion, to: &Type) -> Option<Value> {
+    let json = |v: &Value| crate::vm::to_json(v).ok().map(Value::Json);
+    match (kind, value, to) {
+        (Coercion::ToJson, v, _) => json(&v),
+        (Coercion::Shape, Value::List(items), Type::List(inner)) if matches!(**inner, Type::Json) => {
+            items.iter().map(json).collect::<Option<Vec<_>>>().map(Value::list)
+        }
         _ => None,
     }
 }
