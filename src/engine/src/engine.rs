@@ -12,12 +12,13 @@ use crate::api::ApiError;
 use crate::clock::Clock;
 use crate::code::Loader;
 use crate::intake::Intake;
-use crate::matcher::{Inbox, Matcher, Task};
+use crate::matcher::{self, Inbox, Matcher, Task};
 use crate::policy::{AllowAll, Policy};
 use crate::programs::{Loaded, Programs};
+use crate::run::mail::Mail;
 use crate::runs::Runs;
 use crate::shared::{Core, Signal, Work};
-use crate::store::{Recovered, RunStatus, Store};
+use crate::store::{MarkRow, Op, Recovered, RunStatus, Store};
 use crate::timers::Timers;
 use crate::world::World;
 
@@ -103,13 +104,14 @@ impl Engine {
         self.inbox.send(Task::Load { loaded, reply });
         self.answer(answer).await?;
         if let Some(recovered) = recovered.take() {
-            self.go_on(recovered).await;
+            self.go_on(&recovered).await;
+            self.cancel_untold(&recovered).await?;
             self.live.store(true, Ordering::SeqCst);
         }
         Ok(())
     }
 
-    async fn go_on(&self, recovered: Recovered) {
+    async fn go_on(&self, recovered: &Recovered) {
         let open: Vec<String> = recovered.approvals.iter().map(|a| a.id.clone()).collect();
         let open: std::collections::HashSet<&str> = open.iter().map(String::as_str).collect();
         for approval in &recovered.approvals {
@@ -122,6 +124,21 @@ impl Engine {
                 RunStatus::Waiting | RunStatus::Parked => self.runs.recover(row, &open).await,
             }
         }
+    }
+
+    /// Tells runs that were to be cancelled and perhaps never heard of it.
+    async fn cancel_untold(&self, recovered: &Recovered) -> Result<(), ApiError> {
+        for (mark, why, by) in matcher::untold(recovered) {
+            if self.core.store.journal(&mark.run, 0).await?.iter().any(|row| row.kind == "cancel") {
+                continue;
+            }
+            // Anew, because old marks are forgotten.
+            let mark = MarkRow { at: self.core.now(), ..mark.clone() };
+            let run = mark.run.clone();
+            self.core.commit(vec![Op::PutMark(mark)]).await?;
+            self.runs.send(&run, Mail::Cancel { why, by, reply: None });
+        }
+        Ok(())
     }
 
     /// Waits for an answer of the matcher or of a run.

@@ -111,7 +111,7 @@ pub enum Op {
         state: ApprovalState,
         at: Millis,
     },
-    /// Something counted by `dedupe`, `limit` or `give up`.
+    /// Something counted by `dedupe`, `limit` or `give up`, or a run that is to be cancelled.
     PutMark(MarkRow),
     /// Forgets marks older than this.
     DropMarks {
@@ -349,7 +349,7 @@ pub struct VoteRow {
 /// Something counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MarkRow {
-    /// `dedupe limit ineffective`
+    /// `dedupe limit ineffective cancel`
     pub kind: String,
     pub runbook: String,
     pub key: String,

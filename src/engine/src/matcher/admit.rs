@@ -164,7 +164,9 @@ impl Matcher {
         let why = format!("replaced by the run `{newer}`");
         for run in cancel {
             self.places.asked_to_leave(&run);
-            batch.after.push(After::Cancel { run, why: why.clone(), by: "engine".to_owned() });
+            if let Some(row) = self.row(&run).await {
+                batch.cancel(&row, &why, "engine", self.core.now());
+            }
         }
         for run in drop {
             if let Some(row) = self.row(&run).await {

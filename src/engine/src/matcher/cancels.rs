@@ -4,11 +4,32 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rrb_lang::value::Value;
-use rrb_lang::vm::protocol::{RunInput, SettingValues};
+use rrb_lang::vm::protocol::{Millis, RunInput, SettingValues};
 
 use super::book;
+use super::counters::CANCEL;
 use crate::code::{Code, Evaluated, event_name};
-use crate::store::EventRow;
+use crate::store::{EventRow, MarkRow, Recovered, RunRow, RunStatus};
+
+/// A run is to be cancelled; it stands in the commit of the decision.
+pub fn mark(row: &RunRow, why: &str, by: &str, at: Millis) -> MarkRow {
+    let key = serde_json::json!([why, by]).to_string();
+    MarkRow { kind: CANCEL.to_owned(), runbook: row.runbook.clone(), key, at, run: row.id.clone() }
+}
+
+/// The open runs that were to be cancelled when the process ended, each with why, by whom and its mark. Some may have been told.
+pub fn untold(recovered: &Recovered) -> Vec<(&MarkRow, String, String)> {
+    let mut untold: Vec<(&MarkRow, String, String)> = Vec::new();
+    for mark in recovered.marks.iter().filter(|m| m.kind == CANCEL) {
+        let open = |r: &&RunRow| r.id == mark.run && !matches!(r.status, RunStatus::Queued | RunStatus::Done);
+        let told = untold.iter().any(|(other, ..)| other.run == mark.run);
+        if !told && recovered.runs.iter().any(|r| open(&r)) {
+            let (why, by) = serde_json::from_str(&mark.key).unwrap_or_else(|_| (mark.key.clone(), "engine".to_owned()));
+            untold.push((mark, why, by));
+        }
+    }
+    untold
+}
 
 /// The open runs that an event can stop.
 #[derive(Default)]

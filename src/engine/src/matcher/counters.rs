@@ -13,6 +13,9 @@ pub const DEDUPE: &str = "dedupe";
 pub const LIMIT: &str = "limit";
 pub const INEFFECTIVE: &str = "ineffective";
 
+/// Kept beside them and counted by nobody: a run is to be cancelled, and was perhaps not told yet.
+pub const CANCEL: &str = "cancel";
+
 /// Marks by kind, runbook and key, oldest first.
 #[derive(Debug, Default)]
 pub struct Counters {

@@ -96,7 +96,7 @@ impl Matcher {
             let by = format!("event:{}", row.id);
             match of.status {
                 RunStatus::Queued => self.end_unbegun(&of, &because, &by, batch),
-                _ => batch.after.push(After::Cancel { run: run.clone(), why: because.clone(), by }),
+                _ => batch.cancel(&of, &because, &by, self.core.now()),
             }
             // An event stops a run once; what comes later finds it on its way out.
             self.cancels.remove(&run);

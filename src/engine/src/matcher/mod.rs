@@ -37,6 +37,7 @@ use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus};
 use crate::timers::Timers;
 use book::Book;
 use cancels::Cancels;
+pub use cancels::untold;
 use counters::Counters;
 pub use events::{LEFT_OUT, left_out};
 use places::Places;
@@ -101,6 +102,15 @@ struct Batch {
     after: Vec<After>,
 }
 
+impl Batch {
+    /// Cancels a run that has begun. The mark is for the case that the process dies before the run is told: the decision is in the
+    /// store by then, and nobody would make it again.
+    fn cancel(&mut self, row: &RunRow, why: &str, by: &str, at: Millis) {
+        self.ops.push(Op::PutMark(cancels::mark(row, why, by, at)));
+        self.after.push(After::Cancel { run: row.id.clone(), why: why.to_owned(), by: by.to_owned() });
+    }
+}
+
 /// Judges events, and knows what its clauses count.
 pub struct Matcher {
     core: Arc<Core>,
@@ -149,7 +159,7 @@ impl Matcher {
 
     /// Takes in what the store remembers; unmatched events are judged as soon as there is a program.
     pub async fn recover(&mut self, recovered: &Recovered) {
-        for mark in &recovered.marks {
+        for mark in recovered.marks.iter().filter(|m| m.kind != counters::CANCEL) {
             self.counters.add(mark);
         }
         self.fired.extend(recovered.schedules.iter().cloned());
