@@ -1,5 +1,6 @@
 //! What crosses rooms: one test binary, one module a question.
 
+mod crash_points;
 mod kill;
 mod layering;
 mod peers;
