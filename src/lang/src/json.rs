@@ -338,10 +338,8 @@ mod tests {
         for bits in [0x3fb9_9999_9999_999a_u64, 0x4340_0000_0000_0001, 0x0000_0000_0000_0001, 0x7fef_ffff_ffff_ffff] {
             let value = Value::Float(f64::from_bits(bits) * 1.000_000_000_1);
             let text = serde_json::to_string(&value).unwrap();
-            if let Value::Float(f) = value {
-                if !f.is_finite() {
-                    continue;
-                }
+            if matches!(value, Value::Float(f) if !f.is_finite()) {
+                continue;
             }
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value, "{text}");
         }

@@ -27,6 +27,7 @@ pub enum EvalError {
 
 thread_local! {
     /// Conditions are evaluated by the million: their registers are kept.
+    #[expect(clippy::vec_box, reason = "a fiber is large, and goes in and out of here whole at every condition")]
     static SPARE: RefCell<Vec<Box<Fiber>>> = const { RefCell::new(Vec::new()) };
 }
 

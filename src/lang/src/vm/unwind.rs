@@ -10,7 +10,7 @@ impl Machine {
     pub(super) fn throw(&mut self, f: Box<Failure>) {
         let mut f = f;
         loop {
-            let Some(scope) = self.state.fiber.scopes.last() else { return self.uncaught(f) };
+            let Some(scope) = self.state.fiber.scopes.last() else { return self.uncaught(*f) };
             match &scope.kind {
                 ScopeKind::Try { .. } => match self.state.fiber.catch(f) {
                     None => return,
@@ -64,10 +64,10 @@ impl Machine {
             }
             self.drop_scope(&mut f);
         }
-        self.uncaught(f);
+        self.uncaught(*f);
     }
 
-    fn uncaught(&mut self, mut f: Box<Failure>) {
+    fn uncaught(&mut self, mut f: Failure) {
         if f.at == 0 {
             f.at = self.now();
         }
@@ -77,15 +77,15 @@ impl Machine {
             return;
         }
         match self.state.phase {
-            Phase::Undoing => self.undo_failed(*f),
+            Phase::Undoing => self.undo_failed(f),
             Phase::OnFailure | Phase::Finally => {
                 let handler = if self.state.phase == Phase::OnFailure { "on failure" } else { "finally" };
-                self.out.note(Note::HandlerFailed { handler: handler.into(), failure: *f });
+                self.out.note(Note::HandlerFailed { handler: handler.into(), failure: f });
                 self.next_phase();
             }
             Phase::New | Phase::Body | Phase::Over => {
-                self.out.note(Note::Failed { failure: (*f).clone() });
-                self.end(Cause::Failed(*f));
+                self.out.note(Note::Failed { failure: f.clone() });
+                self.end(Cause::Failed(f));
             }
         }
     }
