@@ -1,5 +1,13 @@
 //! What crosses rooms: one test binary, one module a question.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is all test code: a panic is how a test fails"
+)]
+
 mod crash_points;
 mod kill;
 mod layering;

@@ -89,7 +89,7 @@ impl Peers {
                     "--collector.disable-defaults",
                     "--collector.filesystem",
                     "--collector.filesystem.fs-types-exclude=^(proc|sysfs|devpts|cgroup2?)$",
-                    &format!("--collector.filesystem.mount-points-exclude=^/($|proc|sys|dev|run)"),
+                    "--collector.filesystem.mount-points-exclude=^/($|proc|sys|dev|run)",
                 ]),
                 &dir.join("exporter.log"),
             ),
