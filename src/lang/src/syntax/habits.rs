@@ -51,6 +51,11 @@ pub(super) const HEADS: &[&str] = &["if", "elif", "while", "match", "step", "app
 /// Words of the language that this version does not know yet.
 const LATER: &[&str] = &["parallel", "race", "restart", "policy", "test", "run", "start", "during", "waves"];
 
+/// Whether the word can name nothing but what is always written behind a dot.
+pub(super) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word)
+}
+
 const RESERVED: &[&str] = &[
     "action",
     "and",
@@ -222,7 +227,7 @@ fn arrow(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Ru
 }
 
 fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
-    let reserved = RESERVED.contains(&found.text);
+    let reserved = is_reserved(found.text);
     if matches!(found.text, "parallel" | "race" | "restart" | "policy" | "test") {
         return Some(later(found.text, context.token_span(found)));
     }

@@ -1,6 +1,9 @@
 //! Declarations.
 
-use super::{super::ast::*, Lower, P, exprs, has, kid, kids};
+use super::{
+    super::{ast::*, habits},
+    Lower, P, exprs, has, kid, kids,
+};
 use crate::{
     diag::codes,
     syntax::{MAX_DEPTH, grammar::Rule},
@@ -68,6 +71,15 @@ impl<'i> Lower<'i> {
     }
 
     fn check_place(&mut self, kind: &ItemKind, place: Place, span: crate::span::Span) {
+        if let (ItemKind::Action(action), Place::File) = (kind, place)
+            && habits::is_reserved(&action.name.name)
+        {
+            let name = action.name.name.clone();
+            let message = format!("`{name}` is a reserved word and names nothing outside a connector");
+            self.error(codes::SYNTAX_RESERVED, message, action.name.span, "a name goes here")
+                .help
+                .push(format!("choose another name, e.g. `{name}_`"));
+        }
         let (what, help) = match (kind, place) {
             (ItemKind::Event(_), Place::File) => ("an event", "put it inside `connector NAME { … }`"),
             (ItemKind::Runbook(_), Place::Connector) => ("a runbook", "move it out of the connector"),
