@@ -143,6 +143,25 @@ fn what_is_shared_counts_as_often_as_it_is_written() {
 }
 
 #[test]
+fn what_changes_in_place_changes_for_nobody_else() {
+    let cases = [
+        "var xs = [1, 2]  let old = xs  xs = xs.push(3)  xs += [4]  old == [1, 2] and xs == [1, 2, 3, 4]",
+        "var xs = [1]  xs = xs + xs  xs = xs.push(xs.len())  xs == [1, 1, 2]",
+        "var xs = [[1]]  xs = xs.push(xs[0].push(2))  xs == [[1], [1, 2]]",
+        "var m = { \"a\": 1 }  let old = m  m = m.set(\"a\", (m[\"a\"] ?? 0) + 1)  old[\"a\"] == 1 and m[\"a\"] == 2",
+        "var s = [1].to_set()  let old = s  s = s.add(2)  old.len() == 1 and s.len() == 2",
+        "var xs = [1]  let keep = [xs, xs]  xs = xs.push(2)  keep == [[1], [1]]",
+        "var xs = [1]  for i in 0..3 { var ys = [7]  ys = ys.push(i)  xs += ys }  xs == [1, 7, 0, 7, 1, 7, 2]",
+        "var xs = [1]  try { xs = xs.push(1.div(0)) } catch f { xs = xs.push(9) }  xs == [1, 9]",
+        "[1, 2].fold([0], (all, x) => all.push(x)) == [0, 1, 2]",
+    ];
+    for body in cases {
+        let p = program(&format!("fn holds() -> Bool {{ {body} }}"));
+        assert_eq!(call(&p, "holds", vec![]), Ok(Value::Bool(true)), "{body}");
+    }
+}
+
+#[test]
 fn nesting_is_bounded() {
     let p = program(
         "type Tree = { kids: List<Tree>, n: Int }\nfn grow(n: Int) -> Int { var t: Tree = { kids: [], n: 0 }  for i in 0..n { t = { kids: [t], n: i } }  t.n }",
