@@ -4,6 +4,8 @@ mod approvals;
 mod crashes;
 mod digest;
 mod examples;
+mod forms;
 mod kit;
 mod pure;
 mod runs;
+mod speed;
