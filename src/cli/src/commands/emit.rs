@@ -80,3 +80,19 @@ pub fn read_json(path: &Path) -> Result<serde_json::Value, CliError> {
     }
     serde_json::from_slice(&bytes).map_err(|e| CliError::usage(format!("`{shown}` is no JSON: {e}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("event.json");
+        let most = usize::try_from(MAX_EVENT).unwrap();
+        for (bytes, fits) in [(most - 1, true), (most, true), (most + 1, false)] {
+            std::fs::write(&file, format!("\"{}\"", "x".repeat(bytes - 2))).unwrap();
+            assert_eq!(read_json(&file).is_ok(), fits, "{bytes}");
+        }
+    }
+}

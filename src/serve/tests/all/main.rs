@@ -3,6 +3,7 @@
 
 mod api;
 mod description;
+mod durable;
 mod fake;
 mod hooks;
 mod matrix;

@@ -51,11 +51,11 @@ runbook clear(path: Text) {
 }
 "#;
 
-fn now() -> i64 {
+pub fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-fn program() -> Loaded {
+pub fn program() -> Loaded {
     let (project, said) = parse(PROJECT_FILE, PROJECT);
     assert!(said.is_empty(), "{said:#?}");
     let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: PROGRAM.into() };
@@ -138,7 +138,7 @@ impl House {
     }
 }
 
-fn alert(path: &Path) -> String {
+pub fn alert(path: &Path) -> String {
     let starts = "2026-11-22T00:00:00Z";
     json!({
         "version": "4", "status": "firing", "receiver": "rrb", "groupKey": "g", "externalURL": "http://am", "truncatedAlerts": 0,

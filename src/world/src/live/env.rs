@@ -24,7 +24,11 @@ pub async fn get(cx: Cx<'_>) -> Result<Value, Failure> {
             "a runbook may not read the variable `{name}`: only names that begin with `RRB_VAR_` are meant for runbooks"
         )));
     }
-    match std::env::var(name) {
+    taken(name, std::env::var(name))
+}
+
+fn taken(name: &str, found: Result<String, std::env::VarError>) -> Result<Value, Failure> {
+    match found {
         Ok(value) if value.len() > MAX_BYTES => Err(invalid(format!("the variable `{name}` is longer than 32 KiB"))),
         Ok(value) => Ok(Value::text(value)),
         Err(std::env::VarError::NotPresent) => Ok(Value::None),
@@ -47,6 +51,13 @@ mod tests {
 
     fn read(name: &str) -> Call {
         Call::new("env.get").arg("name", Value::text(name))
+    }
+
+    #[test]
+    fn a_value_is_bounded() {
+        for (bytes, fits) in [(MAX_BYTES - 1, true), (MAX_BYTES, true), (MAX_BYTES + 1, false)] {
+            assert_eq!(taken("RRB_VAR_X", Ok("x".repeat(bytes))).is_ok(), fits, "{bytes}");
+        }
     }
 
     #[tokio::test]

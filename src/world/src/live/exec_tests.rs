@@ -132,6 +132,17 @@ async fn the_number_of_arguments_is_bounded() {
 }
 
 #[tokio::test]
+async fn standard_input_is_bounded() {
+    for (bytes, fits) in [(MAX_STDIN - 1, true), (MAX_STDIN, true), (MAX_STDIN + 1, false)] {
+        let outcome = exec(&["wc", "-c"]).text("stdin", "x".repeat(bytes)).perform().await;
+        match fits {
+            true => assert_eq!(stdout(&done(outcome)).trim(), bytes.to_string()),
+            false => assert_eq!(failed(outcome).kind, FailureKind::Invalid),
+        }
+    }
+}
+
+#[tokio::test]
 async fn output_is_kept_whole_up_to_its_limit_and_then_at_both_ends() {
     for (extra, truncated) in [(-1, false), (0, false), (1, true)] {
         let n = i64::try_from(2 * PART).unwrap() + extra;

@@ -106,6 +106,17 @@ fn what_is_right_is_accepted_and_what_is_altered_refused() {
 }
 
 #[test]
+fn the_header_of_a_check_is_bounded() {
+    for (bytes, fits) in [(MAX_HEADER - 1, true), (MAX_HEADER, true), (MAX_HEADER + 1, false)] {
+        let token = "k".repeat(bytes - "Bearer ".len());
+        let secret = kept(&token);
+        let args = with_secret(&[], &secret);
+        let headers = headers(&[("authorization", &format!("Bearer {token}"))]);
+        assert_eq!(verify("bearer", &args, &headers, BODY, NOW).is_ok(), fits, "{bytes}");
+    }
+}
+
+#[test]
 fn both_secrets_are_good_while_they_change() {
     let (old, new, other) = (kept("s3cret-s3cret"), kept("the-new-one"), kept("neither"));
     for (scheme, args, headers) in right() {

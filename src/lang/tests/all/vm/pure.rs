@@ -199,3 +199,28 @@ fn a_program_survives_its_bytes_and_refuses_others() {
         }
     }
 }
+
+#[test]
+fn texts_lists_and_nesting_hold_at_their_limits() {
+    let most = 8 << 20;
+    let p = program(
+        "fn repeated(n: Int) -> Int { \"x\".repeat(n).len() }\nfn joined(n: Int) -> Int { let t = \"x\".repeat(n - 2)  \"a${t}b\".len() }",
+    );
+    for (bytes, fits) in [(most - 1, true), (most, true), (most + 1, false)] {
+        for name in ["repeated", "joined"] {
+            let made = call(&p, name, vec![Value::Int(bytes)]);
+            assert_eq!(made.is_ok(), fits, "{name} {bytes}");
+            if !fits {
+                assert_eq!(message(made), "the text would be longer than 8 MiB");
+            }
+        }
+    }
+    let p = program("fn list(n: Int) -> Int { (0..n).to_list().len() }");
+    for (items, fits) in [(999_999, true), (1_000_000, true), (1_000_001, false)] {
+        assert_eq!(call(&p, "list", vec![Value::Int(items)]).is_ok(), fits, "{items}");
+    }
+    let p = program("fn wrap(n: Int) -> Int { var j: Json = 1  for i in 1..n { j = [j] }  j.len() }");
+    for (levels, fits) in [(127, true), (128, true), (129, false)] {
+        assert_eq!(call(&p, "wrap", vec![Value::Int(levels)]).is_ok(), fits, "{levels}");
+    }
+}

@@ -18,7 +18,7 @@ use super::reply;
 const MAX_BODY: usize = 16 << 20;
 
 /// The longest address, in bytes.
-const MAX_URL: usize = 64 << 10;
+const MAX_URL: usize = 32 << 10;
 
 /// Headers that belong to the connection.
 const OURS: [&str; 5] = ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
@@ -50,7 +50,7 @@ impl Request {
         };
         add_query(cx, &mut url).await?;
         if url.as_str().len() > MAX_URL {
-            return Err(invalid(format!("{shown}: the address is longer than 64 KiB")));
+            return Err(invalid(format!("{shown}: the address is longer than 32 KiB")));
         }
         let mut http = reqwest::Request::new(method, url);
         *http.headers_mut() = headers(cx).await?;

@@ -294,6 +294,29 @@ async fn a_reply_is_bounded() {
 }
 
 #[tokio::test]
+async fn what_goes_out_is_bounded() {
+    let server = answering(ResponseTemplate::new(200)).await;
+    let fits = |outcome: EffectOutcome| match outcome {
+        EffectOutcome::Done(_) => true,
+        other => {
+            expects(FailureKind::Invalid, Happened::No, other);
+            false
+        }
+    };
+    let address = 32 << 10;
+    for (bytes, taken) in [(address - 1, true), (address, true), (address + 1, false)] {
+        let start = format!("{}/", server.uri());
+        let url = format!("{start}{}", "x".repeat(bytes - start.len()));
+        assert_eq!(fits(call("http.get", &url).perform().await), taken, "an address of {bytes} bytes");
+    }
+    let body = 16 << 20;
+    for (bytes, taken) in [(body - 1, true), (body, true), (body + 1, false)] {
+        let post = call("http.post", &server.uri()).text("text", "x".repeat(bytes));
+        assert_eq!(fits(post.perform().await), taken, "a body of {bytes} bytes");
+    }
+}
+
+#[tokio::test]
 async fn a_packed_reply_is_bounded_by_what_it_unpacks_to() {
     let mut packed = std::process::Command::new("sh");
     let out = packed.args(["-c", "head -c 50000000 /dev/zero | gzip -9"]).output().unwrap();
@@ -327,7 +350,12 @@ async fn json_is_read_where_the_reply_says_so() {
         let failure = expects(FailureKind::Invalid, Happened::Answered, reply("application/json", body).await);
         assert!(failure.message.contains("not valid JSON"), "{}", failure.message);
     }
-    done(reply("application/json", &format!("{}{}", "[".repeat(64), "]".repeat(64))).await);
+    for levels in [63, 64] {
+        done(reply("application/json", &format!("{}{}", "[".repeat(levels), "]".repeat(levels))).await);
+    }
+    for items in [99_998, 99_999] {
+        done(reply("application/json", &format!("[{}1]", "1,".repeat(items - 1))).await);
+    }
     done(reply("application/json", &format!("[{}1]", "1,".repeat(99_998))).await);
 }
 
