@@ -35,13 +35,17 @@ fn imported(line: &str) -> Vec<String> {
         .collect()
 }
 
-/// The source files below `dir`; a `tests.rs` may look anywhere in its crate.
+/// The source files below `dir`; `tests` and `…_tests` may look anywhere in their crate.
 fn sources(dir: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        if stem == "tests" || stem.ends_with("_tests") {
+            continue;
+        }
         if path.is_dir() {
             sources(&path, into);
-        } else if path.extension().is_some_and(|e| e == "rs") && path.file_stem().is_some_and(|s| s != "tests") {
+        } else if path.extension().is_some_and(|e| e == "rs") {
             into.push(path);
         }
     }

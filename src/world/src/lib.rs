@@ -3,8 +3,10 @@
 //!
 //! `live` and `sources` stand on `secrets` and know nothing of each other; a test holds them to it.
 
-pub mod live;
 pub mod secrets;
+
+pub mod live;
+
 pub mod sources;
 
 /// Makes TLS work in this process. Cheap and safe to call again; [`live::LiveWorld::new`] does it too.
