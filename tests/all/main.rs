@@ -12,3 +12,4 @@ mod crash_points;
 mod kill;
 mod layering;
 mod peers;
+mod samples;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::styling};
 
-use crate::commands::{approvals, audit, check, emit, explain, init, run, runs, serve, status, token, watch, why};
+use crate::commands::{
+    approvals, audit, check, emit, events, explain, init, run, runs, serve, status, token, watch, why,
+};
 use crate::out::ColorChoice;
 
 const STYLES: styling::Styles = styling::Styles::styled()
@@ -67,6 +69,9 @@ pub enum Command {
     /// List approvals, show one with its plan, and answer it.
     #[command(subcommand)]
     Approvals(approvals::ApprovalsCommand),
+    /// List the latest events with what became of each, and deliveries that could not be read.
+    #[command(subcommand)]
+    Events(events::EventsCommand),
     /// Say what became of an event, trigger by trigger.
     Why(why::WhyArgs),
     /// Send a sample event to the daemon.

@@ -58,8 +58,14 @@ impl Daemon {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let config = serve_config(sound, start.listen);
         let listener = rrb_serve::bind(&config).await.map_err(|e| {
-            CliError::refused(e.to_string())
-                .help("another daemon may run: stop it, or listen elsewhere with `--listen ADDRESS`")
+            let error = CliError::refused(e.to_string());
+            match DaemonFile::read(&state) {
+                Some(other) => error.help(format!(
+                    "the daemon of this project may run already, at {} (process {}): `rrb status`",
+                    other.url, other.pid
+                )),
+                None => error.help("another daemon may run: stop it, or listen elsewhere with `--listen ADDRESS`"),
+            }
         })?;
         let address = listener.local_addr().map_err(|e| CliError::internal(format!("cannot listen: {e}")))?;
         let store = open(&state, &sound.project)?;

@@ -39,6 +39,8 @@ struct RunState {
     open: Vec<(ActionInfo, Millis)>,
     /// Since when people are asked.
     asked: Option<Millis>,
+    /// Its last line said that it waits: polling says that once.
+    slept: bool,
 }
 
 /// A line before it gets its time, its run and its place.
@@ -144,8 +146,20 @@ impl Timeline {
             }
             // That it waits for people was said with their question.
             What::RunStatus { status: RunStatus::Waiting, .. } if state.asked.is_some() => return None,
+            What::RunStatus { status: RunStatus::Waiting, why } => {
+                let again = std::mem::replace(&mut state.slept, true);
+                return if again { None } else { status_line(&look, RunStatus::Waiting, why) };
+            }
             What::RunStatus { status, why } => return status_line(&look, *status, why),
-            What::Note { note } => return note_line(&look, state, item.at, note),
+            What::Note { note } => {
+                let read = |n: &Note| match n {
+                    Note::ActionBegan { info } => info.effect <= Effect::Reads,
+                    Note::ActionEnded { effect, .. } => *effect <= Effect::Reads,
+                    _ => false,
+                };
+                state.slept &= read(note);
+                return note_line(&look, state, item.at, note);
+            }
             What::CallIntent { .. } => return None,
             What::CallOutcome { action, native, ok, message, millis } => {
                 return self.detailed.then(|| native_line(&look, action, native, *ok, message, *millis));
@@ -192,7 +206,9 @@ fn status_line(look: &Look, status: RunStatus, why: &str) -> Option<Line> {
     let why = if why.is_empty() { String::new() } else { format!(": {}", clean(why)) };
     match status {
         RunStatus::Queued => Some(Line::new(look.warn("…"), format!("queued{why}"))),
-        RunStatus::Waiting if !why.is_empty() => Some(Line::new(look.dim("…"), look.dim(format!("waits{why}")))),
+        RunStatus::Waiting if !why.is_empty() => {
+            Some(Line::new(look.dim("…"), look.dim(format!("waits{}", local_time(look, &why)))))
+        }
         RunStatus::Parked => Some(
             Line::new(look.bad("‖"), format!("{}{why}", look.bad("parked")))
                 .more(["a call's outcome is unknown: say what happened with `rrb runs resolve`".to_owned()]),
@@ -200,6 +216,15 @@ fn status_line(look: &Look, status: RunStatus, why: &str) -> Option<Line> {
         RunStatus::Ending => Some(Line::new(look.warn("■"), format!("{}{why}", look.warn("stopping")))),
         RunStatus::Running | RunStatus::Waiting | RunStatus::Done => None,
     }
+}
+
+/// `: the time 2026-11-21T13:03:07Z` as ` until 14:03:07`, with the day when that is another one.
+fn local_time(look: &Look, why: &str) -> String {
+    let time = why.strip_prefix(": the time ").and_then(|t| t.parse::<jiff::Timestamp>().ok());
+    let Some(at) = time.map(jiff::Timestamp::as_millisecond) else { return why.to_owned() };
+    let today = crate::text::day(crate::text::now(), &look.zone) == crate::text::day(at, &look.zone);
+    let said = if today { clock(at, &look.zone) } else { crate::text::moment(at, &look.zone) };
+    format!(" until {said}")
 }
 
 fn note_line(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Option<Line> {

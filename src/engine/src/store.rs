@@ -48,6 +48,11 @@ pub trait Store: Send + Sync + 'static {
     async fn approvals(&self, open_only: bool, limit: u32) -> Result<Vec<ApprovalRow>, StoreError>;
     /// Records with `seq > after`, in order.
     async fn audit(&self, after: u64, limit: u32, run: Option<&str>) -> Result<Vec<AuditRecord>, StoreError>;
+    /// Number and hash of the last audit record, kept apart from the log, so that records cut off its end are missed. None when a
+    /// store keeps no such mark.
+    async fn audit_head(&self) -> Result<Option<(u64, String)>, StoreError> {
+        Ok(None)
+    }
     async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError>;
 }
 

@@ -15,6 +15,7 @@ use rrb_lang::vm::protocol::Millis;
 use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::audit::Chain;
 use crate::codec::signed;
 use crate::fault::Fault;
 use crate::files::Files;
@@ -224,6 +225,10 @@ impl Store for SqliteStore {
     async fn audit(&self, after: u64, limit: u32, run: Option<&str>) -> Result<Vec<AuditRecord>, StoreError> {
         let run = run.map(str::to_owned);
         self.ask(move |db| rows::audit(db, after, queries::limit(limit), run.as_deref())).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<(u64, String)>, StoreError> {
+        self.ask(|db| Chain::load(db).map(|chain| Some((chain.seq, chain.hash)))).await
     }
 
     async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {

@@ -76,7 +76,7 @@ pub struct DenyArgs {
     /// The approval's id, or its end.
     approval: String,
     /// Why not, for the others and the audit.
-    #[arg(long)]
+    #[arg(long, visible_alias = "reason")]
     comment: String,
     /// Print JSON.
     #[arg(long)]

@@ -106,7 +106,16 @@ fn print(context: &Context, checked: &Checked, format: Format) {
         out.line("no `.rrb` files here");
     } else {
         let files = if checked.only.is_some() { 1 } else { loaded.files };
-        out.line(format!("{}{others}{took}", diagnostics::summary(&out.look, &shown, files)));
+        let summary = match (shown.is_empty(), loaded.unreadable.len()) {
+            (_, 0) => diagnostics::summary(&out.look, &shown, files),
+            (true, n) => out.look.bad(format!("{} cannot be read", crate::text::count(n, "file"))),
+            (false, n) => format!(
+                "{}; {}",
+                diagnostics::summary(&out.look, &shown, files),
+                out.look.bad(format!("{} cannot be read", crate::text::count(n, "file")))
+            ),
+        };
+        out.line(format!("{summary}{others}{took}"));
     }
 }
 

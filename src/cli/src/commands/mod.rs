@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod audit;
 pub mod check;
 pub mod emit;
+pub mod events;
 pub mod explain;
 pub mod help;
 pub mod init;
@@ -31,6 +32,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Watch(args) => watch::watch(context, &args).await,
         Command::Runs(command) => runs::dispatch(context, command).await,
         Command::Approvals(command) => approvals::dispatch(context, command).await,
+        Command::Events(command) => events::dispatch(context, command).await,
         Command::Why(args) => why::why(context, &args).await,
         Command::Emit(args) => emit::emit(context, &args).await,
         Command::Audit(command) => audit::dispatch(context, command).await,

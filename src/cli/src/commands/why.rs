@@ -31,24 +31,11 @@ pub struct WhyArgs {
 /// # Errors
 /// When there is no such event, or nobody to ask.
 pub async fn why(context: &Context, args: &WhyArgs) -> Result<Exit, CliError> {
+    if args.dead {
+        return dead(context, args.json).await;
+    }
     let plane = connect(context, Need::Read).await?.plane;
     let out = &context.out;
-    if args.dead {
-        let dead = plane.dead_letters().await?;
-        if args.json {
-            return out.json(&dead).map(|()| Exit::Ok);
-        }
-        let now = now();
-        let row = |d: &rrb_engine::store::DeliveryRow| {
-            vec![d.id.clone(), d.path.clone(), relative(now, d.at), d.dead.clone().unwrap_or_default()]
-        };
-        return print_table(
-            context,
-            &["delivery", "path", "when", "reason"],
-            dead.iter().map(row).collect(),
-            "no dead letters",
-        );
-    }
     let Some(event) = &args.event else {
         let events = plane.events(EventFilter::default()).await?;
         if args.json {
@@ -77,6 +64,22 @@ pub async fn why(context: &Context, args: &WhyArgs) -> Result<Exit, CliError> {
         false => show(&out.look, &view, now()).iter().for_each(|l| out.line(l)),
     }
     Ok(Exit::Ok)
+}
+
+/// Prints the deliveries that could not be read.
+///
+/// # Errors
+/// When nobody answers.
+pub async fn dead(context: &Context, json: bool) -> Result<Exit, CliError> {
+    let dead = connect(context, Need::Read).await?.plane.dead_letters().await?;
+    if json {
+        return context.out.json(&dead).map(|()| Exit::Ok);
+    }
+    let now = now();
+    let row = |d: &rrb_engine::store::DeliveryRow| {
+        vec![d.id.clone(), d.path.clone(), relative(now, d.at), d.dead.clone().unwrap_or_default()]
+    };
+    print_table(context, &["delivery", "path", "when", "reason"], dead.iter().map(row).collect(), "no dead letters")
 }
 
 /// Rows, or a word where there are none.

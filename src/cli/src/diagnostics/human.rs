@@ -55,6 +55,13 @@ fn draw<'a>(
 ) -> String {
     let report = report.with_labels(labels.map(label));
     let text = sources.get(file).map(|s| clean_source(&s.text).into_owned()).unwrap_or_default();
+    let labels: &[LabeledSpan] = report.labels.as_deref().unwrap_or_default();
+    if let Some(place) = labels.iter().find(|l| too_wide(&text, l.offset())).map(|l| l.offset()) {
+        let place = sources.line_col(file, u32::try_from(place).unwrap_or(u32::MAX));
+        let code = report.code.as_deref().unwrap_or_default();
+        let head = look.bad(format!("× {}", report.message));
+        return format!("{code}\n\n  {head}\n   at {}:{}:{}\n", clean(sources.name(file)), place.line, place.column);
+    }
     let has_labels = report.labels.as_ref().is_some_and(|l| !l.is_empty());
     let report = miette::Report::new(report);
     let report = match sources.get(file).filter(|_| has_labels) {
@@ -70,6 +77,17 @@ fn draw<'a>(
         out = format!("{}: {report}\n", sources.name(file));
     }
     out
+}
+
+/// Whether the line at `offset`, or one beside it, is too wide to be drawn: generated text, or a file without line ends.
+fn too_wide(text: &str, offset: usize) -> bool {
+    const WIDE: usize = 1_000;
+    let offset = text.floor_char_boundary(offset.min(text.len()));
+    let (before, after) = text.split_at(offset);
+    let mut back = before.rsplit('\n');
+    let mut on = after.split('\n');
+    let line = back.next().map_or(0, str::len) + on.next().map_or(0, str::len);
+    [line, back.next().map_or(0, str::len), on.next().map_or(0, str::len)].iter().any(|len| *len > WIDE)
 }
 
 fn label(label: &Label) -> LabeledSpan {

@@ -102,6 +102,19 @@ impl Verifier {
         Ok(())
     }
 
+    /// The verdict when all records were taken and `last` is the number and `hash` that of the record that was written last: the log
+    /// may go on behind it, but not end before it.
+    pub fn finish_at(self, last: u64, hash: &str) -> Verdict {
+        if self.next <= last {
+            let reason = format!("record {} is missing: record {last} was the last one written", self.next);
+            return Verdict::Broken { seq: self.next, reason };
+        }
+        if self.next == last.saturating_add(1) && self.prev != hash {
+            return Verdict::Broken { seq: last, reason: "it is not the record that was written last".to_owned() };
+        }
+        self.finish()
+    }
+
     /// The verdict when all records were taken.
     pub fn finish(self) -> Verdict {
         Verdict::Intact { records: self.next - 1, head: self.prev }

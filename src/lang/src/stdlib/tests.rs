@@ -293,18 +293,3 @@ fn events_of_one_connector_share_an_address() {
     let checked = checked(&format!("use std.alertmanager\n{other}"));
     assert!(said(&checked).contains("this path"), "{}", said(&checked));
 }
-
-/// Real notifications, one file each, from the folder in `RRB_SAMPLES`.
-#[test]
-#[ignore = "needs a folder of notifications in RRB_SAMPLES"]
-fn real_notifications_are_taken() {
-    let folder = std::env::var_os("RRB_SAMPLES").unwrap();
-    let taker = Taker::new("std.alertmanager");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let body = crate::json::parse(&std::fs::read(&path).unwrap(), Bounds::default()).unwrap();
-        let events = ["firing", "resolved"]
-            .map(|name| taker.take(name, &body).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
-        assert!(events.iter().map(Vec::len).sum::<usize>() > 0, "{}", path.display());
-    }
-}

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use rrb_engine::audit::{Verdict, Verifier};
 use rrb_engine::store::*;
 use rrb_store::{OpenError, Options, SqliteStore};
 use tempfile::tempdir;
@@ -191,8 +192,21 @@ async fn a_changed_audit_log_is_found_when_opened() {
         let error = try_open(dir.path()).unwrap_err();
         assert!(matches!(error, OpenError::Audit { .. }), "{error}");
         assert!(error.to_string().contains(why), "{sql}: {error}");
-        SqliteStore::open_reading(&dir.path().join("state"), Options::default()).unwrap();
+        let reading = SqliteStore::open_reading(&dir.path().join("state"), Options::default()).unwrap();
+        assert!(matches!(verdict(&reading).await, Verdict::Broken { .. }) || sql.starts_with("UPDATE head"), "{sql}");
     }
+}
+
+/// What `rrb audit verify` says of a store that is only read.
+async fn verdict(store: &SqliteStore) -> Verdict {
+    let (last, hash) = store.audit_head().await.unwrap().unwrap();
+    let mut verifier = Verifier::default();
+    for record in store.audit(0, 1_000, None).await.unwrap() {
+        if let Err(broken) = verifier.take(&record) {
+            return broken;
+        }
+    }
+    verifier.finish_at(last, &hash)
 }
 
 #[tokio::test]
