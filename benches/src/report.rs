@@ -1,12 +1,13 @@
 //! Tables for people, as Markdown, and the clock they are made with.
 
-/// Thread CPU time in nanoseconds: what a neighbour on the same machine disturbs least.
+/// CPU time of the whole process in nanoseconds: what a neighbour on the same machine disturbs least, and what counts the
+/// threads that the checker works on too.
 pub fn cpu_ns() -> u64 {
-    let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0)
 }
 
-/// Median of nine samples of `work` in nanoseconds of thread CPU time, after one that warms up.
+/// Median of nine samples of `work` in nanoseconds of CPU time, after one that warms up.
 pub fn median_ns(mut work: impl FnMut()) -> f64 {
     work();
     let mut samples: Vec<u64> = (0..9)
