@@ -10,5 +10,6 @@
 
 mod bounds;
 mod check;
+mod guide;
 mod mistakes;
 mod vm;
