@@ -101,7 +101,7 @@ impl Machine {
         self.state.stop = None;
         self.abandon_wait("what waited for it is over");
         let l = self.state.input.limits;
-        self.budget = super::interp::Budget::new(l.fuel, l.memory, l.depth);
+        self.budget = super::budget::Budget::new(l.fuel, l.memory, l.depth);
     }
 
     fn over(&mut self) {

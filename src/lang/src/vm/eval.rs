@@ -4,10 +4,11 @@ use std::cell::RefCell;
 
 use smol_str::SmolStr;
 
+use super::budget::{Budget, Limit};
 use super::failure::invalid;
 use super::fiber::{Fiber, FrameKind};
 use super::image::Program;
-use super::interp::{self, Budget, Context, Exit, Limit};
+use super::interp::{self, Context, Exit};
 use super::protocol::{Failure, Limits, SettingValues};
 use crate::ids::FnId;
 use crate::value::Value;

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use smol_str::SmolStr;
-
-use super::code::{Bin, Cmp, Op, Pc, Reg, Shape};
-use super::decode;
-use super::failure::{self, Res, invalid};
+use super::budget::{Budget, Limit};
+use super::code::{Bin, Op, Pc, Reg};
+use super::conditions::{compare, decided, holds, slow, truth};
+use super::failure::{self, invalid};
 use super::fiber::{Fiber, Frame, FrameKind, ScopeKind};
 use super::image::Program;
 use super::limits::{self, MAX_NESTING};
@@ -15,8 +13,8 @@ use super::methods;
 use super::ops;
 use super::print;
 use super::protocol::{Failure, FailureKind, SettingValues};
-use crate::hir::SettingOwner;
-use crate::ids::{FnId, SettingId};
+use super::shapes::{coerce, decoded, extended, not_there, setting};
+use crate::ids::FnId;
 use crate::json::Json;
 use crate::value::{Closure, Record, Value, VariantValue};
 
@@ -38,77 +36,6 @@ pub enum Exit {
     },
     Skip,
 }
-
-/// A ceiling that was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    Fuel(u64),
-    Memory(u64),
-    Depth(u32),
-    Effects(u32),
-}
-
-impl Limit {
-    /// The failure that ends the run.
-    pub fn failure(self) -> Box<Failure> {
-        invalid(match self {
-            Limit::Fuel(n) => format!("the limit `fuel` was reached: {n} instructions without waiting for anything"),
-            Limit::Memory(n) => format!("the limit `memory` was reached: the values take more than {n} bytes"),
-            Limit::Depth(n) => format!("the limit `depth` was reached: calls nest deeper than {n}"),
-            Limit::Effects(n) => format!("the limit `effects` was reached: more than {n} calls, waits and questions"),
-        })
-    }
-}
-
-/// What a stretch of execution may use.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    pub fuel: u64,
-    pub fuel_limit: u64,
-    pub memory: u64,
-    pub depth: u32,
-    /// Bytes that live outside the fiber.
-    pub outside: u64,
-    /// Bytes made since the last measure.
-    fresh: u64,
-    /// Bytes of the fiber at the last measure.
-    live: u64,
-}
-
-impl Budget {
-    pub fn new(fuel: u64, memory: u64, depth: u32) -> Self {
-        Self { fuel, fuel_limit: fuel, memory, depth, outside: 0, fresh: 0, live: 0 }
-    }
-
-    /// Starts with what is there.
-    pub fn assume<'a>(&mut self, values: impl Iterator<Item = &'a Value>) {
-        let mut sum = 0;
-        for value in values {
-            limits::measure(value, &mut sum, self.memory);
-        }
-        self.live = sum;
-    }
-
-    /// Counts bytes that were made; measures everything when they could pass the limit.
-    pub fn charge(&mut self, stack: &[Value], bytes: u64) -> Result<(), Limit> {
-        self.fresh = self.fresh.saturating_add(bytes);
-        if self.outside.saturating_add(self.live).saturating_add(self.fresh) <= self.memory {
-            return Ok(());
-        }
-        let mut sum = self.outside;
-        for value in stack {
-            limits::measure(value, &mut sum, self.memory);
-            if sum > self.memory {
-                return Err(Limit::Memory(self.memory));
-            }
-        }
-        // Measuring is work too: without this, a program near the limit would measure at every step for free.
-        self.fuel = self.fuel.saturating_sub(sum / 256);
-        (self.live, self.fresh) = (sum - self.outside, 0);
-        Ok(())
-    }
-}
-
 /// What code reads besides its registers.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -151,7 +78,7 @@ pub fn run(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Exit {
     }
 }
 
-fn damaged() -> Box<Failure> {
+pub(super) fn damaged() -> Box<Failure> {
     invalid("the code is damaged; this is a defect of rrb")
 }
 
@@ -866,54 +793,6 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
         }
     }
 }
-
-fn compare(cmp: Cmp, x: i64, y: i64) -> bool {
-    match cmp {
-        Cmp::Eq => x == y,
-        Cmp::Ne => x != y,
-        Cmp::Lt => x < y,
-        Cmp::Le => x <= y,
-        Cmp::Gt => x > y,
-        Cmp::Ge => x >= y,
-    }
-}
-
-fn slow(cmp: Cmp) -> Bin {
-    match cmp {
-        Cmp::Eq => Bin::Eq,
-        Cmp::Ne => Bin::Ne,
-        Cmp::Lt => Bin::Lt,
-        Cmp::Le => Bin::Le,
-        Cmp::Gt => Bin::Gt,
-        Cmp::Ge => Bin::Ge,
-    }
-}
-
-/// A condition: None where it is unknown.
-fn truth(value: &Value) -> Res<Option<bool>> {
-    match value {
-        Value::Bool(b) => Ok(Some(*b)),
-        Value::Unknown => Ok(None),
-        other => Err(not_there("a condition", other)),
-    }
-}
-
-fn decided(value: Res) -> Res<Option<bool>> {
-    truth(&value?)
-}
-
-/// A comparison with a constant: None where a plan does not know.
-fn holds(plan: bool, op: Bin, value: &Value, constant: &Value) -> Res<Option<bool>> {
-    if plan && limits::has_unknown(value) {
-        return Ok(None);
-    }
-    match op {
-        Bin::Eq => Ok(Some(ops::same(value, constant))),
-        Bin::Ne => Ok(Some(!ops::same(value, constant))),
-        _ => decided(ops::binary(op, value, constant)),
-    }
-}
-
 fn is_list(stack: &[Value], base: usize, r: Reg) -> bool {
     matches!(stack.get(base + r as usize), Some(Value::List(_)))
 }
@@ -923,104 +802,4 @@ fn innermost<'p>(fiber: &Fiber, program: &'p Program) -> Result<(&'p [Op], usize
     let frame = fiber.frames.last().ok_or_else(damaged)?;
     let code = program.code(frame.function).ok_or_else(damaged)?;
     Ok((&code.ops, frame.base as usize, frame.pc as usize))
-}
-
-fn not_there(what: &str, value: &Value) -> Box<Failure> {
-    invalid(format!("{} has not {what}; this is a defect of rrb", failure::kind(value)))
-}
-
-fn extended(list: &Value, more: &Value) -> Res {
-    let (Value::List(items), more) = (list, more) else { return Ok(Value::Unknown) };
-    let added: Vec<Value> = match more {
-        Value::List(more) => more.to_vec(),
-        Value::Set(more) => more.iter().cloned().collect(),
-        Value::Json(Json::List(more)) => more.iter().cloned().map(Value::Json).collect(),
-        Value::Unknown => return Ok(Value::Unknown),
-        other => return Err(not_there("items to spread", other)),
-    };
-    methods::room(items.len() + added.len())?;
-    Ok(Value::list(items.iter().cloned().chain(added)))
-}
-
-/// The value of a setting: of the instance, else of the default one, else its declared default.
-fn setting(cx: Context<'_>, id: SettingId, instance: &SmolStr) -> Res {
-    let Some(setting) = cx.program.setting(id) else { return Err(damaged()) };
-    let owner = match &setting.owner {
-        SettingOwner::Module(_) => SmolStr::default(),
-        SettingOwner::Connector(_) => instance.clone(),
-    };
-    let given = cx.settings.get(&(id, owner));
-    let default = || setting.default.and_then(|k| cx.program.constant(k));
-    match given.or_else(default) {
-        Some(value) => Ok(value.clone()),
-        None => {
-            let (place, name) = match &setting.owner {
-                SettingOwner::Module(m) => (format!("[settings.{m}]"), &setting.name),
-                SettingOwner::Connector(c) => (format!("[connectors.{c}]"), &setting.name),
-            };
-            Err(invalid(format!("the setting `{name}` of {place} has no value for the instance `{instance}`")))
-        }
-    }
-}
-
-fn decoded(program: &Program, ty: &crate::types::Ty, value: &Value) -> Res {
-    let json = match value {
-        Value::Json(json) => json.clone(),
-        Value::Unknown => return Ok(Value::Unknown),
-        Value::None => Json::Null,
-        other => match print::to_json(other) {
-            Ok(json) => json,
-            Err(e) => return Err(invalid(e.to_string())),
-        },
-    };
-    decode::decode(&program.types, ty, &json, &program.constants).map_err(|e| invalid(e.to_string()))
-}
-
-/// Brings a value into another shape.
-fn coerce(program: &Program, shape: &Shape, value: &Value) -> Res {
-    if *value == Value::Unknown {
-        return Ok(Value::Unknown);
-    }
-    let all = |inner: &Shape, items: &mut dyn Iterator<Item = &Value>| -> Res<Vec<Value>> {
-        items.map(|v| coerce(program, inner, v)).collect()
-    };
-    Ok(match (shape, value) {
-        (Shape::Same, v) => v.clone(),
-        (Shape::IntToFloat, Value::Int(i)) => Value::Float(*i as f64),
-        (Shape::ToJson, v) if limits::has_unknown(v) => Value::Unknown,
-        (Shape::ToJson, v) => Value::Json(print::to_json(v).map_err(|e| invalid(e.to_string()))?),
-        (Shape::TextToUrl, Value::Text(t)) => match url::Url::parse(t) {
-            Ok(u) => Value::Url(u.as_str().into()),
-            Err(e) => return Err(invalid(format!("`{t}` is no URL: {e}"))),
-        },
-        (Shape::Optional(_), Value::None) => Value::None,
-        (Shape::Optional(inner), v) => coerce(program, inner, v)?,
-        (Shape::List(inner), Value::List(items)) => Value::List(Arc::new(all(inner, &mut items.iter())?)),
-        (Shape::Set(inner), Value::Set(items)) => {
-            Value::Set(Arc::new(all(inner, &mut items.iter())?.into_iter().collect()))
-        }
-        (Shape::Map(k, v), Value::Map(map)) => {
-            let mut made = IndexMap::with_capacity(map.len());
-            for (key, value) in map.iter() {
-                made.insert(coerce(program, k, key)?, coerce(program, v, value)?);
-            }
-            Value::Map(Arc::new(made))
-        }
-        (Shape::Range(inner), Value::Range(r)) => Value::Range(Box::new(crate::value::RangeValue {
-            start: coerce(program, inner, &r.start)?,
-            end: coerce(program, inner, &r.end)?,
-            inclusive: r.inclusive,
-        })),
-        (Shape::Record(names, parts), Value::Record(r)) => {
-            let Some(names) = program.names.get(*names as usize) else { return Err(damaged()) };
-            let mut values = Vec::with_capacity(parts.len());
-            for (at, inner) in parts {
-                let Some(part) = r.values.get(*at as usize) else { return Err(damaged()) };
-                values.push(coerce(program, inner, part)?);
-            }
-            Value::Record(Arc::new(Record { names: names.clone(), values }))
-        }
-        // Already in that shape: `none` on the way to an optional, a Float where an Int could have been.
-        (_, v) => v.clone(),
-    })
 }

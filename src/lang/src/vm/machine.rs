@@ -7,11 +7,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::budget::{Budget, Limit};
 use super::code::{Code, Op};
 use super::failure::invalid;
 use super::fiber::{Fiber, FrameKind, Undo};
 use super::image::{Program, VM_VERSION};
-use super::interp::{self, Budget, Context, Exit, Limit};
+use super::interp::{self, Context, Exit};
 use super::limits;
 use super::outbox::Outbox;
 use super::protocol::{

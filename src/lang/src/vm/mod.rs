@@ -1,8 +1,10 @@
 //! The virtual machine: performs nothing, says what it wants and is resumed with the answer.
 
 mod approve;
+mod budget;
 mod calls;
 pub mod code;
+mod conditions;
 pub mod decode;
 mod ending;
 mod eval;
@@ -19,6 +21,7 @@ pub mod plan;
 mod poll;
 pub mod print;
 pub mod protocol;
+mod shapes;
 pub(crate) mod typing;
 mod unwind;
 

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
+use super::budget::{Budget, Limit};
 use super::calls::names;
 use super::code::{CallSite, Code};
 use super::fiber::{Fiber, FrameKind, ScopeKind};
 use super::image::{Program, hex};
-use super::interp::Budget;
 use super::limits::has_unknown;
 use super::machine::{Machine, MachineError, Phase, State, unpack};
 use super::outbox::Outbox;
@@ -391,7 +391,7 @@ fn merge(path: &mut Path, other: Path) {
 impl Machine {
     /// One instruction, for a planner.
     fn step_once(&mut self) {
-        use super::interp::{self, Context, Exit, Limit};
+        use super::interp::{self, Context, Exit};
         let cx = Context { program: &self.program, settings: &self.state.input.settings };
         match interp::run(&mut self.state.fiber, cx, &mut self.budget) {
             // One instruction is all that there was fuel for.

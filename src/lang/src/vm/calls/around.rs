@@ -1,0 +1,108 @@
+//! What stands around a call: the calls in progress, their class, deadlines and cover.
+
+use smol_str::SmolStr;
+
+use super::names;
+use crate::hir::Class;
+use crate::vm::failure::invalid;
+use crate::vm::fiber::{Calling, ScopeKind};
+use crate::vm::machine::Machine;
+use crate::vm::protocol::{Cover, Millis};
+
+/// What may be repeated, as it counts for a native or a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Repeats {
+    Freely,
+    /// Until the window of the key is over.
+    Keyed(Millis),
+    /// The scope that has the probe.
+    Probed(usize),
+    Once,
+}
+
+impl Machine {
+    /// The code and tables do not fit together: cannot happen with a program that was compiled here.
+    pub(in crate::vm) fn broken(&mut self) {
+        self.throw(invalid("the code is damaged; this is a defect of rrb"));
+    }
+
+    /// The call at the seen level that is in progress.
+    pub(in crate::vm) fn seen(&self) -> Option<&Calling> {
+        self.state.fiber.scopes.iter().rev().find_map(|s| match &s.kind {
+            ScopeKind::Call(c) if c.info.is_some() => Some(&**c),
+            _ => None,
+        })
+    }
+
+    /// What stands around a call and allows it.
+    pub(super) fn cover(&self) -> Option<Cover> {
+        if let Some(cover) = &self.state.rolling {
+            return cover.clone();
+        }
+        self.state.fiber.scopes.iter().rev().find_map(|s| match &s.kind {
+            ScopeKind::Waive { cover } => Some(cover.clone()),
+            ScopeKind::Approve(a) => a.cover.clone(),
+            _ => None,
+        })
+    }
+
+    /// The innermost scope, when it is a call.
+    pub(in crate::vm) fn calling(&mut self) -> Option<&mut Calling> {
+        match self.state.fiber.scopes.last_mut().map(|s| &mut s.kind) {
+            Some(ScopeKind::Call(c)) => Some(c),
+            _ => None,
+        }
+    }
+
+    /// The calls in progress, outermost first, with the places of their scopes.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (usize, &Calling)> {
+        self.state.fiber.scopes.iter().enumerate().filter_map(|(i, s)| match &s.kind {
+            ScopeKind::Call(c) => Some((i, &**c)),
+            _ => None,
+        })
+    }
+
+    /// The nearest of all deadlines around.
+    pub(in crate::vm) fn deadline(&self) -> Option<Millis> {
+        let calls = self.state.fiber.scopes.iter().filter_map(|s| match &s.kind {
+            ScopeKind::Call(c) => c.deadline,
+            _ => None,
+        });
+        calls.chain(self.state.phase_deadline).chain(self.state.undo_deadline).min()
+    }
+
+    /// The class that counts for the call whose scope is the last of `scopes`: the outermost that says other than `once`.
+    pub(super) fn repeats(&self, scopes: usize) -> Repeats {
+        for (i, c) in self.calls().take_while(|(i, _)| *i < scopes) {
+            let class = self.program.code(c.function).and_then(|f| f.action.as_ref()).map(|a| &a.0.class);
+            match class {
+                Some(Class::Idempotent) => return Repeats::Freely,
+                Some(Class::Keyed(window)) => return Repeats::Keyed(c.began.saturating_add(*window)),
+                Some(Class::Probe(_)) => return Repeats::Probed(i),
+                // An action that only reads says nothing about the primitives around it.
+                Some(Class::Harmless | Class::Once) | None => {}
+            }
+        }
+        Repeats::Once
+    }
+
+    /// Every call around the native has acted in this try.
+    pub(super) fn mark_acted(&mut self) {
+        for scope in &mut self.state.fiber.scopes {
+            if let ScopeKind::Call(c) = &mut scope.kind {
+                c.acted = true;
+            }
+        }
+    }
+
+    pub(super) fn call_name(&self) -> SmolStr {
+        let innermost = self.calls().last().map(|(_, c)| c);
+        match innermost {
+            Some(c) => match &c.info {
+                Some(info) => info.action.clone(),
+                None => self.program.code(c.function).map_or_else(SmolStr::default, |f| names(&self.program, f).0),
+            },
+            None => SmolStr::default(),
+        }
+    }
+}
