@@ -9,6 +9,7 @@ use crate::span::Span;
 use crate::syntax::ast::{BinaryOp, ConcurrencyMode, Effect, Missed, UnaryOp};
 use crate::types::{Ty, TypeTable};
 use crate::value::Value;
+use crate::windows::Window;
 
 /// A checked project.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Program {
     pub connectors: Vec<Connector>,
     pub events: Vec<Event>,
     pub runbooks: Vec<Runbook>,
+    /// In the order of modules and of writing, which means nothing.
+    pub policies: Vec<Policy>,
     pub sites: Vec<Site>,
     /// Users, groups and safety of `rrb.toml` that change meaning, by canonical text: part of the content address.
     pub project_digest: String,
@@ -224,6 +227,110 @@ pub struct Runbook {
     pub rollback: bool,
     pub shadow: bool,
     pub span: Span,
+}
+
+/// A policy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Policy {
+    pub name: SmolStr,
+    pub module: SmolStr,
+    pub docs: String,
+    /// All must hold for the policy to apply.
+    pub applies: Vec<PolicyCondition>,
+    pub rules: Vec<PolicyRule>,
+    /// As written, for its digest.
+    pub text: String,
+    pub span: Span,
+}
+
+/// A condition of a policy. Takes the `run`, the `runbook`, the `call`, the `time`, the `approvals` and the `waiver`; is pure and gives
+/// a Bool.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyCondition {
+    pub function: FnId,
+    /// As written.
+    pub text: SmolStr,
+    /// Reads the call, the approvals or the waiver: cannot be answered before there is a call.
+    pub of_call: bool,
+    /// Speaks of `call.rollback`: the author thought of undo calls.
+    pub of_rollback: bool,
+}
+
+/// A rule of a policy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyRule {
+    pub kind: PolicyKind,
+    /// Calls of this effect and above.
+    pub effect: Effect,
+    /// Holds in any of them; always when there are none.
+    pub during: Vec<Window>,
+    pub condition: Option<PolicyCondition>,
+    pub unless: Option<PolicyCondition>,
+    pub because: Option<SmolStr>,
+    /// The first line as written, for people.
+    pub text: SmolStr,
+    /// Where it stands: `policies.rrb:4:3`.
+    pub place: SmolStr,
+    pub span: Span,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum PolicyKind {
+    Forbid,
+    /// Denies calls that stand under a waiver.
+    ForbidWaive,
+    Require(PolicyApproval),
+    /// The key takes what conditions take.
+    Limit {
+        count: u32,
+        per_ms: i64,
+        key: Option<FnId>,
+        /// Names its counter: stays the same when the count is changed.
+        counter: SmolStr,
+    },
+    Delegate(Delegate),
+}
+
+/// The approval that a policy wants for a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicyApproval {
+    pub from: Vec<NamedPrincipal>,
+    pub quorum: u32,
+    pub allow_requester: bool,
+    pub require_comment: bool,
+    pub within_ms: i64,
+    /// Where the clauses stand.
+    pub quorum_span: Span,
+}
+
+/// Somebody named when the program is compiled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedPrincipal {
+    pub name: SmolStr,
+    pub is_group: bool,
+    pub span: Span,
+}
+
+/// A decision that another language makes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Delegate {
+    pub engine: DelegateEngine,
+    /// Relative to the project.
+    pub file: SmolStr,
+    /// Its text, so that a program is whole.
+    pub text: String,
+    /// `data.rrb.deny`; empty for Cedar.
+    pub query: SmolStr,
+    pub query_span: Span,
+}
+
+/// Who decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DelegateEngine {
+    Rego,
+    Cedar,
 }
 
 /// A parameter of a runbook.

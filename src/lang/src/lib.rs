@@ -23,6 +23,8 @@ pub mod types;
 
 pub mod value;
 
+pub mod windows;
+
 pub mod hir;
 
 pub mod methods;

@@ -133,6 +133,18 @@ pub mod builtin {
     pub const EVENT_META: TypeId = TypeId(5);
     /// What an `ask` action takes.
     pub const APPROVAL_REQUEST: TypeId = TypeId(6);
+    /// `call.effect` in a policy: `pure reads changes destroys`.
+    pub const CALL_EFFECT: TypeId = TypeId(7);
+    /// `call.class` in a policy: `idempotent keyed probe once`.
+    pub const CALL_CLASS: TypeId = TypeId(8);
+    /// `run` in a policy.
+    pub const POLICY_RUN: TypeId = TypeId(9);
+    /// `runbook` in a policy.
+    pub const POLICY_RUNBOOK: TypeId = TypeId(10);
+    /// `call` in a policy.
+    pub const POLICY_CALL: TypeId = TypeId(11);
+    /// `waiver` in a policy, when the call stands in one.
+    pub const POLICY_WAIVER: TypeId = TypeId(12);
 
     fn ty(t: Type) -> Ty {
         Ty::new(t)
@@ -182,6 +194,9 @@ pub mod builtin {
         "unknown_outcome",
         "failed",
     ];
+
+    /// The classes of calls, in the order of the built-in enum.
+    pub const CALL_CLASSES: &[&str] = &["idempotent", "keyed", "probe", "once"];
 
     /// A table that holds just the built-in types.
     pub fn table() -> TypeTable {
@@ -249,6 +264,50 @@ pub mod builtin {
                         field("showing", Type::Json),
                         field("link", optional(text())),
                     ],
+                ),
+                enumeration("CallEffect", "What a call does.", &["pure", "reads", "changes", "destroys"]),
+                enumeration("CallClass", "What of a call may be repeated.", CALL_CLASSES),
+                record(
+                    "PolicyRun",
+                    "The run that a policy is asked about.",
+                    vec![
+                        field("id", text()),
+                        field("requester", text()),
+                        field("started", Type::Time),
+                        field("event", optional(text())),
+                        field("params", Type::Json),
+                    ],
+                ),
+                record(
+                    "PolicyRunbook",
+                    "The runbook of that run.",
+                    vec![
+                        field("name", text()),
+                        field("module", text()),
+                        field("owner", optional(text())),
+                        field("severity", Type::Named(RUNBOOK_SEVERITY, vec![])),
+                        field("tags", list(text())),
+                        field("controls", list(text())),
+                    ],
+                ),
+                record(
+                    "PolicyCall",
+                    "The call that a policy is asked about.",
+                    vec![
+                        field("connector", text()),
+                        field("action", text()),
+                        field("instance", text()),
+                        field("target", optional(text())),
+                        field("args", Type::Json),
+                        field("effect", Type::Named(CALL_EFFECT, vec![])),
+                        field("class", Type::Named(CALL_CLASS, vec![])),
+                        field("rollback", Type::Bool),
+                    ],
+                ),
+                record(
+                    "PolicyWaiver",
+                    "The waiver that the call stands in.",
+                    vec![field("reason", text()), field("by", text()), field("until", Type::Time)],
                 ),
             ],
         }

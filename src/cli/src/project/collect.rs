@@ -24,6 +24,8 @@ pub struct Files {
     pub config: Option<String>,
     /// In the order of their names.
     pub modules: Vec<ModuleFile>,
+    /// What policies may delegate to: `.rego` and `.cedar` files.
+    pub delegates: Vec<DelegateFile>,
     /// What could not be read, and why.
     pub unreadable: Vec<Unreadable>,
 }
@@ -36,6 +38,14 @@ pub struct ModuleFile {
     pub text: String,
 }
 
+/// A file that a policy may delegate to. One that cannot be read matters only where a policy wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DelegateFile {
+    /// Relative to the project, with `/`: `policies/guard.rego`.
+    pub name: String,
+    pub text: Result<String, String>,
+}
+
 /// A file that belongs to the project but cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
@@ -43,7 +53,7 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// Reads `rrb.toml` and every `.rrb` file: not in hidden folders, not in `target`, not in a project inside the project.
+/// Reads `rrb.toml` and every `.rrb`, `.rego` and `.cedar` file: not in hidden folders, not in `target`, not in a project inside the project.
 ///
 /// # Errors
 /// When the project has more files, folders or bytes than the bounds above, or its folder cannot be read.
@@ -52,12 +62,18 @@ pub fn collect(place: &Place) -> Result<Files, CliError> {
     let mut total = 0_u64;
     for path in paths(place)? {
         let name = relative(&place.root, &path);
-        match read(&path, MAX_FILE) {
-            Ok(text) => {
-                total += text.len() as u64;
-                files.modules.push(ModuleFile { name, text });
+        if !path.extension().is_some_and(|e| e == "rrb") && place.single.is_none() {
+            let text = read(&path, MAX_FILE);
+            total += text.as_ref().map_or(0, |t| t.len() as u64);
+            files.delegates.push(DelegateFile { name, text });
+        } else {
+            match read(&path, MAX_FILE) {
+                Ok(text) => {
+                    total += text.len() as u64;
+                    files.modules.push(ModuleFile { name, text });
+                }
+                Err(reason) => files.unreadable.push(Unreadable { name, reason }),
             }
-            Err(reason) => files.unreadable.push(Unreadable { name, reason }),
         }
         if total > MAX_TOTAL {
             return Err(CliError::usage(format!("the project has more than {} MiB of source", MAX_TOTAL >> 20)));
@@ -66,7 +82,7 @@ pub fn collect(place: &Place) -> Result<Files, CliError> {
     Ok(files)
 }
 
-/// Where the `.rrb` files are, in the order of their names.
+/// Where the `.rrb` files are, and those that policies may delegate to, in the order of their names.
 pub(super) fn paths(place: &Place) -> Result<Vec<PathBuf>, CliError> {
     if let Some(file) = &place.single {
         return Ok(vec![file.clone()]);
@@ -109,7 +125,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Cli
             if name != "target" && name != "node_modules" && !path.join(CONFIG).exists() {
                 walk(&path, depth + 1, found)?;
             }
-        } else if path.extension().is_some_and(|e| e == "rrb") && path.is_file() {
+        } else if path.extension().is_some_and(|e| e == "rrb" || e == "rego" || e == "cedar") && path.is_file() {
             found.push(path);
             if found.len() > MAX_FILES {
                 return Err(CliError::usage(format!("the project has more than {MAX_FILES} files")));

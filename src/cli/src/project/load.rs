@@ -58,7 +58,12 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
     let count = files.modules.len() + usize::from(files.config.is_some());
     let (config, mut diagnostics) = read_config(&files);
     let modules = modules(place, &mut files);
-    let around = Surroundings { project_text: files.config.as_deref().map(Arc::from), now: Some(crate::text::now()) };
+    let delegates = files.delegates.iter().map(|f| (f.name.clone(), f.text.clone().map(Arc::from))).collect();
+    let around = Surroundings {
+        project_text: files.config.as_deref().map(Arc::from),
+        now: Some(crate::text::now()),
+        files: Some(delegates),
+    };
     let checked = check_in(CheckInput { modules, project: config.clone() }, around);
     diagnostics.extend(checked.diagnostics);
     let config = Arc::new(config);

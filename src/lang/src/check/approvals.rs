@@ -9,9 +9,10 @@ use smol_str::SmolStr;
 use super::summary::literal;
 use super::visit;
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::hir::{Approve, Expr, ExprKind, Principal, Program, Waive};
+use crate::hir::{Approve, Expr, ExprKind, PolicyApproval, PolicyKind, Principal, Program, Waive};
 use crate::project::ProjectConfig;
 use crate::span::Span;
+use crate::types::{Ty, Type};
 use crate::value::Value;
 use crate::vm::protocol::Millis;
 
@@ -24,6 +25,11 @@ pub fn run(program: &Program, config: &ProjectConfig, today: Option<Millis>) -> 
             ExprKind::Waive(waive) => pass.waive(waive),
             _ => {}
         });
+    }
+    for rule in program.policies.iter().flat_map(|p| &p.rules) {
+        if let PolicyKind::Require(approval) = &rule.kind {
+            pass.required(approval);
+        }
     }
     pass.diagnostics
 }
@@ -42,10 +48,37 @@ struct Pool {
     open: bool,
 }
 
+/// A question, however it is asked.
+struct Asked<'a> {
+    from: &'a [Principal],
+    quorum: &'a Expr,
+    allow_requester: bool,
+}
+
 impl Pass<'_> {
+    /// What a policy requires.
+    fn required(&mut self, approval: &PolicyApproval) {
+        let text = |value: Value, span: Span| Expr { kind: ExprKind::Literal(value), ty: Ty::new(Type::Text), span };
+        let from: Vec<Principal> = approval
+            .from
+            .iter()
+            .map(|who| {
+                let name = text(Value::Text(who.name.clone()), who.span);
+                if who.is_group { Principal::Group(name) } else { Principal::User(name) }
+            })
+            .collect();
+        let quorum = text(Value::Int(approval.quorum.into()), approval.quorum_span);
+        self.asked(&Asked { from: &from, quorum: &quorum, allow_requester: approval.allow_requester }, Vec::new());
+    }
+
     fn approve(&mut self, approve: &Approve) {
-        let mut pool = self.pool(&approve.from);
         let later: Vec<Pool> = approve.escalate.iter().map(|(to, _)| self.pool(to)).collect();
+        let (from, quorum) = (&approve.from, &approve.quorum);
+        self.asked(&Asked { from, quorum, allow_requester: approve.allow_requester }, later);
+    }
+
+    fn asked(&mut self, approve: &Asked<'_>, later: Vec<Pool>) {
+        let mut pool = self.pool(approve.from);
         if let (false, Some(first), Some(last)) = (pool.open, approve.from.first(), approve.from.last())
             && pool.people.is_empty()
             && later.iter().all(|l| !l.open && l.people.is_empty())
@@ -65,7 +98,7 @@ impl Pass<'_> {
         self.quorum(approve, &pool);
     }
 
-    fn quorum(&mut self, approve: &Approve, pool: &Pool) {
+    fn quorum(&mut self, approve: &Asked<'_>, pool: &Pool) {
         let ExprKind::Literal(Value::Int(quorum)) = approve.quorum.kind else { return };
         let span = approve.quorum.span;
         let size = i64::try_from(pool.people.len()).unwrap_or(i64::MAX);
@@ -78,7 +111,7 @@ impl Pass<'_> {
         } else if quorum > size {
             let message = format!("the quorum is {quorum}, but only {} asked", people(size));
             let mut error = Diagnostic::error(codes::APPROVAL_QUORUM, message, span, "more than are asked");
-            for principal in &approve.from {
+            for principal in approve.from {
                 error = error.label(place(principal), members(self.config, principal));
             }
             self.diagnostics.push(error.help(format!("ask more people, or lower the quorum to at most {size}")));

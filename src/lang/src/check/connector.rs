@@ -245,7 +245,13 @@ impl Checker {
         match self.constant(e, &ty::duration(), role)? {
             Value::Duration(ms) if ms > 0 => Some(ms),
             Value::Duration(_) => {
-                self.error(codes::CONST_RANGE, e.span, format!("{role} must be longer than nothing"), "", "");
+                self.error(
+                    codes::CONST_RANGE,
+                    e.span,
+                    format!("{role} must be longer than nothing"),
+                    "",
+                    "write a length of time such as `30s`, `5m` or `1h`",
+                );
                 None
             }
             _ => None,

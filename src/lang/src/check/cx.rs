@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
+use super::Files;
 use super::scope::Frame;
 use crate::diag::{Code, Diagnostic};
 use crate::hir;
@@ -166,6 +167,17 @@ pub(super) struct RunbookInfo {
     pub params: Arc<[ParamInfo]>,
 }
 
+/// A policy that waits for its turn.
+pub(super) struct PolicyInfo {
+    pub name: SmolStr,
+    pub home: Home,
+    pub decl: Arc<ast::Policy>,
+    pub docs: String,
+    pub span: Span,
+    /// All of it.
+    pub whole: Span,
+}
+
 /// Everything of one check.
 pub(super) struct Checker {
     pub sources: Sources,
@@ -192,6 +204,9 @@ pub(super) struct Checker {
     pub events: Vec<EventInfo>,
     pub hir_events: Vec<hir::Event>,
     pub runbooks: Vec<RunbookInfo>,
+    pub policies: Vec<PolicyInfo>,
+    /// Other files of the project by path: their text, or why they cannot be read. None when nobody looked.
+    pub files: Option<Files>,
     pub sites: Vec<hir::Site>,
     pub frames: Vec<Frame>,
     pub home: Home,
@@ -227,6 +242,8 @@ impl Checker {
             events: Vec::new(),
             hir_events: Vec::new(),
             runbooks: Vec::new(),
+            policies: Vec::new(),
+            files: None,
             sites: Vec::new(),
             frames: Vec::new(),
             home: Home { module: 0, connector: None },

@@ -79,6 +79,7 @@ impl Checker {
             }
             ItemKind::Runbook(r) => (&r.name, self.declare_runbook(home, item, r)),
             ItemKind::Connector(c) => return self.declare_connector(home, item, c, pending),
+            ItemKind::Policy(p) => return self.declare_policy(home, item, p),
             ItemKind::Event(e) => {
                 let Some(def) = self.declare_event(home, item, e) else { return };
                 (&e.name, def)

@@ -21,6 +21,7 @@ mod methods;
 mod modules;
 mod ops;
 mod pattern;
+mod policy;
 mod remap;
 mod runbook;
 mod scope;
@@ -31,10 +32,12 @@ mod trigger;
 mod ty;
 mod types;
 pub mod visit;
+mod window;
 
 #[cfg(test)]
 mod pass_tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -76,7 +79,12 @@ pub struct Surroundings {
     pub project_text: Option<Arc<str>>,
     /// The time of the check; with it waivers past their date are reported.
     pub now: Option<Millis>,
+    /// Files that policies may delegate to. Without it none is looked for.
+    pub files: Option<Files>,
 }
+
+/// Files of the project by their path (`policies/guard.rego`): the text, or why it cannot be read.
+pub type Files = BTreeMap<String, Result<Arc<str>, String>>;
 
 /// What a check gives.
 #[derive(Debug)]
@@ -121,9 +129,11 @@ fn run(input: CheckInput, around: Surroundings) -> Checked {
     c.define_signatures(&pending);
     c.check_bodies(&pending);
     let runbooks = (0..c.runbooks.len()).filter_map(|i| c.check_runbook(i)).collect();
+    c.files = around.files;
+    let policies = (0..c.policies.len()).filter_map(|i| c.check_policy(i)).collect();
     c.check_consts();
     c.name_circles();
-    c.conclude(runbooks, around.now)
+    c.conclude(runbooks, policies, around.now)
 }
 
 impl Checker {
@@ -147,13 +157,13 @@ impl Checker {
         }
     }
 
-    fn conclude(mut self, runbooks: Vec<hir::Runbook>, now: Option<Millis>) -> Checked {
+    fn conclude(mut self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, now: Option<Millis>) -> Checked {
         let mut diagnostics = self.first_causes();
         let project = std::mem::take(&mut self.project);
         let mut program = None;
         let sources = std::mem::take(&mut self.sources);
         if !diagnostics.iter().any(Diagnostic::is_error) {
-            let made = self.program(runbooks, &project);
+            let made = self.program(runbooks, policies, &project);
             diagnostics.extend(effects::run(&made, &project));
             diagnostics.extend(approvals::run(&made, &project, now));
             diagnostics.extend(settings::run(&made, &project));
@@ -184,7 +194,7 @@ impl Checker {
         all
     }
 
-    fn program(self, runbooks: Vec<hir::Runbook>, project: &ProjectConfig) -> Program {
+    fn program(self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, project: &ProjectConfig) -> Program {
         let nothing = || scope::node(hir::ExprKind::Literal(Value::Nothing), ty::nothing(), Span::default());
         let functions = self.functions.into_iter().map(|f| f.unwrap_or_else(unused)).collect();
         let constants = self
@@ -216,6 +226,7 @@ impl Checker {
             connectors,
             events: self.hir_events,
             runbooks,
+            policies,
             sites: self.sites,
             project_digest: project.digest_text(),
         }

@@ -209,6 +209,14 @@ codes! {
         "The message says what is missing.";
     OUTCOME_UNKNOWN = "rrb::finish::outcome", "there is no such outcome",
         "A runbook ends with `resolved`, `mitigated`, `not_needed`, `escalated` or `failed`.";
+    POLICY_RULE = "rrb::policy::rule", "the rule of a policy is not complete, or has what it cannot have",
+        "A rule is one of `forbid EFFECT … because \"…\"`, `forbid waive`, `require approval from … for EFFECT`, `limit EFFECT to N per D … because \"…\"` and `delegate rego|cedar \"FILE\"`; `applies where C` says for which calls the whole policy holds. EFFECT is `changes` (which `destroys` is, too) or `destroys`. `because` is what people read when a call is denied. The help names the clause that is missing or does not belong to this rule.";
+    POLICY_DUPLICATE = "rrb::policy::duplicate", "two policies have the same name",
+        "A verdict names the policy it comes from, so a name is given once in a project.";
+    POLICY_WINDOW = "rrb::policy::window", "the window of a policy cannot be read",
+        "A window is `weekly(\"Fri 17:00\" to \"Mon 07:00\" in \"Europe/Berlin\")`, `daily(\"22:00\" to \"06:00\" in \"UTC\")` or `between time\"2026-12-20T00:00:00Z\" and time\"2027-01-04T07:00:00Z\"`. The end is not part of it. Times follow the wall clock of the zone, over midnight, the end of the week and changes of the clock.";
+    POLICY_DELEGATE = "rrb::policy::delegate", "the file that a policy delegates to cannot be used",
+        "`delegate rego \"policies/guard.rego\" query \"data.rrb.deny\"` asks a rule of that file, `delegate cedar \"policies/guard.cedar\"` its policies. The file belongs to the project: its path is relative to `rrb.toml` and does not leave the project. What is asked and what may be answered stands in the guide's chapter on policies.";
     APPROVE_INCOMPLETE = "rrb::approve::incomplete", "the approval or waiver is incomplete",
         "An `approve` says who is asked (`from group(\"sre\")`); a `waive` says who decided (`by`) and for how long (`until`).";
 }

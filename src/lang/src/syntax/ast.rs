@@ -82,6 +82,8 @@ pub enum ItemKind {
     Connector(Connector),
     /// `event click: Click from webhook "/x" { … }` (in a connector)
     Event(Event),
+    /// `policy production_guardrails { … }`
+    Policy(Policy),
     /// What could not be read.
     Bad,
 }
@@ -239,6 +241,73 @@ pub enum Verification {
     None { because: Option<Expr>, span: Span },
     /// `verify scheme(args)`, e.g. `verify bearer(token)`; the checker knows the schemes.
     Scheme(Expr),
+}
+
+/// `policy NAME { rules }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub name: Ident,
+    /// In written order, which means nothing.
+    pub rules: Vec<PolicyRule>,
+}
+
+/// A rule of a policy: its head and its clauses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyRule {
+    pub kind: PolicyRuleKind,
+    pub clauses: RuleClauses,
+    pub span: Span,
+}
+
+/// How a rule begins. Effects are words: the checker knows which there are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PolicyRuleKind {
+    /// `applies where C`
+    Applies(Expr),
+    /// `forbid destroys …`
+    Forbid(Ident),
+    /// `forbid waive …`
+    ForbidWaive,
+    /// `require approval from … for destroys …`; the effect stands in `for`
+    Require(Option<Ident>),
+    /// `limit changes to 20 per 1h …`
+    Limit { effect: Ident, count: Expr, per: Expr },
+    /// `delegate rego "policies/guard.rego" …`
+    Delegate { engine: Ident, file: Expr },
+}
+
+/// The clauses behind a rule's head. Which of them a rule takes the checker knows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RuleClauses {
+    /// `during weekly("Fri 17:00" to "Mon 07:00" in "Europe/Berlin"), daily(…)`
+    pub during: Vec<Window>,
+    /// `where C`
+    pub condition: Option<Expr>,
+    /// `unless C`
+    pub unless: Option<Expr>,
+    /// `because "…"`
+    pub because: Option<Expr>,
+    /// `by E`
+    pub by: Option<Expr>,
+    /// `from group("sre"), user("ana")`
+    pub from: Vec<Expr>,
+    pub quorum: Option<Expr>,
+    /// `allow requester` or `not requester`, with its place
+    pub requester: Option<(bool, Span)>,
+    /// `require comment`
+    pub require_comment: Option<Span>,
+    pub within: Option<Expr>,
+    /// `query "data.rrb.deny"`
+    pub query: Option<Expr>,
+}
+
+/// A span of time, once or again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Window {
+    /// `weekly("Fri 17:00" to "Mon 07:00" in "Europe/Berlin")`, `daily("22:00" to "06:00" in …)`
+    Hours { kind: Ident, from: Expr, to: Expr, zone: Option<Expr>, span: Span },
+    /// `between time"…" and time"…"`
+    Between { from: Expr, to: Expr, span: Span },
 }
 
 /// `runbook NAME(…) { header… statements… on failure… finally… }`

@@ -30,7 +30,8 @@ pub(super) struct Token<'a> {
 }
 
 /// What a declaration begins with.
-const DECLARATIONS: &[&str] = &["use", "let", "settings", "type", "enum", "fn", "action", "runbook", "connector"];
+const DECLARATIONS: &[&str] =
+    &["use", "let", "settings", "type", "enum", "fn", "action", "runbook", "connector", "policy"];
 
 const MARKS: &[&str] = &[
     "..=", "===", "!==", "**=", "...", "->", "=>", "==", "!=", "<=", ">=", "??", "?.", "..", "+=", "-=", "*=", "/=",
@@ -184,6 +185,9 @@ fn advice(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Str
         let place = format!("a value is missing after `{}`", shorten(before.text));
         return Some(format!("{place}; write one, or remove `{}`", shorten(before.text)));
     }
+    if has(Rule::y_forbid) || has(Rule::c_forbid) {
+        return Some("a rule begins with `applies where`, `forbid`, `require approval`, `limit` or `delegate`".into());
+    }
     if has(Rule::block) || has(Rule::lbrace) {
         return Some("the body stands in braces: `{ … }`".into());
     }
@@ -239,6 +243,10 @@ fn family(rules: &[Rule]) -> &'static str {
     let has = |r: Rule| rules.contains(&r);
     if has(Rule::k_use) {
         "a declaration"
+    } else if has(Rule::c_unless) || has(Rule::y_unless) {
+        "a clause of the rule"
+    } else if has(Rule::c_forbid) || has(Rule::y_forbid) {
+        "a rule of the policy"
     } else if has(Rule::c_quorum) {
         "a clause of `approve`"
     } else if has(Rule::c_emit) {
@@ -311,6 +319,8 @@ fn name_of(rule: Rule) -> Option<&'static str> {
         Rule::let_stmt | Rule::block_stmt => "a statement",
         Rule::header_clause => "a header clause",
         Rule::event_source => "`webhook` or `poll`",
+        Rule::rule_effect => "`changes` or `destroys`",
+        Rule::window | Rule::window_hours => "a window such as `weekly(\"Fri 17:00\" to \"Mon 07:00\")`",
         Rule::arm => "a match arm",
         Rule::hole | Rule::chars | Rule::block_chars => "the rest of the text",
         _ => return None,

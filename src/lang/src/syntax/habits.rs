@@ -49,7 +49,7 @@ const WORDS: &[(&str, &str)] = &[
 pub(super) const HEADS: &[&str] = &["if", "elif", "while", "match", "step", "approve", "verify", "waive", "in"];
 
 /// Words of the language that this version does not know yet.
-const LATER: &[&str] = &["parallel", "race", "restart", "policy", "test", "run", "start", "during", "waves"];
+const LATER: &[&str] = &["parallel", "race", "restart", "test", "run", "start", "during", "waves"];
 
 /// Whether the word can name nothing but what is always written behind a dot.
 pub(super) fn is_reserved(word: &str) -> bool {
@@ -134,6 +134,13 @@ fn error(context: &Context<'_>, token: Token<'_>, code: Code, message: impl Into
 /// The diagnostic for a mistake that we know.
 pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
     let before = context.before(found.start);
+    if rules.contains(&Rule::c_approval) && before.text == "require" {
+        let message = "a policy requires `approval`";
+        return Some(
+            error(context, found, codes::SYNTAX_UNEXPECTED, message, "not this word")
+                .help("write `require approval from group(\"sre\") for destroys`"),
+        );
+    }
     mark(context, found, before)
         .or_else(|| equals(context, found, before))
         .or_else(|| arrow(context, found, before, rules))
@@ -228,7 +235,7 @@ fn arrow(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Ru
 
 fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
     let reserved = is_reserved(found.text);
-    if matches!(found.text, "parallel" | "race" | "restart" | "policy" | "test") {
+    if matches!(found.text, "parallel" | "race" | "restart" | "test") {
         return Some(later(found.text, context.token_span(found)));
     }
     if found.text == "else" {

@@ -68,6 +68,10 @@ fn item(i: &mut Item) {
             all(&mut c.items, item);
         }
         ItemKind::Event(e) => event(e),
+        ItemKind::Policy(p) => {
+            ident(&mut p.name);
+            all(&mut p.rules, policy_rule);
+        }
         ItemKind::Bad => {}
     }
 }
@@ -415,6 +419,49 @@ fn construct(e: &mut Expr) {
         }
         _ => {}
     }
+}
+
+fn policy_rule(r: &mut PolicyRule) {
+    gone(&mut r.span);
+    match &mut r.kind {
+        PolicyRuleKind::Applies(e) => expr(e),
+        PolicyRuleKind::Forbid(effect) => ident(effect),
+        PolicyRuleKind::ForbidWaive => {}
+        PolicyRuleKind::Require(effect) => effect.iter_mut().for_each(ident),
+        PolicyRuleKind::Limit { effect, count, per } => {
+            ident(effect);
+            expr(count);
+            expr(per);
+        }
+        PolicyRuleKind::Delegate { engine, file } => {
+            ident(engine);
+            expr(file);
+        }
+    }
+    let c = &mut r.clauses;
+    for window in &mut c.during {
+        match window {
+            Window::Hours { kind, from, to, zone, span } => {
+                gone(span);
+                ident(kind);
+                expr(from);
+                expr(to);
+                zone.iter_mut().for_each(expr);
+            }
+            Window::Between { from, to, span } => {
+                gone(span);
+                expr(from);
+                expr(to);
+            }
+        }
+    }
+    all(&mut c.from, expr);
+    [&mut c.condition, &mut c.unless, &mut c.because, &mut c.by, &mut c.quorum, &mut c.within, &mut c.query]
+        .into_iter()
+        .flatten()
+        .for_each(expr);
+    c.requester.iter_mut().for_each(|(_, s)| gone(s));
+    c.require_comment.iter_mut().for_each(gone);
 }
 
 fn approve(a: &mut Approve) {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::code::{Code, Shape, VariantCode};
-use crate::hir::{Connector, Event, Runbook, Setting};
+use crate::hir::{Connector, Event, Policy, Runbook, Setting};
 use crate::ids::{ConstId, FnId, RunbookId, SettingId, SiteId};
 use crate::types::{Ty, TypeTable};
 use crate::value::Value;
@@ -29,6 +29,9 @@ pub struct Program {
     pub connectors: Vec<Connector>,
     pub events: Vec<Event>,
     pub runbooks: Vec<Runbook>,
+    pub policies: Vec<Policy>,
+    /// SHA-256, hex, of what the policies say, in whatever order; empty without policies.
+    pub policies_digest: SmolStr,
     pub sites: Vec<SiteInfo>,
     /// Of the configuration that changes meaning.
     pub project_digest: String,
@@ -107,7 +110,7 @@ impl Program {
         }
         let content = (
             (VM_VERSION, &self.types, &self.functions, &self.constants, &self.settings, &self.connectors),
-            (&self.events, &self.runbooks, &self.sites, &self.project_digest),
+            (&self.events, &self.runbooks, &self.policies, &self.policies_digest, &self.sites, &self.project_digest),
             (&self.pool, &self.names, &self.variants, &self.shapes, &self.decoded),
         );
         match postcard::serialize_with_flavor(&content, Hasher(Sha256::new())) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
+use rrb_lang::check::{CheckInput, Files, ModuleSource, PROJECT_FILE, Surroundings, check_in};
 use rrb_lang::diag::{Diagnostic, plain};
 use rrb_lang::project::{self, Declared};
 use rrb_lang::span::Sources;
@@ -25,6 +25,18 @@ fn programs(name: &str) -> Vec<PathBuf> {
     all
 }
 
+/// What policies of the kit delegate to: `kit/*.rego` and `kit/*.cedar`, below `policies/`.
+pub fn delegates() -> Files {
+    let entries = std::fs::read_dir(folder("kit")).unwrap().map(|e| e.unwrap().path());
+    let files = entries.filter(|p| p.extension().is_some_and(|e| e == "rego" || e == "cedar"));
+    files
+        .map(|p| {
+            let name = format!("policies/{}", p.file_name().unwrap().to_str().unwrap());
+            (name, Ok(std::fs::read_to_string(p).unwrap().into()))
+        })
+        .collect()
+}
+
 fn module(path: &Path) -> ModuleSource {
     let stem = path.file_stem().unwrap().to_str().unwrap();
     ModuleSource { name: stem.into(), file: format!("{stem}.rrb"), text: std::fs::read_to_string(path).unwrap().into() }
@@ -36,7 +48,8 @@ fn said(path: &Path) -> (Vec<Diagnostic>, Sources) {
     let toml = std::fs::read_to_string(&own).or_else(|_| std::fs::read_to_string(folder("kit/rrb.toml"))).unwrap();
     let (config, mut diagnostics) = project::parse(PROJECT_FILE, &toml);
     let modules = std::iter::once(module(path)).chain(programs("kit").iter().map(|p| module(p))).collect();
-    let around = Surroundings { project_text: Some(toml.into()), now: Some(1_764_000_000_000) };
+    let around =
+        Surroundings { project_text: Some(toml.into()), now: Some(1_764_000_000_000), files: Some(delegates()) };
     let checked = check_in(CheckInput { modules, project: config.clone() }, around);
     diagnostics.extend(checked.diagnostics);
     if let Some(p) = &checked.program {
@@ -67,7 +80,7 @@ fn right_programs_are_accepted_without_a_word() {
 
 fn accepted(modules: Vec<ModuleSource>, toml: &str) -> Result<(), String> {
     let (project, mut diagnostics) = project::parse(PROJECT_FILE, toml);
-    let around = Surroundings { project_text: Some(Arc::from(toml)), now: None };
+    let around = Surroundings { project_text: Some(Arc::from(toml)), now: None, files: None };
     let checked = check_in(CheckInput { modules, project }, around);
     diagnostics.extend(checked.diagnostics);
     if diagnostics.is_empty() { Ok(()) } else { Err(plain::render(&diagnostics, &checked.sources)) }

@@ -57,7 +57,11 @@ impl Case {
         let (project, mut diagnostics) = project::parse(PROJECT_FILE, config);
         let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
         let modules = std::iter::once(main).chain(self.kit.iter().cloned()).collect();
-        let around = Surroundings { project_text: Some(config.into()), now: Some(TODAY) };
+        let around = Surroundings {
+            project_text: Some(config.into()),
+            now: Some(TODAY),
+            files: Some(crate::check::delegates()),
+        };
         let checked = check_in(CheckInput { modules, project: project.clone() }, around);
         diagnostics.extend(checked.diagnostics);
         if let Some(program) = &checked.program {
@@ -162,6 +166,8 @@ fn severities_stop_what_must_not_run() {
         "finish_then_code",
         "match_unreachable_arm",
         "name_hidden_var",
+        "policy_no_rules",
+        "policy_quorum_everybody",
     ];
     assert_eq!(warns, meant);
 }

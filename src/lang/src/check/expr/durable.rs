@@ -143,7 +143,7 @@ impl Checker {
         node(ExprKind::Approve(Box::new(approve)), t, span)
     }
 
-    fn principals(&mut self, list: &[ast::Expr]) -> Vec<Principal> {
+    pub(in crate::check) fn principals(&mut self, list: &[ast::Expr]) -> Vec<Principal> {
         let mut out = Vec::new();
         for e in list {
             match &e.kind {

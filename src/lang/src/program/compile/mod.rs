@@ -11,6 +11,7 @@ mod stmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::{Program, SiteInfo, VM_VERSION, constants};
@@ -23,6 +24,7 @@ use crate::value::Value;
 use crate::vm::code::{
     ActionCode, ApproveSite, CallSite, Code, LoopTest, Op, Pc, PollSite, Reg, Shape, VariantCode, WaiveSite,
 };
+use crate::vm::image::hex;
 
 /// Lowers a checked project.
 ///
@@ -58,6 +60,8 @@ pub fn compile(program: &hir::Program, sources: &Sources) -> Result<Program, Vec
         connectors: program.connectors.clone(),
         events: program.events.clone(),
         runbooks: program.runbooks.clone(),
+        policies: program.policies.clone(),
+        policies_digest: policies_digest(&program.policies),
         sites: program.sites.iter().map(|s| site_info(s, sources)).collect(),
         project_digest: program.project_digest.clone(),
         pool: tables.pool,
@@ -69,6 +73,25 @@ pub fn compile(program: &hir::Program, sources: &Sources) -> Result<Program, Vec
     constants::evaluate(&mut compiled, &bodies, program)?;
     compiled.id = compiled.digest();
     Ok(compiled)
+}
+
+/// The same for the same policies in another order or in other modules' company.
+fn policies_digest(policies: &[hir::Policy]) -> SmolStr {
+    if policies.is_empty() {
+        return SmolStr::default();
+    }
+    let mut texts: Vec<String> = policies
+        .iter()
+        .map(|p| {
+            let delegates = p.rules.iter().filter_map(|r| match &r.kind {
+                hir::PolicyKind::Delegate(d) => Some(format!("{} {}\n{}\n", d.file, d.text.len(), d.text)),
+                _ => None,
+            });
+            format!("{} {} {}\n{}\n{}", p.module, p.name, p.text.len(), p.text, delegates.collect::<String>())
+        })
+        .collect();
+    texts.sort();
+    hex(&Sha256::digest(texts.join("\n"))).into()
 }
 
 fn site_info(site: &hir::Site, sources: &Sources) -> SiteInfo {

@@ -314,6 +314,7 @@ impl<'i> Lower<'i> {
         let span = self.span(&p);
         let kind = match p.as_rule() {
             Rule::ident => return self.name(&p),
+            Rule::of_runbook => ExprKind::Name(self.ident(&p)),
             Rule::number => self.number(p.as_str(), span),
             Rule::text => ExprKind::Text(self.text_parts(&p)),
             Rule::raw => self.raw(&p),

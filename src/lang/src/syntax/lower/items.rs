@@ -62,6 +62,7 @@ impl<'i> Lower<'i> {
                 ItemKind::Connector(Connector { name, items })
             }
             Rule::event_item => ItemKind::Event(self.event_item(&p)),
+            Rule::policy_item => ItemKind::Policy(self.policy(&p)),
             Rule::broken => {
                 self.broken(&p);
                 ItemKind::Bad
@@ -83,6 +84,7 @@ impl<'i> Lower<'i> {
         let (what, help) = match (kind, place) {
             (ItemKind::Event(_), Place::File) => ("an event", "put it inside `connector NAME { … }`"),
             (ItemKind::Runbook(_), Place::Connector) => ("a runbook", "move it out of the connector"),
+            (ItemKind::Policy(_), Place::Connector) => ("a policy", "move it out of the connector"),
             (ItemKind::Connector(_), Place::Connector) => ("a connector", "move it out of the connector"),
             (ItemKind::Use(_), Place::Connector) => ("`use`", "move it to the top of the file"),
             _ => return,

@@ -6,6 +6,7 @@ mod exprs;
 mod items;
 mod numbers;
 mod patterns;
+mod policies;
 mod runbooks;
 mod texts;
 mod types;

@@ -104,7 +104,7 @@ impl<'i> Lower<'i> {
         Some(HeaderClause { kind, span })
     }
 
-    fn two(&mut self, p: &P<'i>) -> Option<(Expr, Expr)> {
+    pub(super) fn two(&mut self, p: &P<'i>) -> Option<(Expr, Expr)> {
         let mut both = exprs(p);
         Some((self.expr(both.next()?), self.expr(both.next()?)))
     }

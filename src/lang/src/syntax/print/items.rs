@@ -50,6 +50,7 @@ impl Printer {
                 self.braces(c.items.is_empty(), |p| c.items.iter().for_each(|i| p.item(i)));
             }
             ItemKind::Event(e) => self.event(e),
+            ItemKind::Policy(p) => self.policy(p),
             ItemKind::Bad => {}
         }
         self.end_line();

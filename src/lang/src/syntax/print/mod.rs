@@ -3,6 +3,7 @@
 mod exprs;
 mod items;
 mod literals;
+mod policies;
 mod stmts;
 
 use super::ast::*;

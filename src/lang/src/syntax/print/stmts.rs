@@ -251,7 +251,7 @@ impl Printer {
         }
     }
 
-    fn operands(&mut self, words: &str, all: &[Expr]) {
+    pub(super) fn operands(&mut self, words: &str, all: &[Expr]) {
         if !all.is_empty() {
             self.push(words);
             self.list(all, |p, e| p.expr(e, OPERAND));

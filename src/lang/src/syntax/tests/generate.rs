@@ -21,7 +21,7 @@ pub(super) fn ident() -> impl Strategy<Value = Ident> {
         "a", "b2", "node", "_x", "Text", "within", "timeout", "key", "retry", "undo", "log", "evidence", "by", "from",
         "every", "at", "quorum", "limit", "owner", "tags", "id", "emit", "trust", "reads", "max", "times", "url", "re",
         "r", "run", "once", "queue", "until", "missed", "failure", "per", "shadow", "no", "finally", "group", "inner",
-        "order", "iso", "ask",
+        "order", "iso", "ask", "forbid", "during", "unless", "delegate", "between", "applies", "query",
     ];
     proptest::sample::select(names.to_vec()).prop_map(|n| Ident { name: n.into(), span: NOWHERE })
 }
@@ -472,6 +472,60 @@ fn event(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     )
 }
 
+fn window(x: BoxedStrategy<Expr>) -> impl Strategy<Value = Window> {
+    prop_oneof![
+        (ident(), x.clone(), x.clone(), option::of(x.clone())).prop_map(|(kind, from, to, zone)| Window::Hours {
+            kind,
+            from,
+            to,
+            zone,
+            span: NOWHERE
+        }),
+        (x.clone(), x).prop_map(|(from, to)| Window::Between { from, to, span: NOWHERE }),
+    ]
+}
+
+fn policy_rule(x: BoxedStrategy<Expr>) -> impl Strategy<Value = PolicyRule> {
+    let c = || condition(x.clone()).prop_map(|c| *c);
+    let effects = || proptest::sample::select(&["changes", "destroys", "reads", "limit"][..]);
+    let effect = move || effects().prop_map(|n| Ident { name: n.into(), span: NOWHERE });
+    let kind = prop_oneof![
+        effect().prop_map(PolicyRuleKind::Forbid),
+        Just(PolicyRuleKind::ForbidWaive),
+        option::of(effect()).prop_map(PolicyRuleKind::Require),
+        (effect(), x.clone(), x.clone()).prop_map(|(effect, count, per)| PolicyRuleKind::Limit { effect, count, per }),
+        (ident(), x.clone()).prop_map(|(engine, file)| PolicyRuleKind::Delegate { engine, file }),
+    ];
+    let maybe = || option::weighted(0.3, x.clone());
+    let first =
+        (vec(window(x.clone()), 0..3), option::weighted(0.3, c()), option::weighted(0.3, c()), maybe(), maybe());
+    let second = (vec(x.clone(), 0..3), maybe(), option::of(any::<bool>()), any::<bool>(), maybe(), maybe());
+    let rule = (kind, first, second).prop_map(
+        |(kind, (during, condition, unless, because, by), (from, quorum, requester, comment, within, query))| {
+            let clauses = RuleClauses {
+                during,
+                condition,
+                unless,
+                because,
+                by,
+                from,
+                quorum,
+                requester: requester.map(|r| (r, NOWHERE)),
+                require_comment: comment.then_some(NOWHERE),
+                within,
+                query,
+            };
+            PolicyRule { kind, clauses, span: NOWHERE }
+        },
+    );
+    let applies = c().prop_map(|condition| PolicyRule {
+        kind: PolicyRuleKind::Applies(condition),
+        clauses: RuleClauses::default(),
+        span: NOWHERE,
+    });
+    prop_oneof![1 => applies, 5 => rule]
+}
+
 fn item_kind(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     let variant = (word(), fields(x.clone())).prop_map(|(name, payload)| Variant {
         docs: String::new(),
@@ -518,10 +572,12 @@ pub(super) fn module() -> impl Strategy<Value = Module> {
         .prop_map(|(name, params, header, body, on_failure, finally)| {
             ItemKind::Runbook(Box::new(Runbook { name, params, header, body: body.stmts, on_failure, finally }))
         });
+    let policy =
+        (ident(), vec(policy_rule(x.clone()), 0..4)).prop_map(|(name, rules)| ItemKind::Policy(Policy { name, rules }));
     let inner = prop_oneof![2 => item_kind(x.clone()), 1 => event(x.clone())];
     let connector =
         (ident(), vec(item(inner), 0..3)).prop_map(|(name, items)| ItemKind::Connector(Connector { name, items }));
-    let kind = prop_oneof![1 => import, 4 => item_kind(x), 2 => runbook, 2 => connector];
+    let kind = prop_oneof![1 => import, 4 => item_kind(x), 2 => runbook, 2 => connector, 2 => policy];
     (prop_oneof![Just(String::new()), Just("About.\n\nMore.".to_owned())], vec(item(kind), 0..3))
         .prop_map(|(docs, items)| Module { docs, items, comments: vec![], blank_lines: vec![] })
 }
