@@ -642,6 +642,8 @@ pub enum Outcome {
     Cancelled,
     Denied,
     Expired,
+    /// The runbook is in `shadow`: nothing was done.
+    Shadow,
 }
 
 /// A call of an action.

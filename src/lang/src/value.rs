@@ -130,7 +130,11 @@ impl Pattern {
     /// # Errors
     /// When the source is no regular expression, or one that is too large.
     pub fn new(source: &str) -> Result<Self, regex::Error> {
-        regex::RegexBuilder::new(source).size_limit(Self::MAX_PROGRAM).build().map(|r| Self(Arc::new(r)))
+        Self::within(source, Self::MAX_PROGRAM)
+    }
+
+    fn within(source: &str, bytes: usize) -> Result<Self, regex::Error> {
+        regex::RegexBuilder::new(source).size_limit(bytes).build().map(|r| Self(Arc::new(r)))
     }
 
     /// The compiled expression.
@@ -221,5 +225,25 @@ impl Value {
             Value::Record(r) => r.get(name),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_regular_expression_is_bounded_by_what_it_compiles_to() {
+        let (mut over, mut fits) = (1, Pattern::MAX_PROGRAM);
+        assert!(Pattern::within("[a-z]{100}", fits).is_ok());
+        while fits - over > 1 {
+            let half = over.midpoint(fits);
+            if Pattern::within("[a-z]{100}", half).is_ok() { fits = half } else { over = half }
+        }
+        for (bytes, built) in [(fits - 1, false), (fits, true), (fits + 1, true)] {
+            assert_eq!(Pattern::within("[a-z]{100}", bytes).is_ok(), built, "{bytes}");
+        }
+        let large = (1..=100).map(|n| n * 1_000).find(|n| Pattern::new(&format!("[a-z]{{{n}}}")).is_err());
+        assert!(large.is_some_and(|n| n > 1_000), "{large:?}");
     }
 }

@@ -80,9 +80,11 @@ impl Checker {
             let source = c.event_source(&decl);
             let verify = c.event_verify(&decl);
             let each = decl.each.as_ref().map(|(e, _)| c.each(e, &name));
+            // A sender that gives none is told apart by nothing, and every delivery of it is new.
+            let maybe_text = ty::of(Type::Optional(ty::text()));
             let binder = decl.each.as_ref().map(|(_, b)| b.clone());
             let id =
-                decl.id.as_ref().map(|e| c.of_delivery(e, &ty::text(), "the id of an event", binder.as_ref(), false));
+                decl.id.as_ref().map(|e| c.of_delivery(e, &maybe_text, "the id of an event", binder.as_ref(), false));
             let at =
                 decl.at.as_ref().map(|e| c.of_delivery(e, &ty::time(), "the time of an event", binder.as_ref(), false));
             let emit = match &decl.emit {
@@ -136,6 +138,17 @@ impl Checker {
                 self.limit_to(Effect::Reads, "a poll only reads", *span);
                 let got = self.body(body, Some(&ty::json()), "a poll");
                 let function = self.close_frame(Made::plain("poll", 0, ty::json(), *span), got).function;
+                self.error(
+                    codes::EVENT_INVALID,
+                    *span,
+                    "this version of rrb does not poll for events",
+                    "nothing would ask",
+                    format!(
+                        "let the system send them (`from webhook \"/…\"`), or read in a runbook: `every {}` in its header and \
+                         `if … {{ finish not_needed \"…\" }}` in its body",
+                        crate::vm::print::duration(every_ms)
+                    ),
+                );
                 hir::EventSource::Poll { every_ms, function }
             }
         }

@@ -12,31 +12,6 @@ use crate::syntax::ast::{self, BinaryOp, UnaryOp};
 use crate::types::{Ty, Type};
 use crate::value::Value;
 
-/// An operator as written.
-fn sign(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::In => "in",
-        BinaryOp::NotIn => "not in",
-        BinaryOp::Matches => "matches",
-        BinaryOp::Coalesce => "??",
-        BinaryOp::Range => "..",
-        BinaryOp::RangeInclusive => "..=",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "mod",
-    }
-}
-
 fn is_comparison(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge)
 }
@@ -226,7 +201,7 @@ impl Checker {
                 }
                 Type::Optional(_) | Type::None if !equality => {
                     let side = side.clone();
-                    self.unopened(&side, sign(op), None, span);
+                    self.unopened(&side, op.symbol(), None, span);
                     return whole(bad(span), bad(span));
                 }
                 Type::Json if !equality => {
@@ -238,7 +213,7 @@ impl Checker {
                         side.span,
                         "Json has no order",
                         "this is `Json`",
-                        format!("convert it: `(… as {t}) {} …`", sign(op)),
+                        format!("convert it: `(… as {t}) {} …`", op.symbol()),
                     );
                     return whole(bad(span), bad(span));
                 }
@@ -298,7 +273,7 @@ impl Checker {
         let has = |k: fn(&Type) -> bool| pair.iter().any(|t| k(t));
         let number = has(|t| matches!(t, Type::Int | Type::Float));
         d = if matches!(*r.ty, Type::None) || matches!(*l.ty, Type::None) {
-            d.help(format!("this is never `none`; leave `{} none` out", sign(op)))
+            d.help(format!("this is never `none`; leave `{} none` out", op.symbol()))
         } else if number && has(|t| matches!(t, Type::Duration)) {
             d.help("give the number a unit: `30s`, `5m`, `2h`")
         } else if number && has(|t| matches!(t, Type::Size)) {
@@ -366,7 +341,7 @@ impl Checker {
         let item = match &*opened {
             Type::List(t) | Type::Set(t) | Type::Range(t) | Type::Map(t, _) => t.clone(),
             Type::Cidr => ty::ip(),
-            Type::Optional(_) | Type::None => return self.unopened(&r, sign(op), None, span),
+            Type::Optional(_) | Type::None => return self.unopened(&r, op.symbol(), None, span),
             Type::Text => {
                 self.error(
                     codes::TYPE_COMPARE,
@@ -401,7 +376,7 @@ impl Checker {
         };
         let range = matches!(*opened, Type::Range(_));
         if range && matches!(*self.open(&l.ty), Type::Optional(_) | Type::None) {
-            return self.unopened(&l, sign(op), None, span);
+            return self.unopened(&l, op.symbol(), None, span);
         }
         let Some(common) = self.join(&l.ty, &item) else {
             let (a, b) = (self.show(&l.ty), self.show(&r.ty));
@@ -482,7 +457,7 @@ impl Checker {
         for side in [&l, &r] {
             if matches!(*self.open(&side.ty), Type::Optional(_) | Type::None) {
                 let side = side.clone();
-                return self.unopened(&side, sign(op), None, span);
+                return self.unopened(&side, op.symbol(), None, span);
             }
         }
         let (a, b) = (self.open(&l.ty), self.open(&r.ty));
@@ -529,7 +504,7 @@ impl Checker {
         let (a, b) = (self.show(&l.ty), self.show(&r.ty));
         let mut d = Diagnostic::error(
             codes::TYPE_UNITS,
-            format!("`{a} {} {b}` means nothing", sign(op)),
+            format!("`{a} {} {b}` means nothing", op.symbol()),
             op_span,
             "of different kinds",
         )

@@ -13,6 +13,12 @@ use crate::syntax::ast::Effect;
 /// The largest `rrb.toml`, in bytes.
 pub const MAX_BYTES: usize = 256 << 10;
 
+/// The largest body of a request that can be asked for: a delivery and its events go to the store in one commit.
+const MAX_BODY: u64 = 64 << 20;
+
+/// The most memory that a run can be given: a run at rest is kept whole.
+const MAX_MEMORY: u64 = 256 << 20;
+
 /// The longest name of a user, group, connector or instance, in characters.
 const MAX_NAME: usize = 64;
 
@@ -177,9 +183,9 @@ impl Parser {
                 self.config.serve.state = state;
             }
         }
-        let (kib, gib) = (1 << 10, 1 << 30);
+        let kib = 1 << 10;
         self.config.serve.max_body =
-            self.size(table, path, "max_body", kib..=gib).unwrap_or(self.config.serve.max_body);
+            self.size(table, path, "max_body", kib..=MAX_BODY).unwrap_or(self.config.serve.max_body);
         self.config.serve.queue = self.count(table, path, "queue", 1, 1_000_000).unwrap_or(self.config.serve.queue);
         self.config.serve.runs = self.count(table, path, "runs", 1, 100_000).unwrap_or(self.config.serve.runs);
     }
@@ -232,7 +238,7 @@ impl Parser {
         let (fuel, memory, depth, effects) = (limits.fuel, limits.memory, limits.depth, limits.effects);
         self.config.limits.fuel =
             self.int(table, path, "fuel", 1_000, 1_000_000_000_000).map_or(fuel, |n| u64::try_from(n).unwrap_or(fuel));
-        self.config.limits.memory = self.size(table, path, "memory", 1 << 20..=16 << 30).unwrap_or(memory);
+        self.config.limits.memory = self.size(table, path, "memory", 1 << 20..=MAX_MEMORY).unwrap_or(memory);
         self.config.limits.depth = self.count(table, path, "depth", 8, 1_024).unwrap_or(depth);
         self.config.limits.effects = self.count(table, path, "effects", 1, 10_000_000).unwrap_or(effects);
     }

@@ -712,6 +712,33 @@ pub enum BinaryOp {
     Mod,
 }
 
+impl BinaryOp {
+    /// As it is written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Or => "or",
+            Self::And => "and",
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+            Self::In => "in",
+            Self::NotIn => "not in",
+            Self::Matches => "matches",
+            Self::Coalesce => "??",
+            Self::Range => "..",
+            Self::RangeInclusive => "..=",
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "mod",
+        }
+    }
+}
+
 /// `pattern if guard => body`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arm {

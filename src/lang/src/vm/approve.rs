@@ -30,6 +30,9 @@ impl Machine {
         let site = self.code().and_then(|c| c.waives.get(waive as usize)).cloned();
         let Some(site) = site else { return self.broken() };
         let reason = print::display(&self.state.fiber.register(site.reason));
+        if !self.says(reason.len() as u64) {
+            return;
+        }
         self.out.note(Note::Waived { reason: reason.clone(), by: site.by.clone(), until: site.until });
         let cover = Cover::Waiver { reason, by: site.by, until: site.until };
         self.state.fiber.open(ScopeKind::Waive { cover });
@@ -119,6 +122,9 @@ impl Machine {
 
     /// A copy of the machine that runs the rest of the block that is being asked about.
     pub(super) fn plan_copy(&self) -> Vec<u8> {
+        if self.is_shadow() {
+            return self.shadow_copy();
+        }
         let mut copy: State = self.state.clone();
         copy.wait = None;
         copy.open.clear();
@@ -170,6 +176,9 @@ impl Machine {
     }
 
     pub(super) fn planned(&mut self, plan: Plan) {
+        if self.is_shadow() {
+            return self.shadowed(plan);
+        }
         let (now, deadline) = (self.now(), self.deadline());
         let Some((_, frame, a)) = self.approving(Asking::Planning) else { return self.broken() };
         let expires = now.saturating_add(a.within);

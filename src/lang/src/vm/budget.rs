@@ -12,6 +12,7 @@ pub enum Limit {
     Memory(u64),
     Depth(u32),
     Effects(u32),
+    Said(u64),
 }
 
 impl Limit {
@@ -22,6 +23,9 @@ impl Limit {
             Limit::Memory(n) => format!("the limit `memory` was reached: the values take more than {n} bytes"),
             Limit::Depth(n) => format!("the limit `depth` was reached: calls nest deeper than {n}"),
             Limit::Effects(n) => format!("the limit `effects` was reached: more than {n} calls, waits and questions"),
+            Limit::Said(n) => {
+                format!("`log`, `evidence` and steps say more than {n} bytes without waiting for anything")
+            }
         })
     }
 }
@@ -35,6 +39,8 @@ pub struct Budget {
     pub depth: u32,
     /// Bytes that live outside the fiber.
     pub outside: u64,
+    /// Bytes of notes for the timeline.
+    pub said: u64,
     /// Bytes made since the last measure.
     fresh: u64,
     /// Bytes of the fiber at the last measure.
@@ -43,7 +49,7 @@ pub struct Budget {
 
 impl Budget {
     pub fn new(fuel: u64, memory: u64, depth: u32) -> Self {
-        Self { fuel, fuel_limit: fuel, memory, depth, outside: 0, fresh: 0, live: 0 }
+        Self { fuel, fuel_limit: fuel, memory, depth, outside: 0, said: 0, fresh: 0, live: 0 }
     }
 
     /// Starts with what is there.

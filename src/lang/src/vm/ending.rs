@@ -68,6 +68,10 @@ impl Machine {
         self.fresh();
         let program = self.program.clone();
         let Some(runbook) = program.runbook(self.state.input.runbook) else { return self.over() };
+        if runbook.shadow {
+            // Handlers act, and there is nothing that they could handle.
+            return self.over();
+        }
         let mut args = self.state.input.params.clone();
         if self.state.phase == Phase::Undoing {
             self.state.phase = Phase::OnFailure;
@@ -207,8 +211,11 @@ impl Machine {
     }
 
     /// The undo that is at work has failed; the others go on.
-    pub(super) fn undo_failed(&mut self, failure: Failure) {
+    pub(super) fn undo_failed(&mut self, mut failure: Failure) {
+        /// Of a message: there may be as many as there were calls.
+        const SAID: usize = 500;
         let action = self.state.undoing.clone();
+        super::limits::cut(&mut failure.message, SAID);
         self.out.note(Note::UndoFailed { action: action.clone(), failure });
         self.state.remains.push(action.to_string());
         self.cut_to_rollback();

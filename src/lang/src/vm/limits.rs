@@ -10,6 +10,20 @@ pub const MAX_ITEMS: usize = 1_000_000;
 /// How deep lists, records and objects nest.
 pub const MAX_NESTING: usize = 128;
 
+/// The most that a run says for its timeline between two waits, in bytes: it is kept with what comes next.
+pub const MAX_SAID: u64 = 4 << 20;
+/// The longest message of a failure, in bytes.
+pub const MAX_MESSAGE: usize = 64 << 10;
+
+/// Cuts a text that is longer than `most` bytes.
+pub fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let at = (0..=most.saturating_sub('…'.len_utf8())).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(at.unwrap_or(0));
+        text.push('…');
+    }
+}
+
 /// What a slot for a value takes.
 const SLOT: u64 = 32;
 

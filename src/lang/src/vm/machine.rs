@@ -259,6 +259,10 @@ impl Machine {
             let id = self.next_id(EffectId::RUN_SITE);
             self.issue(id, Effect::Sleep { until: at.saturating_add(timeout) });
         }
+        if runbook.shadow {
+            self.begin_shadow();
+            return Ok(());
+        }
         let params = self.state.input.params.clone();
         self.enter(runbook.body, params, FrameKind::Entry);
         Ok(())
@@ -361,6 +365,10 @@ impl Machine {
             Op::Rollback { .. } => self.rollback(),
             Op::StepBegin { s, site } => {
                 let name = super::print::display(&self.state.fiber.register(s));
+                // Its name is said again at its end.
+                if !self.says(2 * name.len() as u64) {
+                    return;
+                }
                 self.out.note(Note::StepBegan { site, name: name.clone() });
                 self.state.fiber.open(super::fiber::ScopeKind::Step { site, name });
             }
@@ -378,15 +386,37 @@ impl Machine {
             Op::Sleep { s, site } => self.sleep(s, site),
             Op::Evidence { name, s, site } => {
                 let name = super::print::display(&self.state.fiber.register(name));
-                let value = super::print::shown(&self.state.fiber.register(s));
+                let value = self.state.fiber.register(s);
+                if !self.says(name.len() as u64 + limits::size(&value, limits::MAX_SAID)) {
+                    return;
+                }
+                let value = super::print::shown(&value);
                 self.out.note(Note::Evidence { site, name, value });
             }
             Op::Log { s, site } => {
                 let text = super::print::display(&self.state.fiber.register(s));
+                if !self.says(text.len() as u64) {
+                    return;
+                }
                 self.out.note(Note::Log { site, text });
             }
             _ => self.throw(invalid("an instruction cannot stand here; this is a defect of rrb")),
         }
+    }
+
+    /// Counts what is said for the timeline. When that is too much the run fails, and nothing is said: `false`.
+    pub(super) fn says(&mut self, bytes: u64) -> bool {
+        /// What a note takes beside its text.
+        const NOTE: u64 = 64;
+        if self.out.is_plan() {
+            return true;
+        }
+        self.budget.said = self.budget.said.saturating_add(bytes).saturating_add(NOTE);
+        if self.budget.said <= limits::MAX_SAID {
+            return true;
+        }
+        self.limit(Limit::Said(limits::MAX_SAID));
+        false
     }
 
     /// The code of the innermost frame.

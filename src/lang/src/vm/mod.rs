@@ -21,6 +21,7 @@ pub mod plan;
 mod poll;
 pub mod print;
 pub mod protocol;
+mod shadow;
 mod shapes;
 pub(crate) mod typing;
 mod unwind;

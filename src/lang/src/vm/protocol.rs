@@ -31,12 +31,17 @@ pub struct EffectId {
 impl EffectId {
     /// The site of effects that belong to the run as a whole.
     pub const RUN_SITE: SiteId = SiteId(u32::MAX);
+    /// The site of the plan that is all that a run in `shadow` makes.
+    pub const SHADOW_SITE: SiteId = SiteId(u32::MAX - 1);
 }
 
 impl fmt::Display for EffectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.site == Self::RUN_SITE {
             return write!(f, "run:{}", self.count);
+        }
+        if self.site == Self::SHADOW_SITE {
+            return write!(f, "shadow:{}", self.count);
         }
         write!(f, "{}{}s{}:{}", self.fiber, if self.fiber.is_empty() { "" } else { "/" }, self.site.0, self.count)
     }
@@ -523,6 +528,10 @@ pub enum Note {
     HandlerFailed {
         handler: SmolStr,
         failure: Failure,
+    },
+    /// What a run in `shadow` would have done.
+    Shadowed {
+        plan: Plan,
     },
     /// A changing call that the plan did not show, or showed otherwise.
     OffPlan {

@@ -9,6 +9,7 @@ impl Machine {
     /// A failure leaves scope after scope until something catches it.
     pub(super) fn throw(&mut self, f: Box<Failure>) {
         let mut f = f;
+        super::limits::cut(&mut f.message, super::limits::MAX_MESSAGE);
         loop {
             let Some(scope) = self.state.fiber.scopes.last() else { return self.uncaught(*f) };
             match &scope.kind {

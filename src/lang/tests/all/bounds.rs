@@ -136,3 +136,34 @@ fn large_matches_are_answered_in_time() {
     assert_eq!(codes(text), vec!["rrb::match::missing"]);
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
+
+#[test]
+fn of_many_mistakes_the_first_fifty_are_told() {
+    for (mistakes, told) in [(49, 49), (50, 50), (51, 50), (400, 50)] {
+        let text = "let x = = 1\n".repeat(mistakes);
+        let said = codes(text);
+        let syntax = said.iter().filter(|c| c.starts_with("rrb::syntax::")).count();
+        assert_eq!(syntax, told, "{mistakes}: {said:?}");
+    }
+}
+
+#[test]
+fn constants_may_take_so_much_work() {
+    let said = |rounds: u32| {
+        let text = format!("fn f() -> Int {{ var n = 0  for i in 0..{rounds} {{ n += i }}  n }}\nlet x = f()\n");
+        let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+        let checked = check(CheckInput { modules: vec![main], ..CheckInput::default() });
+        let tree = checked.program.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+        rrb_lang::program::compile(&tree, &checked.sources).map(|_| ()).map_err(|all| all[0].message.clone())
+    };
+    // The number of rounds at which a million instructions are used up: found by halving, as instructions a round are the compiler's affair.
+    let (mut fits, mut over) = (1_000_u32, 1_000_000_u32);
+    while over - fits > 1 {
+        let half = fits.midpoint(over);
+        if said(half).is_ok() { fits = half } else { over = half }
+    }
+    assert!((100_000..=500_000).contains(&fits), "{fits}");
+    assert!(said(fits - 1).is_ok());
+    assert_eq!(said(over).unwrap_err(), "`x` takes too much work to compute");
+    assert!(said(over + 1).is_err());
+}

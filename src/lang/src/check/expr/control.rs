@@ -376,7 +376,7 @@ impl Checker {
                     Some(near) => d
                         .help(format!("did you mean `{near}`?"))
                         .fix(format!("write `{near}`"), vec![(outcome.span, near.to_owned())]),
-                    None if matches!(outcome.name.as_str(), "rolled_back" | "cancelled" | "denied" | "expired") => d.help(format!(
+                    None if matches!(outcome.name.as_str(), "rolled_back" | "cancelled" | "denied" | "expired" | "shadow") => d.help(format!(
                         "the engine gives `{}` itself; a runbook finishes `resolved`, `mitigated`, `not_needed`, `escalated` or `failed`",
                         outcome.name
                     )),

@@ -133,10 +133,10 @@ impl Printer {
         };
         self.expr(left, left_least);
         match op {
-            BinaryOp::Range | BinaryOp::RangeInclusive => self.push(symbol(op)),
+            BinaryOp::Range | BinaryOp::RangeInclusive => self.push(op.symbol()),
             _ => {
                 self.push(" ");
-                self.push(symbol(op));
+                self.push(op.symbol());
                 self.push(" ");
             }
         }
@@ -288,29 +288,5 @@ fn strength(op: BinaryOp) -> Tightness {
         BinaryOp::Range | BinaryOp::RangeInclusive => MODIFIER,
         BinaryOp::Add | BinaryOp::Sub => 7,
         BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod => 8,
-    }
-}
-
-fn symbol(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::In => "in",
-        BinaryOp::NotIn => "not in",
-        BinaryOp::Matches => "matches",
-        BinaryOp::Coalesce => "??",
-        BinaryOp::Range => "..",
-        BinaryOp::RangeInclusive => "..=",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "mod",
     }
 }

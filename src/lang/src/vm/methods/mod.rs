@@ -181,4 +181,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_secret_is_changed_sixteen_times_at_most() {
+        for name in ["prefixed", "suffixed", "base64"] {
+            let method = secret_method(name).unwrap();
+            let changed = |times: usize| {
+                let first = Value::Secret(Arc::new(Secret::Ref("env:TOKEN".into())));
+                (0..times).try_fold(first, |secret, _| {
+                    let mut args = vec![secret, Value::text("x")];
+                    args.truncate(if name == "base64" { 1 } else { 2 });
+                    method(&mut args)
+                })
+            };
+            for (times, fits) in [(MAX_WRAPS - 1, true), (MAX_WRAPS, true), (MAX_WRAPS + 1, false)] {
+                assert_eq!(changed(times).is_ok(), fits, "{name} {times}");
+            }
+        }
+    }
 }

@@ -20,6 +20,7 @@ const BODIES: &[&str] = &[
     "approve \"Drop?\" from group(\"sre\") within 30m showing { x: get(\"b\") } { for n in [\"n1\", \"n2\"] { do box.drop(n) } }
      verify \"gone\" within 10m every 1m settle 30s { (get(\"count\") as Int) > 2 }",
     "do box.ask(\"a\")  do box.once(\"b\") retry 3 times backoff 1s..8s  let ok = wait until (get(\"count\") as Int) > 3 every 1m within 1h  finish mitigated \"${ok}\"",
+    "shadow timeout 1h  let x = get(\"b\")  do box.two(\"c\")  approve \"Drop?\" from group(\"sre\") { do box.drop(\"n\") }  finally { do put(\"last\") }",
     "let all = [\"a\", \"b\"].map(p => get(p))  for x in all { do box.keep(\"k\") }  log \"${all.len()}\"",
 ];
 

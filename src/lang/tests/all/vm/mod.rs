@@ -8,4 +8,4 @@ mod forms;
 mod kit;
 mod pure;
 mod runs;
-mod speed;
+mod shadow;

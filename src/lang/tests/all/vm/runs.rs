@@ -585,3 +585,83 @@ fn a_driver_that_errs_is_told_and_nothing_changes() {
         assert!(matches!(Machine::restore(p.clone(), &before[..cut]), Err(MachineError::BadSnapshot(_))), "{cut}");
     }
 }
+
+#[test]
+fn what_a_run_says_between_two_waits_is_bounded() {
+    use rrb_lang::vm::limits::MAX_SAID;
+    let most = MAX_SAID as usize;
+    let said = |body: &str, bytes: usize| {
+        let text = "x".repeat(bytes);
+        let p = runbook(&format!("let t = get(\"a\") as Text  {body}  finally {{ log \"at last\" }}"));
+        let d = Drive::new(&p, "main", vec![], move |_, _| reply(Json::from(text.as_str()))).run();
+        let told = d.notes.iter().filter(|n| matches!(n, Note::Log { .. } | Note::Evidence { .. })).count();
+        (d.end().outcome, d.end().why.clone(), told)
+    };
+    // 64 beside the text of a note.
+    for (bytes, fits) in [(most - 65, true), (most - 64, true), (most - 63, false)] {
+        let (outcome, why, told) = said("log \"${t}\"", bytes);
+        assert_eq!((outcome == Outcome::Resolved, told), (fits, 1 + usize::from(fits)), "{bytes}: {why}");
+        assert!(fits || why.contains("say more than 4194304 bytes"), "{why}");
+    }
+    // A pause gives a new ration; the name of a step is said twice; what cannot be caught is not.
+    assert_eq!(said("log \"${t}\"  wait 1s  log \"${t}\"", most - 64).0, Outcome::Resolved);
+    assert_eq!(said("log \"${t}\"  log \"${t}\"", most / 2).0, Outcome::Failed);
+    assert_eq!(said("step \"${t}\" { }", most / 2).0, Outcome::Failed);
+    assert_eq!(said("evidence \"e\" = [t, t]", most / 2).0, Outcome::Failed);
+    assert_eq!(said("try { evidence \"e\" = [t, t] } catch f { log \"caught\" }", most / 2).2, 1);
+}
+
+#[test]
+fn messages_of_failures_are_cut() {
+    use rrb_lang::vm::limits::MAX_MESSAGE;
+    for bytes in [MAX_MESSAGE - 1, MAX_MESSAGE, MAX_MESSAGE + 1] {
+        let text = "é".repeat(bytes / 2) + if bytes % 2 == 1 { "x" } else { "" };
+        let p = runbook("let t = get(\"a\") as Text  fail t");
+        let d = Drive::new(&p, "main", vec![], move |_, _| reply(Json::from(text.as_str()))).run();
+        let why = &d.end().why;
+        assert_eq!(
+            (why.len() <= MAX_MESSAGE, why.ends_with('…')),
+            (true, bytes > MAX_MESSAGE),
+            "{bytes}: {}",
+            why.len()
+        );
+    }
+}
+
+#[test]
+fn a_snapshot_is_not_larger_than_the_memory_that_a_run_may_take() {
+    let p = runbook(
+        "let t = get(\"a\") as Text  let all = [t, t, t, t]  let n = (0..20_000).map(x => [x])  wait 1s  log \"${all.len()} ${n.len()}\"",
+    );
+    let text = "\u{1}é".repeat(100_000);
+    let memory = 8 << 20;
+    let limits = Limits { memory, ..Limits::default() };
+    let mut d = Drive::with_limits(&p, "main", vec![], limits, move |_, _| reply(Json::from(text.as_str())));
+    let mut most = 0;
+    d.feed(Input::Start { at: d.now });
+    while d.end.is_none() {
+        let (id, effect) = d.pending.remove(0);
+        let outcome = d.outcome(&id, &effect).unwrap();
+        let at = d.now;
+        d.feed(Input::Complete { effect: id, outcome, at });
+        most = most.max(d.machine.snapshot().len() as u64);
+    }
+    assert_eq!(d.end().outcome, Outcome::Resolved);
+    assert!((1 << 20..memory).contains(&most), "{most}");
+}
+
+#[test]
+fn rounds_of_a_while_are_counted() {
+    for (rounds, clause, fits) in [
+        (9_999, "", true),
+        (10_000, "", true),
+        (10_001, "", false),
+        (2, "max 3", true),
+        (3, "max 3", true),
+        (4, "max 3", false),
+    ] {
+        let d = drive(&format!("var n = 0  while n < {rounds} {clause} {{ n += 1 }}  log \"${{n}}\""), fine);
+        assert_eq!(d.end().outcome == Outcome::Resolved, fits, "{rounds} {clause}: {}", d.end().why);
+        assert!(fits || d.end().failure.as_ref().is_some_and(|f| f.kind == FailureKind::Invalid));
+    }
+}
