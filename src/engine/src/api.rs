@@ -287,6 +287,7 @@ impl From<StoreError> for ApiError {
     fn from(e: StoreError) -> Self {
         match e {
             StoreError::Full(why) => ApiError::Overloaded(why),
+            StoreError::TooLarge(why) => ApiError::Invalid(why),
             other => ApiError::Failed(other.to_string()),
         }
     }

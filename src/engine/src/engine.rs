@@ -1,5 +1,6 @@
 //! The engine: its parts, put together on a store, a world and a clock.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,8 +18,9 @@ use crate::policy::{AllowAll, Policy};
 use crate::programs::{Loaded, Programs};
 use crate::run::mail::Mail;
 use crate::runs::Runs;
+pub use crate::shared::Bounds;
 use crate::shared::{Core, Signal, Work};
-use crate::store::{MarkRow, Op, Recovered, RunStatus, Store};
+use crate::store::{MarkRow, Op, Recovered, RunRow, RunStatus, Store};
 use crate::timers::Timers;
 use crate::world::World;
 
@@ -31,12 +33,13 @@ pub struct EngineConfig {
     /// Reads the programs of older runs.
     pub loader: Arc<dyn Loader>,
     pub policy: Arc<dyn Policy>,
+    pub bounds: Bounds,
 }
 
 impl EngineConfig {
     /// The defaults of `[serve]`, with nobody who forbids anything.
     pub fn new(loader: Arc<dyn Loader>) -> Self {
-        Self { queue: 1024, runs: 256, loader, policy: Arc::new(AllowAll) }
+        Self { queue: 1024, runs: 256, loader, policy: Arc::new(AllowAll), bounds: Bounds::default() }
     }
 }
 
@@ -75,10 +78,10 @@ impl Engine {
         }
         let programs = Arc::new(Programs::new(core.clone(), config.loader));
         let runs = Arc::new(Runs::new(core.clone(), programs.clone(), config.runs));
-        let (mut matcher, inbox, schedules) = Matcher::new(core.clone(), programs.clone(), runs.clone());
+        let (mut matcher, inbox, schedules) = Matcher::new(core.clone(), programs.clone(), runs.clone(), config.bounds);
         matcher.recover(&recovered).await;
         restore_targets(&core, &recovered);
-        let intake = Intake::new(core.clone(), programs.clone(), inbox.clone(), config.queue);
+        let intake = Intake::new(core.clone(), programs.clone(), inbox.clone(), config.queue, config.bounds.events);
         let tasks = TaskTracker::new();
         tasks.spawn(matcher.work());
         tasks.spawn(listen(core.clone(), runs.clone(), inbox.clone(), signals));
@@ -104,24 +107,22 @@ impl Engine {
         self.inbox.send(Task::Load { loaded, reply });
         self.answer(answer).await?;
         if let Some(recovered) = recovered.take() {
-            self.go_on(&recovered).await;
+            self.runs.recovering(true);
+            self.go_on(&recovered);
             self.cancel_untold(&recovered).await?;
+            // Those at rest may be many, and nobody has to wait for them: what concerns one of them wakes it.
+            let work = self.core.work();
+            self.tasks.spawn(take_stock(self.core.clone(), self.runs.clone(), recovered, work));
             self.live.store(true, Ordering::SeqCst);
         }
         Ok(())
     }
 
-    async fn go_on(&self, recovered: &Recovered) {
-        let open: Vec<String> = recovered.approvals.iter().map(|a| a.id.clone()).collect();
-        let open: std::collections::HashSet<&str> = open.iter().map(String::as_str).collect();
-        for approval in &recovered.approvals {
-            self.runs.remind(approval);
-        }
+    /// Runs that were under way go on.
+    fn go_on(&self, recovered: &Recovered) {
         for row in &recovered.runs {
-            match row.status {
-                RunStatus::Queued | RunStatus::Done => {}
-                RunStatus::Running | RunStatus::Ending => self.runs.take_up(&row.id),
-                RunStatus::Waiting | RunStatus::Parked => self.runs.recover(row, &open).await,
+            if matches!(row.status, RunStatus::Running | RunStatus::Ending) {
+                self.runs.take_up(&row.id);
             }
         }
     }
@@ -201,10 +202,29 @@ impl Drop for Engine {
     }
 }
 
+/// Sets the times of runs at rest and of reminders, while the engine is at work already.
+async fn take_stock(core: Arc<Core>, runs: Arc<Runs>, recovered: Recovered, _work: Work) {
+    let open: HashSet<&str> = recovered.approvals.iter().map(|a| a.id.as_str()).collect();
+    for row in recovered.runs.iter().filter(|r| matches!(r.status, RunStatus::Waiting | RunStatus::Parked)) {
+        if core.stop.is_cancelled() || core.closing.is_cancelled() {
+            return;
+        }
+        runs.recover(row, &open).await;
+    }
+    for (n, approval) in recovered.approvals.iter().enumerate() {
+        runs.remind(approval);
+        if n % 256 == 255 {
+            tokio::task::yield_now().await;
+        }
+    }
+    runs.recovering(false);
+}
+
 fn restore_targets(core: &Core, recovered: &Recovered) {
     let mut targets = crate::shared::lock(&core.targets);
+    let runs: HashMap<&str, &RunRow> = recovered.runs.iter().map(|r| (r.id.as_str(), r)).collect();
     for (target, run) in &recovered.targets {
-        if let Some(row) = recovered.runs.iter().find(|r| r.id == *run) {
+        if let Some(row) = runs.get(run.as_str()) {
             targets.restore(target, crate::run::gate::party(row));
         }
     }

@@ -9,6 +9,7 @@ use rrb_lang::hir::{Event, EventSource};
 use rrb_lang::ids::FnId;
 use rrb_lang::json::{Bounds, Json, parse};
 use rrb_lang::value::Value;
+use rrb_lang::vm::limits::cut;
 use rrb_lang::vm::protocol::Millis;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
@@ -30,6 +31,9 @@ pub const REMEMBER_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Events of one delivery.
 pub const MAX_ITEMS: usize = 10_000;
 
+/// Problems of a dead letter that are told, and bytes of each.
+const PROBLEMS: (usize, usize) = (20, 1_000);
+
 /// Takes what senders deliver.
 pub struct Intake {
     core: Arc<Core>,
@@ -41,6 +45,8 @@ pub struct Intake {
     /// Sender's ids whose event is on its way to the store.
     coming: Mutex<HashSet<(String, String)>>,
     arrived: Notify,
+    /// Bytes of all events of one delivery as JSON: they are written in one commit.
+    most_events: usize,
 }
 
 /// An event read from a delivery.
@@ -60,11 +66,11 @@ struct Read {
 }
 
 impl Intake {
-    /// At most `queue` deliveries wait for the store, and at most as many events for the matcher.
-    pub fn new(core: Arc<Core>, programs: Arc<Programs>, inbox: Inbox, queue: u32) -> Self {
+    /// At most `queue` deliveries wait for the store, and at most as many events for the matcher; `most_events` bytes of one delivery.
+    pub fn new(core: Arc<Core>, programs: Arc<Programs>, inbox: Inbox, queue: u32, most_events: usize) -> Self {
         let queue = queue.max(1) as usize;
         let room = Semaphore::new(queue);
-        Self { core, programs, inbox, room, queue, coming: Mutex::default(), arrived: Notify::new() }
+        Self { core, programs, inbox, room, queue, coming: Mutex::default(), arrived: Notify::new(), most_events }
     }
 
     /// Takes a delivery: durable when this returns `Ok`, with its events or as a dead letter.
@@ -106,7 +112,8 @@ impl Intake {
             .map_err(|why| ApiError::Invalid(format!("the payload is no `{}`: {why}", emit.event)))?;
         let item = Item { source: emit.event, sender_id: None, at: None, value };
         let now = self.core.now();
-        let (row, value) = self.row(code, None, &instance, item, now);
+        let (row, value) = self.row(code, item, &instance, now);
+        let value = with_meta(value, &row);
         let ops = vec![Op::PutEvent(row.clone()), accepted(&row, &by.shown())];
         self.core.commit(ops).await?;
         let events = vec![row.id.clone()];
@@ -145,7 +152,15 @@ impl Intake {
         let now = self.core.now();
         let code = &*loaded.code;
         let connector = events.first().and_then(|e| code.connectors().get(e.connector.index()));
-        let dead = (!read.problems.is_empty()).then(|| read.problems.join("; "));
+        let mut rows: Vec<(EventRow, Value)> =
+            fresh.into_iter().map(|item| self.row(code, item, &delivery.instance, now)).collect();
+        let mut problems = read.problems;
+        let bytes: usize = rows.iter().map(|(row, _)| row.payload.to_string().len()).sum();
+        if bytes > self.most_events {
+            problems.push(format!("its events are {bytes} bytes, more than {}", self.most_events));
+            rows.clear();
+        }
+        let dead = why_dead(problems);
         let row = DeliveryRow {
             id: self.core.fresh_id("dlv"),
             at: now,
@@ -156,8 +171,10 @@ impl Intake {
             headers: json!(delivery.headers),
             dead: dead.clone(),
         };
-        let rows: Vec<(EventRow, Value)> =
-            fresh.into_iter().map(|item| self.row(code, Some(&row.id), &row.instance, item, now)).collect();
+        for (event, value) in &mut rows {
+            event.delivery = Some(row.id.clone());
+            *value = with_meta(std::mem::replace(value, Value::Nothing), event);
+        }
         let mut ops = vec![Op::PutDelivery(row.clone())];
         if let Some(why) = &dead {
             let body = json!({ "delivery": row.id, "path": row.path, "why": why, "sha256": cap::digest(&row.body) });
@@ -199,17 +216,10 @@ impl Intake {
         Ok((fresh, duplicates, coming))
     }
 
-    fn row(
-        &self,
-        code: &dyn Code,
-        delivery: Option<&str>,
-        instance: &str,
-        item: Item,
-        received: Millis,
-    ) -> (EventRow, Value) {
+    fn row(&self, code: &dyn Code, item: Item, instance: &str, received: Millis) -> (EventRow, Value) {
         let row = EventRow {
             id: self.core.fresh_id("evt"),
-            delivery: delivery.map(str::to_owned),
+            delivery: None,
             source: item.source,
             instance: instance.to_owned(),
             sender_id: item.sender_id,
@@ -218,8 +228,7 @@ impl Intake {
             received,
             payload: serde_json::Value::from(&code.to_json(&item.value)),
         };
-        let value = with_meta(item.value, &row);
-        (row, value)
+        (row, item.value)
     }
 
     fn hand_on(&self, code: &dyn Code, rows: Vec<(EventRow, Value)>) {
@@ -268,6 +277,18 @@ impl Drop for Coming<'_> {
         drop(coming);
         self.intake.arrived.notify_waiters();
     }
+}
+
+/// Why a delivery is a dead letter, when it is one.
+fn why_dead(mut problems: Vec<String>) -> Option<String> {
+    let (most, bytes) = PROBLEMS;
+    let more = problems.len().saturating_sub(most);
+    problems.truncate(most);
+    problems.iter_mut().for_each(|p| cut(p, bytes));
+    if more > 0 {
+        problems.push(format!("and {more} more like these"));
+    }
+    (!problems.is_empty()).then(|| problems.join("; "))
 }
 
 fn draft(at: Millis, kind: &str, actor: &str, event: Option<&str>, body: serde_json::Value) -> Op {
@@ -370,7 +391,7 @@ impl Reader<'_> {
         let sender_id = match event.id {
             None => None,
             Some(id) => match self.eval(id, Some(json)).map_err(|why| format!("`id` failed: {why}"))? {
-                Evaluated::Skip => None,
+                Evaluated::Skip | Evaluated::Value(Value::None) => None,
                 Evaluated::Value(value) => Some(keys::shown(&*self.loaded.code, &value)),
             },
         };

@@ -1,6 +1,6 @@
 //! The runs in memory: a run is here while something is under way, and only in the store (with a time in the queue) while it waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
@@ -47,6 +47,8 @@ pub struct Runs {
     timers: Timers<Due>,
     /// Runs at rest that wait for something which is only in memory.
     lookers: Mutex<HashMap<String, String>>,
+    /// While runs at rest are being found: those that were taken up meanwhile, whose times are their own affair.
+    touched: Mutex<Option<HashSet<String>>>,
     permits: Semaphore,
     tasks: TaskTracker,
 }
@@ -72,6 +74,7 @@ impl Runs {
             slots: Mutex::default(),
             timers: Timers::default(),
             lookers: Mutex::default(),
+            touched: Mutex::default(),
             permits: Semaphore::new(at_once.max(1) as usize),
             tasks: TaskTracker::new(),
         }
@@ -120,6 +123,9 @@ impl Runs {
             },
             None => mail,
         };
+        if let Some(touched) = &mut *lock(&self.touched) {
+            touched.insert(run.to_owned());
+        }
         let urgent = matches!(mail, Mail::Cancel { .. });
         let (slot, mailbox) = Mailbox::new();
         let _ = slot.send(mail);
@@ -131,15 +137,23 @@ impl Runs {
         self.tasks.spawn(async move { runs.attempts(id, mailbox, urgent, after, work).await });
     }
 
+    /// Runs at rest are being found, or all of them are.
+    pub fn recovering(&self, now: bool) {
+        *lock(&self.touched) = now.then(HashSet::new);
+    }
+
     /// A run at rest, as the store remembers it.
-    pub async fn recover(self: &Arc<Self>, row: &RunRow, open_approvals: &std::collections::HashSet<&str>) {
+    pub async fn recover(self: &Arc<Self>, row: &RunRow, open_approvals: &HashSet<&str>) {
         let rest = match self.core.store.snapshot(&row.id).await {
             Ok(Some(shot)) => Rest::unpack(&shot.bytes).map(|(rest, _)| rest),
             _ => None,
         };
         match rest {
             Some(rest) if !rest.look && rest.approvals.iter().all(|a| open_approvals.contains(a.as_str())) => {
-                self.timers.set(&Due::Run(row.id.clone()), rest.wake);
+                let touched = lock(&self.touched);
+                if !touched.as_ref().is_some_and(|t| t.contains(&row.id)) {
+                    self.timers.set(&Due::Run(row.id.clone()), rest.wake);
+                }
             }
             _ => self.wake(&row.id),
         }
@@ -362,6 +376,7 @@ impl Runs {
             match host.rest(&bytes).await {
                 Ok(_) if !host.no_mail() && !self.core.closing.is_cancelled() => {}
                 Ok(rest) => return Went::Rests { rest, runbook: host.run().runbook.clone() },
+                Err(HostError::Machine(why)) => return Went::Badly(why),
                 Err(_) => return Went::Stopped,
             }
         }

@@ -22,6 +22,24 @@ const TIMELINE: usize = 1024;
 /// How long to wait before a full store is tried again.
 const FULL_RETRY_MS: i64 = 500;
 
+/// Bytes that are written in one go: all far below what a store takes in one commit, so that nothing is asked of it that it would
+/// refuse however often it is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// All events of a delivery; more makes it a dead letter.
+    pub events: usize,
+    /// What a run starts with; more starts none.
+    pub input: usize,
+    /// What all runs of one event start with; those behind are not started.
+    pub inputs: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { events: 64 << 20, input: 4 << 20, inputs: 128 << 20 }
+    }
+}
+
 /// What a run tells those who look after runs.
 #[derive(Debug)]
 pub enum Signal {
@@ -221,7 +239,7 @@ impl Core {
         self.full_until.store(until, Ordering::SeqCst);
         match answer {
             Ok(_) => Ok(()),
-            Err(e @ StoreError::Full(_)) => Err(e),
+            Err(e @ (StoreError::Full(_) | StoreError::TooLarge(_))) => Err(e),
             Err(e) => {
                 self.fail(&e.to_string());
                 Err(e)
@@ -232,7 +250,7 @@ impl Core {
     /// As [`Core::commit`], and waits while the store is full: for what has happened and must be kept.
     ///
     /// # Errors
-    /// When the store failed.
+    /// When the store failed, or takes no commit as large as this.
     pub async fn commit_all(&self, ops: Vec<Op>) -> Result<(), StoreError> {
         loop {
             match self.commit(ops.clone()).await {

@@ -20,6 +20,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Full`] when the queue of waiting commits or the disk is full and nothing was written;
+    /// [`StoreError::TooLarge`] when this one is too large, and nothing was written;
     /// [`StoreError::Failed`] when the store can no longer be trusted: the process must stop issuing effects and be restarted.
     async fn commit(&self, ops: Vec<Op>) -> Result<Committed, StoreError>;
 
@@ -69,6 +70,9 @@ pub enum StoreError {
     /// Nothing was written; the caller may try again later or refuse its own caller (503).
     #[error("the store is full: {0}")]
     Full(String),
+    /// One commit is larger than the store takes; nothing was written, and to try the same again is of no use.
+    #[error("{0}")]
+    TooLarge(String),
     /// The store failed and must not be used any more.
     #[error("the store failed: {0}")]
     Failed(String),

@@ -103,7 +103,7 @@ impl SqliteStore {
         if bytes > self.options.max_commit {
             let most = self.options.max_commit;
             // Not the store's end: whoever asked for too much is refused.
-            return Err(StoreError::Full(format!("a commit of {bytes} bytes is larger than the {most} allowed")));
+            return Err(StoreError::TooLarge(format!("a commit of {bytes} bytes is larger than the {most} allowed")));
         }
         let full = |what: String| {
             self.shared.refused.fetch_add(1, Ordering::Relaxed);

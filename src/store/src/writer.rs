@@ -165,7 +165,7 @@ impl Writer<'_> {
         }
         jobs.for_each(|job| drop(job.answer.send(Err(answer.clone()))));
         match answer {
-            StoreError::Full(_) => Ok(()),
+            StoreError::Full(_) | StoreError::TooLarge(_) => Ok(()),
             StoreError::Failed(why) | StoreError::Corrupt(why) => Err(why),
         }
     }

@@ -39,6 +39,19 @@ pub struct Origin<'a> {
 pub struct Admitted {
     pub run: String,
     pub queued: bool,
+    /// It only says what it would do.
+    pub shadow: bool,
+}
+
+impl Admitted {
+    /// The verdict and its detail.
+    pub fn told(&self) -> (&'static str, String) {
+        match (self.queued, self.shadow) {
+            (true, _) => ("queued", "its places are taken".to_owned()),
+            (false, true) => ("shadow", "it only says what it would do".to_owned()),
+            (false, false) => ("started", String::new()),
+        }
+    }
 }
 
 impl Matcher {
@@ -60,9 +73,6 @@ impl Matcher {
         let name = book.index.name(n);
         let (code, settings) = (book.code(), &book.loaded.settings);
         let no = |verdict: &'static str, why: String| Err(No { verdict, why });
-        if runbook.shadow {
-            return no("shadow", "the runbook is in `shadow`: its triggers start nothing".to_owned());
-        }
         let marks = match origin.counted {
             true => self.count(book, n, &params, origin.at)?,
             false => Vec::new(),
@@ -97,6 +107,17 @@ impl Matcher {
             skipped: if origin.counted { &[] } else { &["dedupe", "give up", "limit"] },
         };
         let (row, ops) = create::run(book, new, at).map_err(|e| No { verdict: "error", why: e.to_string() })?;
+        let bytes = row.input.to_string().len();
+        if bytes > self.bounds.input {
+            return no(
+                "error",
+                format!("its parameters and settings take {bytes} bytes, more than {}", self.bounds.input),
+            );
+        }
+        if batch.inputs.saturating_add(bytes) > self.bounds.inputs {
+            return no("error", format!("all runs of this event start with more than {} bytes", self.bounds.inputs));
+        }
+        batch.inputs += bytes;
         batch.ops.extend(ops);
         for mark in marks {
             let mark = MarkRow { run: row.id.clone(), ..mark };
@@ -123,7 +144,7 @@ impl Matcher {
         self.core.open_runs.more();
         let run = row.id.clone();
         self.fresh.insert(run.clone(), row);
-        Ok(Admitted { run, queued })
+        Ok(Admitted { run, queued, shadow: runbook.shadow })
     }
 
     /// The gates that count: the marks to keep when all others say yes.

@@ -16,6 +16,9 @@ use crate::store::{DispositionRow, EventRow, Op, RunStatus};
 /// when somebody wants to know.
 const ASK_ALL: usize = 16;
 
+/// Bytes of the reason in a disposition.
+const DETAIL: usize = 4_096;
+
 /// Stands for the runbooks that the index left out; the detail begins with the program's id.
 pub const LEFT_OUT: &str = "*";
 
@@ -76,8 +79,9 @@ impl Matcher {
         runbook: &str,
         verdict: &str,
         run: Option<String>,
-        detail: String,
+        mut detail: String,
     ) -> DispositionRow {
+        rrb_lang::vm::limits::cut(&mut detail, DETAIL);
         let (event, runbook, verdict) = (row.id.clone(), runbook.to_owned(), verdict.to_owned());
         DispositionRow { event, runbook, verdict, run, detail, at: self.core.now() }
     }
@@ -161,10 +165,10 @@ impl Matcher {
             Err(no) => Err(no),
         };
         match admitted {
-            Ok(run) if run.queued => {
-                self.disposition(row, &name, "queued", Some(run.run), "its places are taken".to_owned())
+            Ok(run) => {
+                let (verdict, detail) = run.told();
+                self.disposition(row, &name, verdict, Some(run.run), detail)
             }
-            Ok(run) => self.disposition(row, &name, "started", Some(run.run), String::new()),
             Err(no) => self.disposition(row, &name, no.verdict, None, no.why),
         }
     }

@@ -97,8 +97,8 @@ impl Matcher {
         };
         let disposition = match admitted {
             Ok(run) => {
-                let verdict = if run.queued { "queued" } else { "started" };
-                self.disposition(&row, &name, verdict, Some(run.run), String::new())
+                let (verdict, detail) = run.told();
+                self.disposition(&row, &name, verdict, Some(run.run), detail)
             }
             Err(no) => self.disposition(&row, &name, no.verdict, None, no.why),
         };

@@ -32,7 +32,7 @@ use crate::code::Code;
 use crate::programs::{Loaded, Programs};
 use crate::run::mail::Mail;
 use crate::runs::Runs;
-use crate::shared::{Core, Work};
+use crate::shared::{Bounds, Core, Work};
 use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus};
 use crate::timers::Timers;
 use book::Book;
@@ -100,6 +100,8 @@ enum After {
 struct Batch {
     ops: Vec<Op>,
     after: Vec<After>,
+    /// Bytes that runs start with.
+    inputs: usize,
 }
 
 impl Batch {
@@ -129,11 +131,17 @@ pub struct Matcher {
     /// Runs that were created in this batch and are not durable yet.
     fresh: HashMap<String, RunRow>,
     forget_at: Millis,
+    bounds: Bounds,
 }
 
 impl Matcher {
     /// A matcher as the store remembers it, and the way to it.
-    pub fn new(core: Arc<Core>, programs: Arc<Programs>, runs: Arc<Runs>) -> (Self, Inbox, Arc<Timers<String>>) {
+    pub fn new(
+        core: Arc<Core>,
+        programs: Arc<Programs>,
+        runs: Arc<Runs>,
+        bounds: Bounds,
+    ) -> (Self, Inbox, Arc<Timers<String>>) {
         let (tasks, inbox) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let schedules = Arc::new(Timers::default());
@@ -153,6 +161,7 @@ impl Matcher {
             schedules: schedules.clone(),
             fresh: HashMap::new(),
             forget_at: 0,
+            bounds,
         };
         (matcher, way, schedules)
     }
@@ -213,6 +222,9 @@ impl Matcher {
             let mut held = Vec::new();
             for (task, work) in tasks {
                 events += self.take(task, work, &mut held, &mut batch).await;
+                if !self.lighten(&mut batch).await {
+                    return;
+                }
             }
             self.fire_due(&mut batch).await;
             self.forget_old(&mut batch);
@@ -264,9 +276,18 @@ impl Matcher {
         matched
     }
 
+    /// Makes a batch durable that is heavy already. False when the engine stops.
+    async fn lighten(&mut self, batch: &mut Batch) -> bool {
+        batch.inputs <= self.bounds.inputs / 2 || self.settle(std::mem::take(batch)).await
+    }
+
     /// Makes a batch durable and does what follows from it. False when the engine stops.
     async fn settle(&mut self, batch: Batch) -> bool {
-        if !batch.ops.is_empty() && self.core.commit_all(batch.ops).await.is_err() {
+        if !batch.ops.is_empty()
+            && let Err(e) = self.core.commit_all(batch.ops).await
+        {
+            // What a batch may hold is bounded far below what a store takes; if that were wrong, silence would be the worst answer.
+            self.core.fail(&e.to_string());
             return false;
         }
         self.fresh.clear();
@@ -316,6 +337,7 @@ impl Matcher {
         let matched = early.len();
         for (row, _work) in early {
             self.judge(&book, &row, None, batch).await;
+            self.lighten(batch).await;
         }
         // Places may be free for those in line from before the start.
         let next = self.places.advance();

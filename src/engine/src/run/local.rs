@@ -22,7 +22,7 @@ use super::{gate, records};
 use crate::api::{ApiError, TimelineItem, What};
 use crate::code::Code;
 use crate::shared::{self, Core, lock};
-use crate::store::{ApprovalState, JournalRow, MarkRow, Op, RunRow, RunStatus, SnapshotRow};
+use crate::store::{ApprovalState, JournalRow, MarkRow, Op, RunRow, RunStatus, SnapshotRow, StoreError};
 
 /// An effect whose end has not been told.
 struct Open {
@@ -66,6 +66,14 @@ pub struct LocalHost {
 
 fn unavailable(e: impl std::fmt::Display) -> HostError {
     HostError::Unavailable(e.to_string())
+}
+
+/// A commit that the store will never take is the run's own affair; everything else is everybody's.
+fn unwritten(e: StoreError) -> HostError {
+    match e {
+        StoreError::TooLarge(why) => HostError::Machine(format!("it wants to write down too much at once: {why}")),
+        other => unavailable(other),
+    }
 }
 
 /// What the store keeps of a run.
@@ -269,7 +277,7 @@ impl LocalHost {
     async fn flush(&mut self) -> Result<(), HostError> {
         if !self.pending.is_empty() {
             let ops = std::mem::take(&mut self.pending);
-            self.core.commit_all(ops).await.map_err(unavailable)?;
+            self.core.commit_all(ops).await.map_err(unwritten)?;
         }
         for item in self.said.drain(..) {
             self.core.publish(item);

@@ -22,3 +22,6 @@ pub mod local;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance_local;

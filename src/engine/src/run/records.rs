@@ -106,6 +106,9 @@ pub fn of_note(note: &Note) -> Option<(&'static str, Value)> {
         Note::HandlerFailed { handler, failure } => {
             ("handler.failed", json!({ "handler": handler, "failed": failure_body(failure) }))
         }
+        Note::Shadowed { plan } => {
+            ("run.shadowed", json!({ "plan": cap::audited(serde_json::to_value(plan).unwrap_or_default()) }))
+        }
         Note::OffPlan { action, target } => ("plan.left", json!({ "action": action, "target": target })),
         Note::StepBegan { .. }
         | Note::StepEnded { .. }

@@ -401,25 +401,29 @@ impl Store for MemoryStore {
     }
 }
 
+/// Stores in memory, for the suites that hold stores to their rules.
+#[cfg(any(test, feature = "testing"))]
+#[derive(Debug, Clone, Copy)]
+pub struct Memory;
+
+#[cfg(any(test, feature = "testing"))]
+#[async_trait]
+impl super::conformance::Subject for Memory {
+    type Store = MemoryStore;
+
+    async fn fresh(&self) -> MemoryStore {
+        MemoryStore::new()
+    }
+
+    async fn reopen(&self, store: MemoryStore) -> MemoryStore {
+        store.reopen()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::conformance::{self, Subject};
-
-    struct Memory;
-
-    #[async_trait]
-    impl Subject for Memory {
-        type Store = MemoryStore;
-
-        async fn fresh(&self) -> MemoryStore {
-            MemoryStore::new()
-        }
-
-        async fn reopen(&self, store: MemoryStore) -> MemoryStore {
-            store.reopen()
-        }
-    }
+    use crate::store::conformance;
 
     #[tokio::test]
     async fn conforms() {

@@ -90,6 +90,8 @@ async fn who_may_not_vote_is_told_why() {
     assert_eq!(gone, "there is no approval `apr_nope`");
     let row = rig.engine.approval(&approval).await.unwrap();
     assert_eq!(row.votes.len(), 1, "no refused vote is kept");
+    let nearly = Vote { digest: Some("0".repeat(64)), comment: "x".repeat(4095), ..yes() };
+    assert!(!refused(rig.vote(&approval, nearly, "cy").await).contains("bytes"), "that is not what is wrong with it");
     let right = Vote { digest: Some(row.digest), comment: "x".repeat(4096), ..yes() };
     assert_eq!(rig.vote(&approval, right, "cy").await.unwrap().state, ApprovalState::Approved);
     assert!(refused(rig.vote(&approval, yes(), "ana").await).contains("approved already"));

@@ -2,6 +2,7 @@
 
 use rrb_engine::api::{ApiError, ControlPlane, Delivery, EmitEvent, What};
 use rrb_engine::clock::Clock;
+use rrb_engine::engine::Bounds;
 use rrb_engine::store::{EventFilter, RunFilter, Store};
 use serde_json::json;
 
@@ -203,4 +204,95 @@ async fn more_than_can_wait_is_refused_and_nothing_is_lost() {
     let after = engine.deliver(delivery(alert.into_bytes())).await;
     assert!(after.is_ok(), "there is room again: {after:?}");
     assert_eq!(clock.now(), T0);
+}
+
+fn bounds() -> Bounds {
+    Bounds::default()
+}
+
+#[tokio::test]
+async fn the_events_of_one_delivery_are_bounded_in_bytes() {
+    let alert = |node: &str| json!({ "status": "firing", "name": "Disk", "node": node });
+    let usual = Rig::new(script()).await;
+    let receipt = usual.alerts(json!([alert("n1"), alert("n2")])).await.unwrap();
+    let mut bytes = 0;
+    for event in &receipt.events {
+        bytes += usual.store.event(event).await.unwrap().unwrap().payload.to_string().len();
+    }
+    for (events, fits) in [(bytes - 1, false), (bytes, true), (bytes + 1, true)] {
+        let rig = Rig::bounded(script(), Bounds { events, ..bounds() }).await;
+        let receipt = rig.alerts(json!([alert("n1"), alert("n2")])).await.unwrap();
+        assert_eq!((receipt.events.len(), receipt.dead.is_none()), (if fits { 2 } else { 0 }, fits), "{events}");
+        if let Some(dead) = receipt.dead {
+            assert_eq!(dead, format!("its events are {bytes} bytes, more than {events}"));
+            assert_eq!(rig.engine.dead_letters().await.unwrap().len(), 1, "and the delivery is kept");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_run_starts_with_is_bounded_in_bytes() {
+    let usual = Rig::new(script()).await;
+    let run = usual.start("drain", "n1", "ana").await.unwrap();
+    let bytes = usual.row(&run).await.input.to_string().len();
+    for (input, fits) in [(bytes - 1, false), (bytes, true), (bytes + 1, true)] {
+        let rig = Rig::bounded(script(), Bounds { input, ..bounds() }).await;
+        match rig.start("drain", "n1", "ana").await {
+            Ok(_) => assert!(fits, "{input}"),
+            Err(ApiError::Invalid(why)) => {
+                assert!(!fits && why.contains(&format!("take {bytes} bytes, more than {input}")), "{why}");
+            }
+            Err(e) => panic!("{e}"),
+        }
+        assert_eq!(rig.engine.runs(RunFilter::default()).await.unwrap().len(), usize::from(fits));
+    }
+    // The requester of a run by an event has the event's id, and all ids are as long.
+    let rows = usual.firing("Disk", "n1").await;
+    let bytes = usual.row(rows[0].run.as_deref().unwrap()).await.input.to_string().len();
+    let rig = Rig::bounded(script(), Bounds { input: bytes - 1, ..bounds() }).await;
+    assert_eq!(verdicts(&rig.firing("Disk", "n1").await), ["error"]);
+}
+
+#[tokio::test]
+async fn the_runs_of_one_event_are_bounded_in_bytes() {
+    let three = || {
+        let mut script = Script::new("p1");
+        for name in ["a", "b", "c"] {
+            let runbook = script.runbook(name, vec![Step::Sleep(1000)]);
+            script.on_firing(runbook, None);
+        }
+        script
+    };
+    let usual = Rig::new(three()).await;
+    let rows = usual.firing("Disk", "n1").await;
+    let bytes = usual.row(rows[0].run.as_deref().unwrap()).await.input.to_string().len();
+    for (inputs, last) in [(3 * bytes - 1, "error"), (3 * bytes, "started"), (3 * bytes + 1, "started")] {
+        let rig = Rig::bounded(three(), Bounds { inputs, ..bounds() }).await;
+        for node in ["n1", "n2"] {
+            assert_eq!(
+                verdicts(&rig.firing("Disk", node).await),
+                ["started", "started", last],
+                "each event has its own"
+            );
+        }
+        rig.advance(2000).await;
+        rig.audit_is_intact().await;
+    }
+}
+
+#[tokio::test]
+async fn many_problems_of_a_delivery_are_told_in_short() {
+    let rig = Rig::new(script()).await;
+    // Both events of the webhook look at each item.
+    for (n, more) in
+        [(9, None), (10, None), (11, Some("and 2 more like these")), (250, Some("and 480 more like these"))]
+    {
+        let items: Vec<_> = (0..n).map(|_| json!({})).collect();
+        let dead = rig.alerts(json!(items)).await.unwrap().dead.unwrap();
+        assert_eq!(dead.matches("is missing").count(), (2 * n).min(20), "{dead}");
+        match more {
+            Some(more) => assert!(dead.ends_with(more), "{dead}"),
+            None => assert!(!dead.contains("more like these"), "{dead}"),
+        }
+    }
 }

@@ -5,7 +5,6 @@
 mod approvals;
 mod backlog;
 mod crash;
-mod example;
 mod gates;
 mod intake;
 mod rig;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rrb_engine::api::{Actor, ApiError, ControlPlane, Delivery, Receipt, RunView, StartRun, Vote};
 use rrb_engine::audit::Verdict;
 use rrb_engine::clock::manual::ManualClock;
-use rrb_engine::engine::{Engine, EngineConfig};
+use rrb_engine::engine::{Bounds, Engine, EngineConfig};
 use rrb_engine::programs::Loaded;
 use rrb_engine::store::memory::MemoryStore;
 use rrb_engine::store::{ApprovalRow, DispositionRow, RunRow, RunStatus};
@@ -105,6 +105,14 @@ impl Rig {
         Self::assemble(Arc::new(store), world, clock, script, Arc::new(people())).await
     }
 
+    /// With other bounds than usual.
+    pub async fn bounded(script: Script, bounds: Bounds) -> Self {
+        let clock = Arc::new(ManualClock::at(T0));
+        let (script, world) = (Arc::new(script), Arc::new(Counting::default()));
+        let (store, project) = (Arc::new(MemoryStore::new()), Arc::new(people()));
+        Self::assembled(store, world, clock, script, project, bounds).await.unwrap()
+    }
+
     pub async fn assemble(
         store: Arc<MemoryStore>,
         world: Arc<Counting>,
@@ -112,9 +120,21 @@ impl Rig {
         script: Arc<Script>,
         project: Arc<ProjectConfig>,
     ) -> Result<Self, ApiError> {
+        Self::assembled(store, world, clock, script, project, Bounds::default()).await
+    }
+
+    async fn assembled(
+        store: Arc<MemoryStore>,
+        world: Arc<Counting>,
+        clock: Arc<ManualClock>,
+        script: Arc<Script>,
+        project: Arc<ProjectConfig>,
+        bounds: Bounds,
+    ) -> Result<Self, ApiError> {
         let shelf = Shelf([(script.id.clone(), script.clone())].into());
         let mut config = EngineConfig::new(Arc::new(shelf));
         config.queue = 4096;
+        config.bounds = bounds;
         let engine = Engine::open(store.clone(), world.clone(), clock.clone(), config).await?;
         let loaded = Loaded { code: script.clone(), settings: Default::default(), project: project.clone() };
         let rig = Self { store, world, clock, script, project, engine };

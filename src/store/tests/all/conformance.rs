@@ -1,9 +1,12 @@
 //! The engine's own checks of a store.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use rrb_engine::compiled::Compiled;
+use rrb_engine::run::{self, conformance_local::Local};
 use rrb_engine::store::conformance::{self, Subject};
 use rrb_store::{Options, SqliteStore};
 use tempfile::{TempDir, tempdir};
@@ -37,4 +40,12 @@ impl Subject for Sqlite {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_does_what_every_store_must() {
     conformance::all(&Sqlite { dir: tempdir().unwrap(), made: AtomicU32::new(0) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_on_sqlite_keep_the_rules_of_every_host() {
+    let program = rrb_lang::program::compile(&rrb_lang::hir::Program::default(), &Default::default()).unwrap();
+    let code = Arc::new(Compiled(Arc::new(program)));
+    let stores = Sqlite { dir: tempdir().unwrap(), made: AtomicU32::new(0) };
+    run::conformance::all(&mut Local::new(stores, code).await).await;
 }

@@ -101,7 +101,7 @@ async fn one_commit_is_bounded_in_bytes() {
     store.commit(program(1, 999)).await.unwrap();
     store.commit(program(2, 1000)).await.unwrap();
     let over = store.commit(program(3, 1001)).await.unwrap_err();
-    assert!(matches!(&over, StoreError::Full(why) if why.contains("1128")), "{over:?}");
+    assert!(matches!(&over, StoreError::TooLarge(why) if why.contains("1128")), "{over:?}");
     store.commit(program(4, 1000)).await.unwrap();
     assert_eq!(store.program("p3").await.unwrap(), None);
 }
