@@ -17,6 +17,10 @@ pub fn rrb() -> &'static Path {
         // target/debug/deps/all-… -> target/debug
         let profile = target.parent().and_then(Path::parent).expect("tests run from target/PROFILE/deps");
         let release = profile.ends_with("release");
+        let built = profile.join("rrb");
+        if is_newer(&built, &root()) {
+            return built;
+        }
         let mut build = Command::new(option_env!("CARGO").unwrap_or("cargo"));
         build.args(["build", "--quiet", "--locked", "--package", "rrb"]).current_dir(root());
         build.env("CARGO_TARGET_DIR", profile.parent().expect("target/PROFILE has a parent"));
@@ -24,8 +28,26 @@ pub fn rrb() -> &'static Path {
             build.arg("--release");
         }
         assert!(build.status().expect("cargo runs").success(), "the rrb binary does not build");
-        profile.join("rrb")
+        built
     })
+}
+
+/// Whether the binary is newer than everything it is built from. Asking Cargo costs each test process seconds on a busy machine.
+fn is_newer(binary: &Path, root: &Path) -> bool {
+    let time = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
+    let Some(built) = time(binary) else { return false };
+    let mut left: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", "src", "grammar", "stdlib"].map(|p| root.join(p)).into();
+    while let Some(path) = left.pop() {
+        // A folder's own time tells of files that came or went.
+        if time(&path).is_none_or(|changed| changed >= built) {
+            return false;
+        }
+        if path.is_dir() {
+            let Ok(entries) = std::fs::read_dir(&path) else { return false };
+            left.extend(entries.flatten().map(|e| e.path()).filter(|p| p.file_name().is_none_or(|n| n != "tests")));
+        }
+    }
+    true
 }
 
 /// `rrb ARGS` in `dir`, with a clean set of RRB_ variables and no colours.

@@ -224,7 +224,7 @@ pub fn signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, CliError>
 /// The exit code of a run that ended.
 pub fn exit_of(view: &RunView) -> Exit {
     match run_text::end(&view.run).map(|e| run_text::outcome_name(&e)).as_deref() {
-        Some("resolved" | "mitigated" | "not_needed") => Exit::Ok,
+        Some("resolved" | "mitigated" | "not_needed" | "shadow") => Exit::Ok,
         _ => Exit::Failed,
     }
 }

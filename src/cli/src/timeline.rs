@@ -188,6 +188,7 @@ fn disposition(look: &Look, runbook: Option<&str>, verdict: &str, detail: &str) 
     let detail = clean(detail).into_owned();
     match verdict {
         "started" => Line::new(look.good("→"), format!("starts {}", look.bold(runbook))),
+        "shadow" => Line::new(look.dim("→"), format!("asks {} what it would do", look.bold(runbook))),
         "queued" => Line::new(look.warn("→"), format!("queues {}: {detail}", look.bold(runbook))),
         "error" => Line::new(look.bad("✗"), format!("{runbook}: {detail}")),
         verdict => Line::new(look.dim("·"), look.dim(format!("{runbook}: no, {verdict}: {detail}"))),
@@ -276,6 +277,9 @@ fn note_line(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Opti
         }
         Note::HandlerFailed { handler, failure } => {
             Line::new(look.bad("✗"), format!("`{}` failed: {}", clean(handler), reason(failure)))
+        }
+        Note::Shadowed { plan } => {
+            Line::new(look.dim("◌"), "would do".to_owned()).more(plan_text::plan(look, plan, 160))
         }
         Note::OffPlan { action, target } => {
             let target = target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();
@@ -388,6 +392,7 @@ fn ended(look: &Look, outcome: &str, why: &str, ineffective: bool, remains: &[St
 pub fn outcome(look: &Look, outcome: &str) -> String {
     match outcome {
         "resolved" | "mitigated" | "not_needed" => look.good(outcome),
+        "shadow" => look.dim(outcome),
         "escalated" | "cancelled" => look.warn(outcome),
         other => look.bad(clean(other)),
     }

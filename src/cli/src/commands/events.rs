@@ -86,7 +86,9 @@ fn summary(rows: &[DispositionRow]) -> String {
     let said = |d: &DispositionRow| match (d.runbook.as_str(), d.verdict.as_str()) {
         ("", "no_trigger") => "nobody listens".to_owned(),
         ("", verdict) => verdict.to_owned(),
-        (runbook, verdict @ ("started" | "queued" | "error" | "cancelled")) => format!("{verdict} {runbook}"),
+        (runbook, verdict @ ("started" | "shadow" | "queued" | "error" | "cancelled")) => {
+            format!("{verdict} {runbook}")
+        }
         (runbook, verdict) => format!("{runbook}: no, {verdict}"),
     };
     // What happened says more than what did not.

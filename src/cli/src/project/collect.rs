@@ -58,9 +58,13 @@ pub struct Unreadable {
 /// # Errors
 /// When the project has more files, folders or bytes than the bounds above, or its folder cannot be read.
 pub fn collect(place: &Place) -> Result<Files, CliError> {
+    collect_within(place, MAX_FILES, MAX_TOTAL)
+}
+
+fn collect_within(place: &Place, most: usize, bytes: u64) -> Result<Files, CliError> {
     let mut files = config_only(place);
     let mut total = 0_u64;
-    for path in paths(place)? {
+    for path in paths_within(place, most)? {
         let name = relative(&place.root, &path);
         if !path.extension().is_some_and(|e| e == "rrb") && place.single.is_none() {
             let text = read(&path, MAX_FILE);
@@ -75,8 +79,8 @@ pub fn collect(place: &Place) -> Result<Files, CliError> {
                 Err(reason) => files.unreadable.push(Unreadable { name, reason }),
             }
         }
-        if total > MAX_TOTAL {
-            return Err(CliError::usage(format!("the project has more than {} MiB of source", MAX_TOTAL >> 20)));
+        if total > bytes {
+            return Err(CliError::usage(format!("the project has more than {} MiB of source", bytes >> 20)));
         }
     }
     Ok(files)
@@ -84,11 +88,15 @@ pub fn collect(place: &Place) -> Result<Files, CliError> {
 
 /// Where the `.rrb` files are, and those that policies may delegate to, in the order of their names.
 pub(super) fn paths(place: &Place) -> Result<Vec<PathBuf>, CliError> {
+    paths_within(place, MAX_FILES)
+}
+
+fn paths_within(place: &Place, most: usize) -> Result<Vec<PathBuf>, CliError> {
     if let Some(file) = &place.single {
         return Ok(vec![file.clone()]);
     }
     let mut found = Vec::new();
-    walk(&place.root, 0, &mut found)?;
+    walk(&place.root, 0, most, &mut found)?;
     found.sort();
     Ok(found)
 }
@@ -105,7 +113,7 @@ pub(super) fn config_only(place: &Place) -> Files {
     files
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
+fn walk(folder: &Path, depth: usize, most: usize, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
     let shown = crate::text::clean(&folder.to_string_lossy()).into_owned();
     if depth > MAX_DEPTH {
         return Err(CliError::usage(format!("folders nest deeper than {MAX_DEPTH} levels at `{shown}`")));
@@ -123,12 +131,12 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Cli
         let path = entry.path();
         if kind.is_dir() {
             if name != "target" && name != "node_modules" && !path.join(CONFIG).exists() {
-                walk(&path, depth + 1, found)?;
+                walk(&path, depth + 1, most, found)?;
             }
         } else if path.extension().is_some_and(|e| e == "rrb" || e == "rego" || e == "cedar") && path.is_file() {
             found.push(path);
-            if found.len() > MAX_FILES {
-                return Err(CliError::usage(format!("the project has more than {MAX_FILES} files")));
+            if found.len() > most {
+                return Err(CliError::usage(format!("the project has more than {most} files")));
             }
         }
     }
@@ -225,6 +233,23 @@ mod tests {
         for (len, read) in [(limit - 2, limit - 2), (limit - 1, limit - 1), (limit, limit), (limit + 5, limit)] {
             let (_dir, place) = project(&[("a.rrb", &vec![b' '; len])]);
             assert_eq!(collect(&place).unwrap().modules[0].text.len(), read, "{len}");
+        }
+    }
+
+    #[test]
+    fn so_many_files_with_so_many_bytes_are_a_project() {
+        let (_dir, place) = project(&[("a.rrb", b"12"), ("b/c.rrb", b"345"), ("d.rrb", b"6")]);
+        for (most, bytes, why) in [
+            (3, 7, ""),
+            (3, 6, ""),
+            (3, 5, "the project has more than 0 MiB of source"),
+            (4, 6, ""),
+            (2, 6, "the project has more than 2 files"),
+        ] {
+            match collect_within(&place, most, bytes) {
+                Ok(files) => assert_eq!((why, files.modules.len()), ("", 3), "{most} {bytes}"),
+                Err(e) => assert!(!why.is_empty() && e.to_string().contains(why), "{most} {bytes}: {e}"),
+            }
         }
     }
 }

@@ -206,6 +206,7 @@ pub fn story() -> Vec<TimelineItem> {
         item(80_000, What::ApprovalClosed { approval: "apr_1".into(), state: ApprovalState::Denied }),
         note(80_100, Note::StepBegan { site: SiteId(4), name: "Tell \u{1b}[31mpeople".into() }),
         note(80_200, Note::Log { site: SiteId(5), text: "line one\nline two".into() }),
+        note(80_300, Note::Shadowed { plan: plan() }),
         note(80_300, Note::OffPlan { action: "slack.post".into(), target: None }),
         note(80_400, ended(&post, 3, Some(failure(FailureKind::Timeout, "no answer in 3s", "slack.post", 3)))),
         note(80_400, Note::StepEnded { site: SiteId(4), name: "Tell \u{1b}[31mpeople".into(), ok: false }),

@@ -40,6 +40,41 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// As [`Daemon::say`], for another time.
+    async fn say_for(&self, text: &str, time: Duration) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        hear(&mut stream, time).await
+    }
+}
+
+/// A request whose line and headers have this many bytes, and this many headers.
+fn request(bytes: usize, headers: usize) -> String {
+    let mut text = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n".to_owned();
+    for n in 3..headers {
+        text.push_str(&format!("x-{n}: 1\r\n"));
+    }
+    let rest = bytes.saturating_sub(text.len() + "x-last: \r\n\r\n".len());
+    text + "x-last: " + &"x".repeat(rest) + "\r\n\r\n"
+}
+
+#[tokio::test]
+async fn the_line_and_the_headers_are_bounded() {
+    let daemon = daemon(|_| {}).await;
+    for (headers, status) in [(99, 200), (100, 200), (101, 431)] {
+        let said = daemon.say(&request(0, headers)).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{headers} headers: {said}");
+    }
+    let most = 16 << 10;
+    for (bytes, status) in [(most - 1, 200), (most, 200), (most + 1, 431)] {
+        let text = request(bytes, 4);
+        assert_eq!(text.len(), bytes);
+        let said = daemon.say(&text).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes} bytes: {said}");
+    }
+}
+
 async fn hear(stream: &mut TcpStream, time: Duration) -> String {
     let mut all = Vec::new();
     let _ = tokio::time::timeout(time, stream.read_to_end(&mut all)).await;
@@ -220,8 +255,14 @@ async fn connections_beyond_the_ceiling_wait_and_are_served() {
         c.limits.head_time = Duration::from_millis(300);
     })
     .await;
+    let first = daemon.connect().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(daemon.say_for(&get("/healthz"), Duration::from_millis(150)).await.starts_with("HTTP/1.1 200"));
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let _idle = (daemon.connect().await, daemon.connect().await);
     tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(daemon.say_for(&get("/healthz"), Duration::from_millis(100)).await, "", "its turn has not come");
     let mut stream = daemon.connect().await;
     stream.write_all(get("/healthz").as_bytes()).await.unwrap();
     let said = hear(&mut stream, Duration::from_secs(3)).await;

@@ -209,6 +209,10 @@ pub async fn delete(cx: Cx<'_>) -> Result<Value, Failure> {
 }
 
 fn delete_folder(path: &Path, meta: &Metadata, recursive: bool, stop: &Stop) -> Result<Value, Failure> {
+    delete_within(path, meta, recursive, stop, MAX_DELETED)
+}
+
+fn delete_within(path: &Path, meta: &Metadata, recursive: bool, stop: &Stop, most: usize) -> Result<Value, Failure> {
     if path.parent().is_none_or(|p| p.parent().is_none()) {
         return Err(forbidden(format!(
             "`{}` is a top folder of this machine, and those are not deleted",
@@ -222,7 +226,7 @@ fn delete_folder(path: &Path, meta: &Metadata, recursive: bool, stop: &Stop) -> 
         return Ok(deleted(true, &total));
     }
     // Looked at before the first file goes: what is too large or spans file systems loses nothing.
-    let seen = walk(path, Walk { recursive: true, entries: MAX_DELETED }, stop, |_, meta| total.add(meta))?;
+    let seen = walk(path, Walk { recursive: true, entries: most }, stop, |_, meta| total.add(meta))?;
     if let Some(mount) = mount_in(path, meta, &seen.mounts) {
         return Err(conflict(format!("another file system is mounted at `{}`: unmount it first", mount.display())));
     }
@@ -251,4 +255,25 @@ fn deleted(existed: bool, total: &Total) -> Value {
         ("folders", count(total.folders)),
         ("size", bytes(total.size)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_too_many_entries_loses_none() {
+        for (most, deleted) in [(4, false), (5, true), (6, true)] {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = dir.path().join("f");
+            std::fs::create_dir_all(folder.join("sub")).unwrap();
+            for name in ["a", "b", "c", "sub/d"] {
+                std::fs::write(folder.join(name), "x").unwrap();
+            }
+            let meta = folder.symlink_metadata().unwrap();
+            let answer = delete_within(&folder, &meta, true, &Stop(std::sync::Arc::default()), most);
+            assert_eq!((answer.is_ok(), folder.exists()), (deleted, !deleted), "{most}: {answer:?}");
+            assert!(deleted || folder.join("sub/d").exists());
+        }
+    }
 }
