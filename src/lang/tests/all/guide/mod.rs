@@ -121,7 +121,8 @@ impl Page {
         };
         let others = self.modules.iter().filter(|(_, t)| *t != text).map(|(name, text)| module(name, text));
         let modules = std::iter::once(module("main", text)).chain(others).collect();
-        let around = Surroundings { project_text: Some(Arc::from(self.project.as_str())), now: Some(TODAY) };
+        let around =
+            Surroundings { project_text: Some(Arc::from(self.project.as_str())), now: Some(TODAY), files: None };
         check_in(CheckInput { modules, project }, around)
     }
 
