@@ -8,10 +8,8 @@
     reason = "it is all test code: a panic is how a test fails"
 )]
 
-mod asking;
 mod crash_points;
 mod kill;
 mod layering;
 mod peers;
-mod repeats;
 mod samples;
