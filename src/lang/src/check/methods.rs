@@ -14,7 +14,7 @@ use crate::hir::{self, ExprKind};
 use crate::methods::METHODS;
 use crate::span::Span;
 use crate::syntax::ast;
-use crate::types::{Effect, FieldTy, Ty, Type};
+use crate::types::{Effect, FieldTy, Ty, Type, builtin};
 
 /// A parameter of a method.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ struct Signature {
 }
 
 /// The letters that stand for types.
-const VARIABLES: [&str; 8] = ["T", "U", "K", "V", "O", "N", "J", "P"];
+const VARIABLES: [&str; 9] = ["T", "U", "K", "V", "O", "N", "J", "P", "E"];
 
 static SIGNATURES: LazyLock<Vec<Signature>> = LazyLock::new(|| {
     METHODS
@@ -174,6 +174,8 @@ impl<'a> Reader<'a> {
             "Json" => ty::json(),
             "Regex" => ty::regex(),
             "Secret" => ty::secret(),
+            "Cron" => ty::cron(),
+            "Failure" => ty::of(Type::Named(builtin::FAILURE, vec![])),
             _ => return None,
         })
     }
@@ -199,35 +201,122 @@ fn head(t: &Type) -> Option<&'static str> {
         Type::Regex => "Regex",
         Type::Optional(_) | Type::None => "Optional",
         Type::Secret => "Secret",
+        Type::Bool => "Bool",
+        Type::Cron => "Cron",
+        Type::Named(id, _) if *id == builtin::FAILURE => "Failure",
         _ => return None,
     })
 }
 
-/// Names that people know from other languages.
-fn foreign(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "length" | "size" | "count" | "Len" => "len",
-        "to_string" | "toString" | "str" | "string" => "to_text",
-        "to_lower" | "lowercase" | "toLowerCase" | "downcase" | "to_lowercase" => "lower",
-        "to_upper" | "uppercase" | "toUpperCase" | "upcase" | "to_uppercase" => "upper",
-        "strip" => "trim",
-        "includes" | "has" | "include" | "contains_key" | "has_key" => "contains",
-        "append" | "add" => "push",
-        "find" => "first",
-        "startswith" | "startsWith" => "starts_with",
-        "endswith" | "endsWith" => "ends_with",
-        "reduce" => "fold",
-        "some" | "exists" => "any",
-        "every" => "all",
-        "each" | "forEach" | "for_each" => "map",
-        "distinct" | "uniq" => "unique",
-        "sortBy" | "order_by" => "sort_by",
-        "groupBy" => "group_by",
-        "to_seconds" | "as_seconds" => "seconds",
-        "parse_int" => "to_int",
-        "empty" | "isEmpty" => "is_empty",
-        _ => return None,
-    })
+/// What people write in other languages, or might expect, and the methods that do it; the first that the type has is meant.
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("length size count Len getSize cardinality", &["len"]),
+    ("to_string toString str string as_text text", &["to_text"]),
+    ("to_lower lowercase toLowerCase downcase to_lowercase casefold", &["lower"]),
+    ("to_upper uppercase toUpperCase upcase to_uppercase", &["upper"]),
+    ("strip chomp trimmed", &["trim"]),
+    ("lstrip trimStart trimLeft trim_left", &["trim_start"]),
+    ("rstrip trimEnd trimRight trim_right", &["trim_end"]),
+    ("includes has include contains_key has_key containsKey hasKey exists member", &["contains"]),
+    ("append add push_back addLast", &["push", "add", "concat"]),
+    ("extend push_all addAll plus", &["concat", "merge", "union"]),
+    ("find detect", &["first", "find"]),
+    ("indexOf position find_index findIndex", &["index_of", "index_where"]),
+    ("lastIndexOf rfind rindex", &["last_index_of"]),
+    ("startswith startsWith has_prefix begins_with hasPrefix", &["starts_with"]),
+    ("endswith endsWith has_suffix hasSuffix", &["ends_with"]),
+    ("trim_prefix removeprefix removePrefix strip_prefix", &["remove_prefix"]),
+    ("trim_suffix removesuffix removeSuffix strip_suffix", &["remove_suffix"]),
+    ("reduce foldl inject aggregate", &["fold"]),
+    ("some exists any_match anyMatch", &["any"]),
+    ("every all_match allMatch", &["all"]),
+    ("each forEach for_each collect select", &["map"]),
+    ("where grep keep find_all findAll", &["filter"]),
+    ("flatMap bind and_then", &["flat_map", "map"]),
+    ("mapNotNull compact_map compactMap filterMap", &["filter_map"]),
+    ("compact flatten_options some_values", &["present"]),
+    ("distinct uniq dedup unique_items", &["unique"]),
+    ("sortBy order_by orderBy sorted_by", &["sort_by"]),
+    ("sorted order", &["sort"]),
+    ("groupBy", &["group_by"]),
+    ("associate_by associateBy keyBy index_by", &["key_by"]),
+    ("countBy tally value_counts frequencies", &["count_by"]),
+    ("skip tail", &["drop"]),
+    ("skip_while skipWhile dropWhile", &["drop_while"]),
+    ("takeWhile", &["take_while"]),
+    ("limit head top", &["take"]),
+    ("chunk chunked in_groups_of batch", &["chunks"]),
+    ("window windowed sliding each_cons", &["windows"]),
+    ("single one", &["only"]),
+    ("mean avg", &["average"]),
+    ("median quantile", &["percentile"]),
+    ("maximum", &["max"]),
+    ("minimum", &["min"]),
+    ("total", &["sum"]),
+    ("reversed", &["reverse"]),
+    ("with_index zip_with_index withIndex enumerated", &["enumerate"]),
+    ("put insert update assoc with", &["set", "add"]),
+    ("delete erase without unset discard", &["remove"]),
+    ("items pairs to_entries toList to_pairs", &["entries", "to_list"]),
+    ("mapValues transform_values", &["map_values"]),
+    ("mapKeys transform_keys", &["map_keys"]),
+    ("difference subtract except", &["minus"]),
+    ("intersection intersect_with", &["intersect"]),
+    ("issubset isSubset subset_of", &["is_subset"]),
+    ("empty isEmpty", &["is_empty"]),
+    ("at nth elementAt char_at charAt item", &["get"]),
+    ("substring substr sub", &["slice"]),
+    ("splitn partition cut split_at", &["split_once"]),
+    ("explode", &["split"]),
+    ("splitlines split_lines", &["lines"]),
+    ("ljust rpad padEnd right_pad", &["pad_end"]),
+    ("rjust lpad padStart left_pad zfill", &["pad_start", "format"]),
+    ("title titleize capitalized ucfirst", &["capitalize"]),
+    ("gsub re_sub replaceAll sub_all", &["replace_all", "replace"]),
+    ("match test is_match search", &["matches", "capture"]),
+    ("to_i parse_int parseInt as_int int toInt atoi", &["to_int"]),
+    ("to_f parse_float parseFloat as_float float toFloat double", &["to_float"]),
+    ("to_b as_bool bool parse_bool", &["to_bool"]),
+    ("from_json json_decode json loads parse", &["parse_json"]),
+    ("json_encode dump dumps stringify toJson toJSON tojson", &["to_json"]),
+    ("b64encode base64_encode to_base64 encode64 toBase64", &["base64"]),
+    ("b64decode base64_decode from_base64", &["decode_base64"]),
+    ("urlencode percent_encode encode_uri_component quote", &["url_encode"]),
+    ("unquote percent_decode urldecode", &["url_decode"]),
+    ("to_seconds as_seconds total_seconds in_seconds toSeconds as_secs secs", &["seconds"]),
+    ("to_minutes as_minutes mins", &["minutes"]),
+    ("millis to_millis as_millis ms", &["milliseconds"]),
+    ("to_bytes as_bytes", &["bytes", "to_bytes"]),
+    ("mb mib MB MiB", &["mebibytes"]),
+    ("gb gib GB GiB", &["gibibytes"]),
+    ("timestamp epoch unix_time to_unix", &["unix"]),
+    ("strftime to_s iso8601 isoformat", &["format", "to_text"]),
+    ("truncate_to trunc date_trunc beginning_of floor_by", &["floor_to", "start_of_day"]),
+    ("day_of_week dayOfWeek wday", &["weekday"]),
+    ("to_zone in_time_zone with_zone at_zone tz", &["in_zone"]),
+    ("add_days_to plus_days plusDays", &["add_days"]),
+    ("plus_months plusMonths", &["add_months"]),
+    ("hostname", &["host"]),
+    ("params query_params search_params", &["queries"]),
+    ("set_query add_query with_param", &["with_query"]),
+    ("addresses ips", &["hosts"]),
+    ("mask prefix_len prefixlen bits", &["prefix"]),
+    ("type typeof type_of", &["kind", "name"]),
+    ("path dig at_path", &["get"]),
+    ("is_none isNone is_nil is_null_or_empty is_some present", &["to_list"]),
+    ("power exp", &["pow"]),
+    ("ceiling round_up", &["ceil", "ceil_to"]),
+    ("round_down", &["floor", "floor_to"]),
+    ("idiv floordiv quotient", &["div"]),
+    ("to_fixed toFixed", &["format"]),
+    ("hex", &["to_hex"]),
+    ("and also_then map_or", &["map"]),
+];
+
+/// What the type has instead of a name from elsewhere.
+fn foreign(name: &str, has: &[&'static str]) -> Option<&'static str> {
+    let rows = FOREIGN.iter().filter(|(names, _)| names.split(' ').any(|n| n == name));
+    rows.flat_map(|(_, meant)| *meant).copied().find(|m| has.contains(m))
 }
 
 impl Checker {
@@ -264,6 +353,7 @@ impl Checker {
                 ),
                 "J" => self.unjsonable(t).is_none() && !matches!(**t, Type::Nothing),
                 "P" => self.prints(t),
+                "E" => self.enum_of(t).is_some(),
                 _ => true,
             }
         })
@@ -282,8 +372,8 @@ impl Checker {
             .flatten()
             .map(|s| s.name)
             .collect();
-        let known = foreign(name).filter(|f| all.contains(f));
-        known.or_else(|| nearest(name, all.iter().copied()).and_then(|n| all.iter().copied().find(|a| *a == n)))
+        foreign(name, &all)
+            .or_else(|| nearest(name, all.iter().copied()).and_then(|n| all.iter().copied().find(|a| *a == n)))
     }
 
     /// `x.name(args)` on a value.
@@ -597,7 +687,7 @@ mod tests {
     #[test]
     fn every_signature_of_the_table_is_read() {
         assert_eq!(SIGNATURES.len(), METHODS.len());
-        for (s, m) in SIGNATURES.iter().zip(METHODS) {
+        for (s, m) in SIGNATURES.iter().zip(METHODS.iter()) {
             assert_eq!((s.name, s.params.len()), (m.name, count(m.signature)), "{}", m.signature);
         }
     }

@@ -1,13 +1,14 @@
 //! A compiled project: code and tables, serialisable and content-addressed. A run keeps the program it started with.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::code::{Code, Shape, VariantCode};
+use super::methods::{self, MethodFn};
 use crate::hir::{Connector, Event, Policy, Runbook, Setting};
 use crate::ids::{ConstId, FnId, RunbookId, SettingId, SiteId};
 use crate::types::{Ty, TypeTable};
@@ -43,6 +44,11 @@ pub struct Program {
     pub(crate) shapes: Vec<Shape>,
     /// Types of `as`.
     pub(crate) decoded: Vec<Ty>,
+    /// The built-in methods that are called, as `List.map`: by name, so that a program outlives a change of the method table.
+    pub(crate) methods: Vec<SmolStr>,
+    /// Found at the first call of any.
+    #[serde(skip)]
+    pub(crate) found: OnceLock<Vec<Option<MethodFn>>>,
 }
 
 /// A place that issues effects, as timelines show it.
@@ -111,7 +117,7 @@ impl Program {
         let content = (
             (VM_VERSION, &self.types, &self.functions, &self.constants, &self.settings, &self.connectors),
             (&self.events, &self.runbooks, &self.policies, &self.policies_digest, &self.sites, &self.project_digest),
-            (&self.pool, &self.names, &self.variants, &self.shapes, &self.decoded),
+            (&self.pool, &self.names, &self.variants, &self.shapes, &self.decoded, &self.methods),
         );
         match postcard::serialize_with_flavor(&content, Hasher(Sha256::new())) {
             Ok(hash) => hex(&hash.finalize()).into(),
@@ -122,6 +128,12 @@ impl Program {
     /// The code of a function.
     pub fn code(&self, id: FnId) -> Option<&Code> {
         self.functions.get(id.index())
+    }
+
+    /// The method with this number in the instructions; None when this version has none of its name.
+    pub(crate) fn method(&self, id: u16) -> Option<MethodFn> {
+        let found = self.found.get_or_init(|| self.methods.iter().map(|name| methods::implementation(name)).collect());
+        found.get(id as usize).copied().flatten()
     }
 
     /// A runbook by its id.

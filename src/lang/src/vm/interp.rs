@@ -703,7 +703,7 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
                 {
                     Value::Unknown
                 } else {
-                    let Some(method) = methods::implementation(id) else { fail!(damaged()) };
+                    let Some(method) = program.method(id) else { fail!(damaged()) };
                     let cost = args.iter().map(limits::shallow).sum::<u64>() / 64;
                     budget.fuel = budget.fuel.saturating_sub(cost);
                     let made = check!(method(args));
@@ -724,7 +724,7 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
                     set!(d, Value::Unknown);
                     continue;
                 }
-                let Some(method) = methods::implementation(id) else { fail!(damaged()) };
+                let Some(method) = program.method(id) else { fail!(damaged()) };
                 match method(&mut args) {
                     Ok(made) => set!(d, made),
                     Err(f) => {

@@ -101,6 +101,11 @@ pub fn size(bytes: i64) -> String {
     if let Some((unit, n)) = exact {
         return format!("{sign}{n}{unit}");
     }
+    // 1500 bytes are 1.5KB, not nearly 1.5KiB.
+    let tenths = DECIMAL.iter().chain(&BINARY).filter(|(_, u)| magnitude >= *u);
+    if let Some((unit, u)) = tenths.clone().find(|(_, u)| (u128::from(magnitude) * 10).is_multiple_of(u128::from(*u))) {
+        return format!("{sign}{:.1}{unit}", magnitude as f64 / *u as f64);
+    }
     match BINARY.iter().find(|(_, u)| magnitude >= *u) {
         Some((unit, u)) => format!("{sign}{:.1}{unit}", magnitude as f64 / *u as f64),
         None => format!("{sign}{magnitude}B"),
@@ -194,6 +199,8 @@ mod tests {
             (10 << 20, "10MiB"),
             (1_500_000_000, "1500MB"),
             (1_234_567, "1.2MiB"),
+            (1_500, "1.5KB"),
+            (1_536, "1.5KiB"),
             (-2048, "-2KiB"),
             (i64::MIN, "-8192PiB"),
         ] {

@@ -108,17 +108,6 @@ fn the_example_is_accepted() {
 }
 
 #[test]
-fn examples_of_methods_are_of_type_bool() {
-    let mut text = String::new();
-    for (i, m) in rrb_lang::methods::METHODS.iter().enumerate() {
-        text.push_str(&format!("let e{i}: Bool = {}\n", m.example));
-    }
-    let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
-    let result = accepted(vec![main], "");
-    assert!(result.is_ok(), "{}", result.unwrap_err());
-}
-
-#[test]
 fn a_call_without_an_instance_names_the_only_one() {
     let text = "use k8s\nrunbook fix() { do k8s.cordon(\"n1\") do k8s[\"prod\"].cordon(\"n1\") }\n";
     let named = |toml: &str| {

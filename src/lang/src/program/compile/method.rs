@@ -2,10 +2,9 @@
 
 use super::Compiler;
 use crate::hir::{Expr, ExprKind, LocalId};
-use crate::methods::METHODS;
 use crate::types::Type;
 use crate::value::Value;
-use crate::vm::code::{LoopTest, Op, Reg};
+use crate::vm::code::{Bin, LoopTest, Op, Reg};
 
 use super::expr::{offset, simple};
 use crate::vm::typing::resolve;
@@ -24,8 +23,8 @@ impl<'a> Compiler<'a, '_> {
                 c.expr(arg, offset(a, i));
             }
             let n = u8::try_from(args.len()).unwrap_or(u8::MAX);
-            if !c.looping(name, receiver, args.len(), a, d) {
-                c.plain(e, name, receiver, a, n, d);
+            if !c.looping(e, name, args.len(), a, d) {
+                c.plain(e, name, a, n, d);
             }
             if let Some(absent) = absent {
                 let end = c.emit(Op::Jump { to: 0 });
@@ -37,25 +36,29 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// A method that needs nothing but its arguments.
-    fn plain(&mut self, e: &Expr, name: &str, receiver: &Expr, a: Reg, n: u8, d: Reg) {
+    fn plain(&mut self, e: &Expr, name: &str, a: Reg, n: u8, d: Reg) {
         if name != "List.sum" {
             return self.call_method(name, a, n, d);
         }
-        // The sum of nothing is the zero of the items' type, which only the checker knows.
-        let zero = match (&*resolve(&self.hir.types, &e.ty), &*resolve(&self.hir.types, &receiver.ty)) {
-            (Type::Float, _) => Value::Float(0.0),
-            (Type::Duration, _) => Value::Duration(0),
-            (Type::Size, _) => Value::Size(0),
+        self.sum(e, a, d);
+    }
+
+    /// Adds up the list in `a`. The sum of nothing is the zero of the items' type, which only the checker knows.
+    fn sum(&mut self, e: &Expr, a: Reg, d: Reg) {
+        let zero = match &*resolve(&self.hir.types, &e.ty) {
+            Type::Float => Value::Float(0.0),
+            Type::Duration => Value::Duration(0),
+            Type::Size => Value::Size(0),
             _ => Value::Int(0),
         };
         let row = self.temps(2);
         self.emit(Op::Move { d: row, s: a });
         self.constant(&zero, offset(row, 1));
-        self.call_method(name, row, 2, d);
+        self.call_method("List.sum", row, 2, d);
     }
 
     fn call_method(&mut self, name: &str, a: Reg, n: u8, d: Reg) {
-        match method_id(name) {
+        match self.tables.method(name) {
             Some(id) => self.emit(Op::Method { d, a, n, id }),
             None => {
                 let k = self.tables.constant(&Value::text(format!("there is no method `{name}`")));
@@ -65,7 +68,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// The methods that call a function; false when this is none of them.
-    fn looping(&mut self, name: &str, receiver: &Expr, args: usize, a: Reg, d: Reg) -> bool {
+    fn looping(&mut self, e: &Expr, name: &str, args: usize, a: Reg, d: Reg) -> bool {
         let f = offset(a, 1);
         match (name, args) {
             ("List.map" | "Range.map", 2) => {
@@ -82,28 +85,57 @@ impl<'a> Compiler<'a, '_> {
             }
             (
                 "List.filter" | "List.count" | "List.sort_by" | "List.max_by" | "List.min_by" | "List.group_by"
-                | "List.unique_by" | "Set.filter",
+                | "List.unique_by" | "List.partition" | "List.count_by" | "List.key_by" | "Set.filter" | "Set.count",
                 2,
             ) => self.with_results(name, a, f, 1, d),
-            ("Map.filter", 2) => {
+            ("List.filter_map", 2) => {
+                let results = self.collect(a, f, 1);
+                self.call_method("List.present", results, 1, d);
+            }
+            ("List.sum_by", 2) => {
+                let results = self.collect(a, f, 1);
+                self.sum(e, results, d);
+            }
+            ("List.last", 2) => {
+                let results = self.collect(a, f, 1);
+                let accepted = self.temp();
+                self.both("List.filter", a, results, accepted);
+                self.call_method(name, accepted, 1, d);
+            }
+            ("List.index_where", 2) => self.index_where(a, f, d),
+            ("List.drop_while", 2) => {
+                let before = self.temp();
+                self.take_while(a, f, before);
+                self.call_method("List.len", before, 1, before);
+                self.both("List.drop", a, before, d);
+            }
+            ("Map.map", 2) => {
+                let entries = self.entries(a);
+                let results = self.collect(entries, f, 2);
+                self.emit(Op::Take { d, s: results });
+            }
+            ("Map.filter" | "Map.count" | "Map.sort_by" | "Map.max_by" | "Map.min_by", 2) => {
                 let entries = self.entries(a);
                 let results = self.collect(entries, f, 2);
                 self.both(name, a, results, d);
             }
-            ("Map.map_values", 2) => {
-                let values = self.temp();
-                self.emit(Op::Move { d: values, s: a });
-                self.call_method("Map.values", values, 1, values);
-                let results = self.collect(values, f, 1);
+            ("Map.map_values" | "Map.map_keys", 2) => {
+                let part = if name == "Map.map_keys" { "Map.keys" } else { "Map.values" };
+                let parts = self.made(part, a);
+                let results = self.collect(parts, f, 1);
                 self.both(name, a, results, d);
+            }
+            ("Range.filter", 2) => {
+                let items = self.made("Range.to_list", a);
+                self.with_results("List.filter", items, f, 1, d);
             }
             ("List.to_map", 3) => {
                 let keys = self.collect(a, f, 1);
                 let values = self.collect(a, offset(a, 2), 1);
                 self.both(name, keys, values, d);
             }
-            ("List.any" | "Set.any", 2) => self.quantifier(a, f, 1, true, d),
-            ("List.all" | "Set.all", 2) => self.quantifier(a, f, 1, false, d),
+            ("List.any" | "Set.any" | "Range.any", 2) => self.quantifier(a, f, 1, true, d),
+            ("List.all" | "Set.all" | "Range.all", 2) => self.quantifier(a, f, 1, false, d),
             ("Map.any" | "Map.all", 2) => {
                 let entries = self.entries(a);
                 self.quantifier(entries, f, 2, name == "Map.any", d);
@@ -111,22 +143,51 @@ impl<'a> Compiler<'a, '_> {
             ("List.first" | "Set.first", 2) => self.first(a, f, d),
             ("List.take_while", 2) => self.take_while(a, f, d),
             ("List.fold", 3) => self.fold(a, d),
-            ("Optional.map", 2) => {
-                let absent = self.emit(Op::JumpIfAbsent { s: a, to: 0 });
-                let arg = self.temp();
-                self.emit(Op::Move { d: arg, s: a });
-                self.emit(Op::CallValue { d, f, a: arg, n: 1 });
-                let end = self.emit(Op::Jump { to: 0 });
-                self.patch(absent);
-                self.emit(Op::None { d });
-                self.patch(end);
-            }
-            _ => {
-                let _ = receiver;
-                return false;
-            }
+            ("Optional.map" | "Optional.filter" | "Optional.any", 2) => self.of_optional(name, a, f, d),
+            _ => return false,
         }
         true
+    }
+
+    /// Calls the function when there is a value.
+    fn of_optional(&mut self, name: &str, a: Reg, f: Reg, d: Reg) {
+        let absent = self.emit(Op::JumpIfAbsent { s: a, to: 0 });
+        let (arg, result) = (self.temp(), self.temp());
+        self.emit(Op::Move { d: arg, s: a });
+        self.emit(Op::CallValue { d: result, f, a: arg, n: 1 });
+        if name == "Optional.filter" {
+            let refused = self.emit(Op::JumpIfNot { s: result, to: 0 });
+            self.emit(Op::Move { d: result, s: a });
+            let kept = self.emit(Op::Jump { to: 0 });
+            self.patch(refused);
+            self.emit(Op::None { d: result });
+            self.patch(kept);
+        }
+        self.emit(Op::Take { d, s: result });
+        let end = self.emit(Op::Jump { to: 0 });
+        self.patch(absent);
+        match name {
+            "Optional.any" => self.emit(Op::Bool { d, v: false }),
+            _ => self.emit(Op::None { d }),
+        };
+        self.patch(end);
+    }
+
+    /// Where the first item is that the function accepts.
+    fn index_where(&mut self, a: Reg, f: Reg, d: Reg) {
+        let (found, at, one) = (self.temp(), self.temp(), self.temp());
+        self.emit(Op::None { d: found });
+        self.constant(&Value::Int(0), at);
+        self.constant(&Value::Int(1), one);
+        self.each(a, f, 1, |c, result, _| {
+            let on = c.emit(Op::JumpIfNot { s: result, to: 0 });
+            c.emit(Op::Move { d: found, s: at });
+            let leave = c.emit(Op::Jump { to: 0 });
+            c.patch(on);
+            c.emit(Op::Binary { op: Bin::Add, d: at, a: at, b: one });
+            vec![leave]
+        });
+        self.emit(Op::Take { d, s: found });
     }
 
     /// Calls the method with the receiver and what the function made of each item.
@@ -144,10 +205,15 @@ impl<'a> Compiler<'a, '_> {
 
     /// The entries of a map in a register of their own.
     fn entries(&mut self, map: Reg) -> Reg {
-        let entries = self.temp();
-        self.emit(Op::Move { d: entries, s: map });
-        self.call_method("Map.entries", entries, 1, entries);
-        entries
+        self.made("Map.entries", map)
+    }
+
+    /// What a method makes of the receiver, in a register of its own.
+    fn made(&mut self, name: &str, of: Reg) -> Reg {
+        let made = self.temp();
+        self.emit(Op::Move { d: made, s: of });
+        self.call_method(name, made, 1, made);
+        made
     }
 
     /// Goes through the items of `s`; `each` gets the register of the result of `f` and of the item, and gives the jumps that leave.
@@ -253,17 +319,10 @@ impl<'a> Compiler<'a, '_> {
         self.scratch(|c| {
             let a = c.in_row(args.iter().skip(1).collect::<Vec<_>>().into_iter());
             let n = u8::try_from(args.len().saturating_sub(1)).unwrap_or(u8::MAX);
-            match method_id(name) {
+            match c.tables.method(name) {
                 Some(id) => c.emit(Op::Update { d, a, n, id }),
                 None => c.emit(Op::NoMatch),
             };
         });
     }
-}
-
-/// The number of a method in instructions: the place of its first entry in the table.
-pub(crate) fn method_id(name: &str) -> Option<u16> {
-    let (head, method) = name.split_once('.')?;
-    let at = METHODS.iter().position(|m| m.name == method && m.head() == head)?;
-    u16::try_from(at).ok()
 }

@@ -9,7 +9,7 @@ mod shape;
 mod stmt;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
@@ -25,6 +25,7 @@ use crate::vm::code::{
     ActionCode, ApproveSite, CallSite, Code, LoopTest, Op, Pc, PollSite, Reg, Shape, VariantCode, WaiveSite,
 };
 use crate::vm::image::hex;
+use crate::vm::methods;
 
 /// Lowers a checked project.
 ///
@@ -69,6 +70,8 @@ pub fn compile(program: &hir::Program, sources: &Sources) -> Result<Program, Vec
         variants: tables.variants,
         shapes: tables.shapes,
         decoded: tables.decoded,
+        methods: tables.methods,
+        found: OnceLock::new(),
     };
     constants::evaluate(&mut compiled, &bodies, program)?;
     compiled.id = compiled.digest();
@@ -116,9 +119,20 @@ struct Tables {
     variants: Vec<VariantCode>,
     shapes: Vec<Shape>,
     decoded: Vec<Ty>,
+    methods: Vec<SmolStr>,
 }
 
 impl Tables {
+    /// The number of a built-in method in instructions.
+    fn method(&mut self, name: &str) -> Option<u16> {
+        let known = || methods::implementation(name).map(|_| self.methods.len());
+        let at = self.methods.iter().position(|m| m == name).or_else(known)?;
+        if at == self.methods.len() {
+            self.methods.push(name.into());
+        }
+        u16::try_from(at).ok()
+    }
+
     fn constant(&mut self, value: &Value) -> u32 {
         // -0.0 equals 0.0 and is yet another value; a list may hold one.
         if !matches!(value, Value::Float(_) | Value::List(_))

@@ -29,7 +29,7 @@ fn kept<'a>(items: impl Iterator<Item = &'a Value>, flags: &[Value]) -> Vec<Valu
 }
 
 pub(super) fn find(head: &str, name: &str) -> Option<MethodFn> {
-    if head == "Set" { set(name) } else { list(name) }
+    if head == "Set" { set(name) } else { list(name).or_else(|| by_key(name)) }
 }
 
 fn list(name: &str) -> Option<MethodFn> {
@@ -160,14 +160,7 @@ fn list(name: &str) -> Option<MethodFn> {
             _ => mistyped("to_map", a),
         },
         "sum" => sum,
-        "average" => |a| match a {
-            [Value::List(x)] if x.is_empty() => Ok(Value::None),
-            [Value::List(x)] => {
-                let numbers = floats(x);
-                ops::finite(numbers.iter().sum::<f64>() / numbers.len() as f64)
-            }
-            _ => mistyped("average", a),
-        },
+        "average" => average,
         "percentile" => percentile,
         "join" => join,
         "flatten" => |a| match a {
@@ -190,6 +183,37 @@ fn list(name: &str) -> Option<MethodFn> {
     })
 }
 
+/// What needs the value that a function gave for each item.
+fn by_key(name: &str) -> Option<MethodFn> {
+    Some(match name {
+        "partition" => |a| match a {
+            [Value::List(x), Value::List(flags)] => {
+                let refused: Vec<Value> = flags.iter().map(|f| Value::Bool(*f != Value::Bool(true))).collect();
+                let (yes, no) = (kept(x.iter(), flags), kept(x.iter(), &refused));
+                Ok(pair(("yes", Value::list(yes)), ("no", Value::list(no))))
+            }
+            _ => mistyped("partition", a),
+        },
+        "count_by" => |a| match a {
+            [Value::List(_), Value::List(keys)] => {
+                let mut counts: IndexMap<Value, i64> = IndexMap::new();
+                for k in keys.iter() {
+                    *counts.entry(k.clone()).or_default() += 1;
+                }
+                Ok(Value::Map(Arc::new(counts.into_iter().map(|(k, n)| (k, Value::Int(n))).collect())))
+            }
+            _ => mistyped("count_by", a),
+        },
+        "key_by" => |a| match a {
+            [Value::List(x), Value::List(keys)] => {
+                Ok(Value::Map(Arc::new(keys.iter().cloned().zip(x.iter().cloned()).collect())))
+            }
+            _ => mistyped("key_by", a),
+        },
+        _ => return None,
+    })
+}
+
 fn sort_by(a: &mut [Value]) -> Res {
     let [Value::List(x), Value::List(keys)] = a else { return mistyped("sort_by", a) };
     let mut rows: Vec<(&Value, &Value)> = keys.iter().zip(x.iter()).collect();
@@ -198,9 +222,12 @@ fn sort_by(a: &mut [Value]) -> Res {
 }
 
 fn extreme(a: &[Value], side: Ordering) -> Res {
-    let [Value::List(x)] = a else { return mistyped("max", a) };
-    let best = x.iter().reduce(|best, v| if compare(v, best) == side { v } else { best });
-    value_or_none(best.cloned())
+    let better = |best, v| if compare(v, best) == side { v } else { best };
+    match a {
+        [Value::List(x)] => value_or_none(x.iter().reduce(better).cloned()),
+        [Value::Set(x)] => value_or_none(x.iter().reduce(better).cloned()),
+        _ => mistyped("max", a),
+    }
 }
 
 fn extreme_by(a: &[Value], side: Ordering) -> Res {
@@ -228,15 +255,31 @@ fn sum(a: &mut [Value]) -> Res {
     Ok(total)
 }
 
-fn floats(items: &[Value]) -> Vec<f64> {
-    items
-        .iter()
-        .filter_map(|v| match v {
-            Value::Float(f) => Some(*f),
-            Value::Int(i) => Some(*i as f64),
-            _ => None,
-        })
-        .collect()
+/// The items as numbers, and what makes a value of their type of one.
+fn numbers(items: &[Value]) -> (Vec<f64>, fn(f64) -> Res) {
+    let numbers = items.iter().filter_map(|v| match v {
+        Value::Float(f) => Some(*f),
+        Value::Int(i) | Value::Duration(i) | Value::Size(i) => Some(*i as f64),
+        _ => None,
+    });
+    let wrap: fn(f64) -> Res = match items.first() {
+        Some(Value::Duration(_)) => |f| super::number::whole(f.round()).map(Value::Duration),
+        Some(Value::Size(_)) => |f| super::number::whole(f.round()).map(Value::Size),
+        _ => ops::finite,
+    };
+    (numbers.collect(), wrap)
+}
+
+fn average(a: &mut [Value]) -> Res {
+    let [Value::List(x)] = a else { return mistyped("average", a) };
+    if x.is_empty() {
+        return Ok(Value::None);
+    }
+    let (numbers, wrap) = numbers(x);
+    // A sum of quotients stays finite where the quotient of a sum does not.
+    let n = numbers.len() as f64;
+    let sum: f64 = numbers.iter().sum();
+    wrap(if sum.is_finite() { sum / n } else { numbers.iter().map(|f| f / n).sum() })
 }
 
 fn percentile(a: &mut [Value]) -> Res {
@@ -247,20 +290,27 @@ fn percentile(a: &mut [Value]) -> Res {
             crate::vm::print::float(*share)
         )));
     }
-    let mut numbers = floats(x);
+    let (mut numbers, wrap) = numbers(x);
     numbers.sort_by(f64::total_cmp);
     let Some(last) = numbers.len().checked_sub(1) else { return Ok(Value::None) };
     let at = *share * last as f64;
     let (low, part) = (at.floor() as usize, at.fract());
     let of = |i: usize| numbers.get(i.min(last)).copied().unwrap_or(0.0);
-    ops::finite(of(low) + (of(low + 1) - of(low)) * part)
+    wrap(of(low) * (1.0 - part) + of(low + 1) * part)
 }
 
 fn join(a: &mut [Value]) -> Res {
-    let (Some(Value::List(x)), separator) = (a.first(), a.get(1)) else { return mistyped("join", a) };
-    let separator = separator.and_then(Value::as_text).unwrap_or("");
+    let separator = a.get(1).and_then(Value::as_text).unwrap_or("");
+    match a.first() {
+        Some(Value::List(x)) => joined(x.iter(), separator),
+        Some(Value::Set(x)) => joined(x.iter(), separator),
+        _ => mistyped("join", a),
+    }
+}
+
+fn joined<'a>(items: impl Iterator<Item = &'a Value>, separator: &str) -> Res {
     let mut out = String::new();
-    for (i, v) in x.iter().enumerate() {
+    for (i, v) in items.enumerate() {
         if i > 0 {
             out.push_str(separator);
         }
@@ -281,6 +331,12 @@ fn set(name: &str) -> Option<MethodFn> {
                 Ok(Value::Set(Arc::new(made)))
             }
             _ => mistyped("union", a),
+        }
+    }
+    fn relation(a: &[Value], f: fn(&IndexSet<Value>, &IndexSet<Value>) -> bool) -> Res {
+        match a {
+            [Value::Set(x), Value::Set(y)] => Ok(Value::Bool(f(x, y))),
+            _ => mistyped("is_subset", a),
         }
     }
     Some(match name {
@@ -324,10 +380,24 @@ fn set(name: &str) -> Option<MethodFn> {
         "union" => |a| combine(a, |x, y| x.union(y).cloned().collect()),
         "intersect" => |a| combine(a, |x, y| x.intersection(y).cloned().collect()),
         "minus" => |a| combine(a, |x, y| x.difference(y).cloned().collect()),
-        "is_subset" => |a| match a {
-            [Value::Set(x), Value::Set(y)] => Ok(Value::Bool(x.is_subset(y))),
-            _ => mistyped("is_subset", a),
+        "is_subset" => |a| relation(a, IndexSet::is_subset),
+        "is_superset" => |a| relation(a, IndexSet::is_superset),
+        "is_disjoint" => |a| relation(a, IndexSet::is_disjoint),
+        "count" => |a| match a {
+            [Value::Set(_), Value::List(flags)] => Ok(len(flags.iter().filter(|f| **f == Value::Bool(true)).count())),
+            _ => mistyped("count", a),
         },
+        "sort" => |a| match a {
+            [Value::Set(x)] => {
+                let mut items: Vec<Value> = x.iter().cloned().collect();
+                items.sort_by(compare);
+                Ok(Value::list(items))
+            }
+            _ => mistyped("sort", a),
+        },
+        "max" => |a| extreme(a, Ordering::Greater),
+        "min" => |a| extreme(a, Ordering::Less),
+        "join" => join,
         "to_list" => |a| match a {
             [Value::Set(x)] => Ok(Value::list(x.iter().cloned())),
             _ => mistyped("to_list", a),

@@ -1,47 +1,74 @@
 //! The built-in methods at run time. Those that call a function were turned into loops by the compiler; here they finish
 //! what the loop has collected: `[receiver, what the function gave for each item]`.
 
+mod calendar;
 mod items;
 mod map;
 mod number;
+mod parts;
+mod quantity;
 mod text;
 mod time;
 mod web;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::failure::{Res, invalid, mistyped};
 use super::limits::{MAX_ITEMS, MAX_TEXT};
-use crate::methods::METHODS;
 use crate::value::{Secret, Value};
 
 /// A method: its arguments, the receiver first. It may take them out of their places.
 pub type MethodFn = fn(&mut [Value]) -> Res;
 
-/// The method with this number: its first entry in the table.
-pub fn implementation(id: u16) -> Option<MethodFn> {
-    static TABLE: OnceLock<Vec<Option<MethodFn>>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| METHODS.iter().map(|m| find(m.head(), m.name)).collect());
-    table.get(id as usize).copied().flatten()
+/// The method `List.len`; None for what the compiler turns into a loop, and for what is no method.
+pub fn implementation(name: &str) -> Option<MethodFn> {
+    let (head, method) = name.split_once('.')?;
+    find(head, method)
 }
 
 fn find(head: &str, name: &str) -> Option<MethodFn> {
     match head {
-        "List" | "Set" => items::find(head, name),
+        "List" => items::find(head, name).or_else(|| parts::find(head, name)),
+        "Set" => items::find(head, name),
         "Map" => map::find(name),
-        "Text" => text::find(name),
-        "Int" | "Float" | "Duration" | "Size" | "Range" => number::find(head, name),
-        "Time" => time::find(name),
-        "Url" | "Ip" | "Cidr" | "Bytes" | "Json" => web::find(head, name),
-        "Regex" => Some(regex_source),
+        "Text" => text::find(name).or_else(|| parts::find(head, name)),
+        "Bool" | "Float" | "Range" => number::find(head, name).or_else(|| quantity::find(head, name)),
+        "Int" | "Duration" | "Size" => number::find(head, name).or_else(|| quantity::find(head, name)),
+        "Time" => time::find(name).or_else(|| quantity::find(head, name)),
+        "Cron" => calendar::cron(name),
+        "Bytes" => web::find(head, name).or_else(|| parts::find(head, name)),
+        "Url" | "Ip" | "Cidr" | "Json" => web::find(head, name),
+        "Regex" => match name {
+            "source" => Some(regex_source),
+            "matches" => Some(|args| match args {
+                [Value::Regex(p), Value::Text(t)] => Ok(Value::Bool(p.regex().is_match(t))),
+                _ => mistyped("matches", args),
+            }),
+            _ => None,
+        },
         "Optional" => (name == "to_list").then_some(optional_to_list as MethodFn),
         "Secret" => secret_method(name),
+        "Failure" => (name == "is_transient").then_some(is_transient as MethodFn),
         "Any" => match name {
             "to_json" => Some(to_json),
             "to_text" => Some(to_text),
+            "name" => Some(|args| match args {
+                [Value::Variant(v)] => Ok(Value::Text(v.name.clone())),
+                _ => mistyped("name", args),
+            }),
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// Whether the failure is of a kind that may pass by itself.
+fn is_transient(args: &mut [Value]) -> Res {
+    match args.first().and_then(|f| f.field("kind")) {
+        Some(Value::Variant(kind)) => {
+            Ok(Value::Bool(matches!(kind.name.as_str(), "timeout" | "unavailable" | "throttled")))
+        }
+        _ => mistyped("is_transient", args),
     }
 }
 
@@ -61,9 +88,16 @@ fn optional_to_list(args: &mut [Value]) -> Res {
 }
 
 fn to_json(args: &mut [Value]) -> Res {
-    let [value] = args else { return mistyped("to_json", args) };
+    let (value, pretty) = match args {
+        [value] => (value, false),
+        [value, Value::Bool(pretty)] => (value, *pretty),
+        _ => return mistyped("to_json", args),
+    };
     let json = super::print::to_json(value).map_err(|e| invalid(e.to_string()))?;
-    checked_text(super::print::json_text(&json))
+    checked_text(match pretty {
+        true => serde_json::to_string_pretty(&json).unwrap_or_default(),
+        false => super::print::json_text(&json),
+    })
 }
 
 fn to_text(args: &mut [Value]) -> Res {
@@ -144,6 +178,7 @@ fn len(n: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::methods::METHODS;
 
     #[test]
     fn every_method_is_implemented_or_a_loop() {
@@ -162,8 +197,18 @@ mod tests {
             "List.take_while",
             "List.fold",
             "Optional.map",
+            "Optional.filter",
+            "Optional.any",
+            "List.filter_map",
+            "List.sum_by",
+            "List.index_where",
+            "List.drop_while",
+            "Map.map",
+            "Range.filter",
+            "Range.any",
+            "Range.all",
         ];
-        for m in METHODS {
+        for m in METHODS.iter() {
             let name = format!("{}.{}", m.head(), m.name);
             assert!(find(m.head(), m.name).is_some() || loops.contains(&name.as_str()), "{name}");
         }
@@ -171,7 +216,7 @@ mod tests {
 
     #[test]
     fn mistyped_arguments_fail_and_do_not_panic() {
-        for m in METHODS {
+        for m in METHODS.iter() {
             let Some(f) = find(m.head(), m.name) else { continue };
             for n in 0..4 {
                 let mut args = vec![Value::Nothing; n];

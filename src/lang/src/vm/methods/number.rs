@@ -1,6 +1,6 @@
 //! Numbers, durations, sizes and ranges.
 
-use super::{MethodFn, checked_list, checked_text, len, room};
+use super::{MethodFn, checked_text, len, room};
 use crate::value::Value;
 use crate::vm::failure::{Res, invalid, mistyped};
 use crate::vm::ops::{self, compare, finite, overflow};
@@ -10,13 +10,17 @@ pub(super) fn find(head: &str, name: &str) -> Option<MethodFn> {
         ("Int" | "Float" | "Duration" | "Size", "min") => Some(|a| pick(a, std::cmp::Ordering::Less)),
         ("Int" | "Float" | "Duration" | "Size", "max") => Some(|a| pick(a, std::cmp::Ordering::Greater)),
         ("Int" | "Float" | "Duration" | "Size", "clamp") => Some(clamp),
+        ("Int" | "Float" | "Duration", "sign") => Some(sign),
+        ("Bool", "to_int") => Some(|a| match a {
+            [Value::Bool(b)] => Ok(Value::Int(i64::from(*b))),
+            _ => mistyped("to_int", a),
+        }),
+        ("Duration", "abs") => Some(|a| match a {
+            [Value::Duration(ms)] => ms.checked_abs().map(Value::Duration).ok_or_else(overflow),
+            _ => mistyped("abs", a),
+        }),
         ("Int", _) => int(name),
         ("Float", _) => float(name),
-        ("Duration", _) => duration(name),
-        ("Size", "bytes") => Some(|a| match a {
-            [Value::Size(n)] => Ok(Value::Int(*n)),
-            _ => mistyped("bytes", a),
-        }),
         ("Range", _) => range(name),
         _ => None,
     }
@@ -29,7 +33,7 @@ pub(super) fn pick(a: &[Value], side: std::cmp::Ordering) -> Res {
     }
 }
 
-fn clamp(a: &mut [Value]) -> Res {
+pub(super) fn clamp(a: &mut [Value]) -> Res {
     let [x, low, high] = a else { return mistyped("clamp", a) };
     if compare(low, high).is_gt() {
         return Err(invalid("the lower bound of `clamp` is above the upper one"));
@@ -43,15 +47,20 @@ fn clamp(a: &mut [Value]) -> Res {
     })
 }
 
+fn sign(a: &mut [Value]) -> Res {
+    match a {
+        [Value::Int(n) | Value::Duration(n)] => Ok(Value::Int(n.signum())),
+        [Value::Float(f)] if *f == 0.0 => Ok(Value::Int(0)),
+        [Value::Float(f)] => Ok(Value::Int(if *f > 0.0 { 1 } else { -1 })),
+        _ => mistyped("sign", a),
+    }
+}
+
 fn of_int(a: &[Value], f: impl FnOnce(i64) -> Res) -> Res {
     match a {
         [Value::Int(i)] => f(*i),
         _ => mistyped("Int", a),
     }
-}
-
-fn span(n: i64, unit: i64) -> Res {
-    n.checked_mul(unit).map(Value::Duration).ok_or_else(overflow)
 }
 
 fn int(name: &str) -> Option<MethodFn> {
@@ -77,20 +86,13 @@ fn int(name: &str) -> Option<MethodFn> {
             [Value::Int(i), Value::Int(n)] => Ok(Value::text(format!("{i:0width$}", width = digits(*n, 1000)?))),
             _ => mistyped("format", a),
         },
-        "milliseconds" => |a| of_int(a, |i| span(i, 1)),
-        "seconds" => |a| of_int(a, |i| span(i, 1_000)),
-        "minutes" => |a| of_int(a, |i| span(i, 60_000)),
-        "hours" => |a| of_int(a, |i| span(i, 3_600_000)),
-        "days" => |a| of_int(a, |i| span(i, 86_400_000)),
-        "bytes" => {
-            |a| of_int(a, |i| if i < 0 { Err(invalid("a size cannot be negative")) } else { Ok(Value::Size(i)) })
-        }
+        "grouped" => grouped,
         "to_time" => |a| of_int(a, |i| i.checked_mul(1_000).map(Value::Time).ok_or_else(overflow)),
         _ => return None,
     })
 }
 
-fn digits(n: i64, most: usize) -> Result<usize, Box<crate::vm::protocol::Failure>> {
+pub(super) fn digits(n: i64, most: usize) -> Result<usize, Box<crate::vm::protocol::Failure>> {
     usize::try_from(n)
         .ok()
         .filter(|n| *n <= most)
@@ -98,7 +100,7 @@ fn digits(n: i64, most: usize) -> Result<usize, Box<crate::vm::protocol::Failure
 }
 
 /// A whole number from a Float that holds one in range.
-fn whole(f: f64) -> Result<i64, Box<crate::vm::protocol::Failure>> {
+pub(super) fn whole(f: f64) -> Result<i64, Box<crate::vm::protocol::Failure>> {
     if f.is_finite() && f >= i64::MIN as f64 && f < i64::MAX as f64 { Ok(f as i64) } else { Err(overflow()) }
 }
 
@@ -159,52 +161,40 @@ fn float(name: &str) -> Option<MethodFn> {
             let x = rounded(x * 100.0, n as i64)?;
             checked_text(format!("{x:.n$}%"))
         },
-        "seconds" => |a| of_float(a, |x| whole((x * 1_000.0).round()).map(Value::Duration)),
-        "bytes" => |a| {
-            of_float(a, |x| {
-                if x < 0.0 { Err(invalid("a size cannot be negative")) } else { whole(x.round()).map(Value::Size) }
-            })
+        "div" => |a| match a {
+            [Value::Float(_), Value::Float(y)] if *y == 0.0 => Err(ops::by_zero()),
+            [Value::Float(x), Value::Float(y)] => whole((*x / *y).trunc()).map(Value::Int),
+            _ => mistyped("div", a),
         },
         "to_time" => |a| of_float(a, |x| whole((x * 1_000.0).round()).map(Value::Time)),
         _ => return None,
     })
 }
 
-fn duration(name: &str) -> Option<MethodFn> {
-    fn per(a: &[Value], unit: f64) -> Res {
-        match a {
-            [Value::Duration(ms)] => Ok(Value::Float(*ms as f64 / unit)),
-            _ => mistyped("Duration", a),
+/// `1234567` as `1,234,567`.
+fn grouped(a: &mut [Value]) -> Res {
+    let (Some(Value::Int(n)), separator) = (a.first(), a.get(1)) else { return mistyped("grouped", a) };
+    let separator = separator.and_then(Value::as_text).unwrap_or(",");
+    let plain = n.unsigned_abs().to_string();
+    let mut out = String::from(if *n < 0 { "-" } else { "" });
+    for (i, digit) in plain.chars().enumerate() {
+        if i > 0 && (plain.len() - i).is_multiple_of(3) {
+            out.push_str(separator);
         }
+        out.push(digit);
     }
-    Some(match name {
-        "milliseconds" => |a| match a {
-            [Value::Duration(ms)] => Ok(Value::Int(*ms)),
-            _ => mistyped("milliseconds", a),
-        },
-        "seconds" => |a| per(a, 1e3),
-        "minutes" => |a| per(a, 6e4),
-        "hours" => |a| per(a, 3.6e6),
-        "days" => |a| per(a, 8.64e7),
-        "abs" => |a| match a {
-            [Value::Duration(ms)] => ms.checked_abs().map(Value::Duration).ok_or_else(overflow),
-            _ => mistyped("abs", a),
-        },
-        "round_to" => |a| match a {
-            [Value::Duration(ms), Value::Duration(unit)] => nearest(*ms, *unit).map(Value::Duration),
-            _ => mistyped("round_to", a),
-        },
-        _ => return None,
-    })
+    checked_text(out)
 }
 
-/// The multiple of `unit` nearest to `n`, halves up.
-pub(super) fn nearest(n: i64, unit: i64) -> Result<i64, Box<crate::vm::protocol::Failure>> {
-    if unit <= 0 {
-        return Err(invalid("the unit to round to must be longer than nothing"));
-    }
-    let low = n.checked_sub(n.rem_euclid(unit)).ok_or_else(overflow)?;
-    if n.rem_euclid(unit) >= unit - n.rem_euclid(unit) { low.checked_add(unit).ok_or_else(overflow) } else { Ok(low) }
+/// The whole numbers of a range, as many as a list holds.
+fn numbers(a: &[Value]) -> Result<Vec<Value>, Box<crate::vm::protocol::Failure>> {
+    let bounds = match a {
+        [Value::Range(r)] => ops::int_bounds(r),
+        _ => None,
+    };
+    let (low, high) = bounds.ok_or_else(|| invalid("the range is too long"))?;
+    room(usize::try_from(i128::from(high) - i128::from(low)).unwrap_or(0))?;
+    Ok((low..high).map(Value::Int).collect())
 }
 
 fn range(name: &str) -> Option<MethodFn> {
@@ -228,15 +218,22 @@ fn range(name: &str) -> Option<MethodFn> {
             },
             _ => mistyped("len", a),
         },
-        "to_list" => |a| match a {
-            [Value::Range(r)] => match ops::int_bounds(r) {
-                Some((low, high)) => {
-                    room(usize::try_from(i128::from(high) - i128::from(low)).unwrap_or(0))?;
-                    checked_list((low..high).map(Value::Int).collect())
-                }
-                None => mistyped("to_list", a),
-            },
-            _ => mistyped("to_list", a),
+        "to_list" => |a| numbers(a).map(Value::list),
+        "is_empty" => |a| match a {
+            [Value::Range(r)] => {
+                let order = compare(&r.start, &r.end);
+                Ok(Value::Bool(if r.inclusive { order.is_gt() } else { order.is_ge() }))
+            }
+            _ => mistyped("is_empty", a),
+        },
+        "reverse" => |a| numbers(a).map(|all| Value::list(all.into_iter().rev())),
+        "step" => |a| match a {
+            [_, Value::Int(n)] if *n <= 0 => Err(invalid(format!("a step of {n} leads nowhere"))),
+            [range, Value::Int(n)] => {
+                let n = usize::try_from(*n).unwrap_or(usize::MAX);
+                numbers(std::slice::from_ref(range)).map(|all| Value::list(all.into_iter().step_by(n)))
+            }
+            _ => mistyped("step", a),
         },
         _ => return None,
     })

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, Zoned};
 
-use super::number::{nearest, pick};
-use super::{MethodFn, checked_text};
+use super::number::{clamp, pick};
+use super::{MethodFn, calendar, checked_text};
 use crate::value::Value;
 use crate::vm::failure::{invalid, mistyped};
 use crate::vm::ops::overflow;
@@ -21,12 +21,12 @@ fn zone(name: &str) -> Result<TimeZone, Box<Failure>> {
         .map_err(|_| invalid(format!("there is no time zone `{name}`; write one as `Europe/Berlin` or `UTC`")))
 }
 
-fn zoned(ms: i64, name: &str) -> Result<Zoned, Box<Failure>> {
+pub(super) fn zoned(ms: i64, name: &str) -> Result<Zoned, Box<Failure>> {
     let at = Timestamp::from_millisecond(ms).map_err(|_| overflow())?;
     Ok(at.to_zoned(zone(name)?))
 }
 
-fn zone_argument(arg: Option<&Value>) -> &str {
+pub(super) fn zone_argument(arg: Option<&Value>) -> &str {
     arg.and_then(Value::as_text).unwrap_or("UTC")
 }
 
@@ -58,28 +58,20 @@ pub(super) fn find(name: &str) -> Option<MethodFn> {
                     ("minute", number(at.minute())),
                     ("second", number(at.second())),
                     ("weekday", Value::text(weekday(&at))),
+                    ("week", number(at.date().iso_week_date().week())),
+                    ("day_of_year", Value::Int(i64::from(at.day_of_year()))),
                 ]))
             }
             _ => mistyped("in_zone", a),
         },
-        "start_of_day" => |a| match (a.first(), a.get(1)) {
-            (Some(Value::Time(ms)), z) => {
-                let start = zoned(*ms, zone_argument(z))?.start_of_day().map_err(|_| overflow())?;
-                Ok(Value::Time(start.timestamp().as_millisecond()))
-            }
-            _ => mistyped("start_of_day", a),
-        },
-        "round_to" => |a| match a {
-            [Value::Time(ms), Value::Duration(unit)] => nearest(*ms, *unit).map(Value::Time),
-            _ => mistyped("round_to", a),
-        },
         "min" => |a| pick(a, Ordering::Less),
         "max" => |a| pick(a, Ordering::Greater),
-        _ => return None,
+        "clamp" => clamp,
+        _ => return calendar::find(name),
     })
 }
 
-fn weekday(at: &Zoned) -> &'static str {
+pub(super) fn weekday(at: &Zoned) -> &'static str {
     use jiff::civil::Weekday;
     match at.weekday() {
         Weekday::Monday => "monday",

@@ -1,6 +1,7 @@
 //! The code blocks of the documentation are programs, and they do what is said of them. `docs/language/README.md` explains the fences.
 
 pub mod blocks;
+mod methods;
 pub mod written;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,6 @@ use rrb_lang::check::{CheckInput, Checked, ModuleSource, PROJECT_FILE, Surroundi
 use rrb_lang::diag::{Diagnostic, Severity, plain};
 use rrb_lang::program::compile;
 use rrb_lang::project;
-use rrb_lang::value::Value;
 
 use blocks::{Block, blocks, pages, root};
 use written::written;
@@ -20,7 +20,7 @@ use written::written;
 const TODAY: i64 = 1_782_864_000_000;
 
 /// What the blocks of one page stand on.
-struct Page {
+pub struct Page {
     project: String,
     modules: BTreeMap<String, String>,
     given: String,
@@ -29,7 +29,7 @@ struct Page {
 type Outcome = Result<(), String>;
 
 impl Page {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let kit = |name: &str| {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check/kit").join(name);
             std::fs::read_to_string(path).unwrap()
@@ -65,7 +65,7 @@ impl Page {
             }
         }
         if block.is("expr") && block.option("error").is_none() {
-            return self.expressions(block);
+            return self.expressions(&block.text);
         }
         if let Some(file) = block.option("file") {
             let name = file.trim_end_matches(".rrb").replace('/', ".");
@@ -121,53 +121,77 @@ impl Page {
         };
         let others = self.modules.iter().filter(|(_, t)| *t != text).map(|(name, text)| module(name, text));
         let modules = std::iter::once(module("main", text)).chain(others).collect();
-        let around =
-            Surroundings { project_text: Some(Arc::from(self.project.as_str())), now: Some(TODAY), files: None };
+        let around = Surroundings {
+            project_text: Some(Arc::from(self.project.as_str())),
+            now: Some(TODAY),
+            ..Surroundings::default()
+        };
         check_in(CheckInput { modules, project }, around)
     }
 
     /// Lines `expression  // => value`, or `// => fails KIND: MESSAGE`. A line that ends without one goes on in the next.
-    fn expressions(&self, block: &Block) -> Outcome {
-        let mut wrong = String::new();
+    pub fn expressions(&self, text: &str) -> Outcome {
+        let mut rows: Vec<(String, &str)> = Vec::new();
         let mut started = String::new();
-        for line in block.text.lines().filter(|l| !l.trim().is_empty()) {
-            let Some((expression, expected)) = line.rsplit_once("// =>") else {
-                started = format!("{started}{line}\n");
-                continue;
-            };
-            let expression = format!("{started}{expression}");
-            started.clear();
-            let got = self.value(expression.trim(), expected.trim().starts_with("fails "));
-            if got.as_deref() != Ok(expected.trim()) {
-                let got = got.unwrap_or_else(|said| said);
-                wrong.push_str(&format!("{expression} // => {}\n    is {got}\n", expected.trim()));
+        for line in text.lines().filter(|l| !l.trim().is_empty()) {
+            started.push_str(line);
+            started.push('\n');
+            if let Some((_, expected)) = line.rsplit_once("// =>") {
+                let expression = started.rsplit_once("// =>").map_or("", |(e, _)| e).trim().to_owned();
+                rows.push((expression, expected.trim()));
+                started.clear();
             }
         }
         if !started.trim().is_empty() {
-            wrong.push_str(&format!("no `// =>` after {started}"));
+            return Err(format!("no `// =>` after {started}"));
+        }
+        // One check for all; where one of them is wrong, it is found by checking each by itself.
+        let tried: Vec<String> = rows.iter().map(|(e, expected)| tried(e, expected)).collect();
+        let got = match self.values(&tried.iter().map(String::as_str).collect::<Vec<_>>()) {
+            Ok(all) => all,
+            Err(_) => tried.iter().map(|e| self.values(&[e]).map_or_else(|said| said, |mut v| v.remove(0))).collect(),
+        };
+        let mut wrong = String::new();
+        for ((expression, expected), got) in rows.iter().zip(got) {
+            let got = if expected.starts_with("fails ") { unquoted(&got) } else { got };
+            if got != *expected {
+                wrong.push_str(&format!("{expression} // => {expected}\n    is {got}\n"));
+            }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
-    fn value(&self, expression: &str, fails: bool) -> Result<String, String> {
-        let made = if fails {
-            format!(
-                "try {{\n let it = {expression}\n \"it does not fail\" }} catch f {{ \"fails ${{f.kind}}: ${{f.message}}\" }}"
-            )
-        } else {
-            expression.to_owned()
-        };
-        let checked = self.check(&format!("{}\nlet it = {made}\n", self.given));
+    /// A page whose expressions stand on these declarations.
+    pub fn on(given: &str) -> Self {
+        Self { given: given.into(), ..Self::new() }
+    }
+
+    /// What each expression gives.
+    pub fn values(&self, expressions: &[&str]) -> Result<Vec<String>, String> {
+        let lets = expressions.iter().enumerate().map(|(i, e)| format!("let _it{i} = {e}\n")).collect::<String>();
+        let checked = self.check(&format!("{}\n{lets}", self.given));
         let Some(tree) = &checked.program else {
             return Err(plain::render(&checked.diagnostics, &checked.sources));
         };
         let program = compile(tree, &checked.sources).map_err(|all| plain::render(&all, &checked.sources))?;
-        let at = tree.constants.iter().position(|c| c.name == "it").unwrap();
-        match &program.constants[at] {
-            Value::Text(said) if fails => Ok(said.to_string()),
-            value => Ok(written(value, &program.types)),
-        }
+        let value =
+            |i| tree.constants.iter().position(|c| c.name == format!("_it{i}")).map(|at| &program.constants[at]);
+        Ok((0..expressions.len()).filter_map(value).map(|v| written(v, &program.types)).collect())
     }
+}
+
+/// The expression, or for one that is to fail, what is said of its failure.
+fn tried(expression: &str, expected: &str) -> String {
+    if !expected.starts_with("fails ") {
+        return expression.to_owned();
+    }
+    format!(
+        "try {{\n let _ = {expression}\n \"it does not fail\" }} catch f {{ \"fails ${{f.kind}}: ${{f.message}}\" }}"
+    )
+}
+
+fn unquoted(text: &str) -> String {
+    text.trim_matches('"').replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
 #[test]
@@ -198,7 +222,7 @@ fn the_guide_lists_every_chapter() {
     }
 }
 
-fn outcome(info: &str, text: &str) -> Outcome {
+pub fn outcome(info: &str, text: &str) -> Outcome {
     let info = info.split(' ').map(str::to_owned).collect();
     Page::new().run(&Block { file: "x.md".into(), line: 1, info, text: text.into() })
 }
