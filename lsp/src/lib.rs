@@ -1,12 +1,18 @@
 //! The rrb language server, over standard input and output.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::{InitializeParams, InitializeResult, ServerCapabilities, ServerInfo};
 use tower_lsp::{LanguageServer, LspService, Server};
 
 /// Answers an editor. It offers no feature of its own.
 #[derive(Debug, Default)]
-struct Backend;
+struct Backend {
+    /// The editor asked for the end before it said `exit`.
+    shut: Arc<AtomicBool>,
+}
 
 impl LanguageServer for Backend {
     async fn initialize(&self, _: InitializeParams) -> Result<InitializeResult> {
@@ -21,19 +27,24 @@ impl LanguageServer for Backend {
     }
 
     async fn shutdown(&self) -> Result<()> {
+        self.shut.store(true, Ordering::SeqCst);
         Ok(())
     }
 }
 
-/// Serves one editor until it says `exit` or closes the pipe.
-pub async fn serve_stdio() {
-    serve(tokio::io::stdin(), tokio::io::stdout()).await;
+/// Serves one editor until it says `exit` or closes the pipe. Whether it had said `shutdown` before: the protocol wants exit code 1 of a
+/// server that ends without.
+pub async fn serve_stdio() -> bool {
+    serve(tokio::io::stdin(), tokio::io::stdout()).await
 }
 
-/// Serves one editor over a pair of streams.
-pub async fn serve(input: impl tokio::io::AsyncRead + Unpin, output: impl tokio::io::AsyncWrite) {
-    let (service, socket) = LspService::new(|_| Backend);
+/// Serves one editor over a pair of streams; as [`serve_stdio`].
+pub async fn serve(input: impl tokio::io::AsyncRead + Unpin, output: impl tokio::io::AsyncWrite) -> bool {
+    let shut = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&shut);
+    let (service, socket) = LspService::new(|_| Backend { shut: told });
     Server::new(input, output, socket).serve(service).await;
+    shut.load(Ordering::SeqCst)
 }
 
 #[cfg(test)]

@@ -96,7 +96,11 @@ pub enum Command {
     #[command(
         after_help = "Example (Helix, languages.toml):\n  [language-server.rrb]\n  command = \"rrb\"\n  args = [\"lsp\"]"
     )]
-    Lsp,
+    Lsp {
+        /// Many editors add it; there is no other way to talk.
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
     /// Print help for a command or a topic (`exit-codes`, `environment`).
     Help(crate::commands::help::HelpArgs),
 }

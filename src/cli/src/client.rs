@@ -131,7 +131,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> ApiError {
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| problem.get(name).and_then(Value::as_str);
     let message = text("detail").map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
-    match (text("code"), status.as_u16()) {
+    let error = match (text("code"), status.as_u16()) {
         (Some("not_found"), _) | (None, 404) => {
             let known = ["run", "approval", "event", "runbook", "token", "webhook", "delivery"];
             match (known.into_iter().find(|k| Some(*k) == text("what")), text("id")) {
@@ -139,16 +139,26 @@ fn refusal(status: StatusCode, body: &[u8]) -> ApiError {
                     ApiError::NotFound { what, id: id.to_owned(), hint: text("hint").map(str::to_owned) }
                 }
                 // Not from a daemon of this version: the status says all there is.
-                _ => ApiError::NotFound { what: "such thing at this address", id: message, hint: None },
+                _ => ApiError::NotFound {
+                    what: "daemon of this version of rrb at the address: what is there answered",
+                    id: status.to_string(),
+                    hint: None,
+                },
             }
         }
         (Some("exists"), _) => ApiError::Exists(text("id").unwrap_or_default().to_owned()),
-        (_, 401) => ApiError::Forbidden(format!("{message}; give a token with `RRB_TOKEN` or `--token-file FILE`")),
+        (_, 401) => {
+            return ApiError::Forbidden(message).advised("give a valid token with `RRB_TOKEN` or `--token-file FILE`");
+        }
         (_, 403) => ApiError::Forbidden(message),
         (_, 409) => ApiError::Conflict(message),
         (_, 429 | 502..=504) => ApiError::Overloaded(message),
         (_, 400..=499) => ApiError::Invalid(message),
         _ => ApiError::Failed(message),
+    };
+    match text("help") {
+        Some(help) => error.advised(help),
+        None => error,
     }
 }
 

@@ -122,18 +122,23 @@ pub fn local_actor() -> Actor {
 /// The token to show: of `--token-file`, else `RRB_TOKEN`, else the operator's of this state. The last is never sent elsewhere.
 fn token(context: &Context, state: Option<&Path>) -> Result<Option<String>, CliError> {
     let trimmed = |text: String| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
+    let plain = |token: &str, place: &str| match token.bytes().all(|b| b.is_ascii_graphic()) {
+        true => Ok(()),
+        false => Err(CliError::usage(format!("there is no token in {place}: a token is one word in plain letters"))
+            .help("it is the line that `rrb token create` prints on standard output, `rrb_…`")),
+    };
     if let Some(path) = &context.token_file {
         let shown = clean(&path.to_string_lossy()).into_owned();
         let text = std::fs::read_to_string(path).map_err(|e| {
             CliError::usage(format!("cannot read the token in `{shown}`: {}", crate::project::reason(&e)))
         })?;
         return match trimmed(text) {
-            Some(token) => Ok(Some(token)),
+            Some(token) => plain(&token, &format!("`{shown}`")).map(|()| Some(token)),
             None => Err(CliError::usage(format!("there is no token in `{shown}`: the file is empty"))),
         };
     }
     if let Some(token) = std::env::var("RRB_TOKEN").ok().and_then(trimmed) {
-        return Ok(Some(token));
+        return plain(&token, "`RRB_TOKEN`").map(|()| Some(token));
     }
     Ok(state.and_then(|s| std::fs::read_to_string(s.join("operator.token")).ok()).and_then(trimmed))
 }

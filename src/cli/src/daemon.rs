@@ -41,6 +41,7 @@ pub struct Start {
 pub struct Daemon {
     engine: Arc<Engine>,
     registry: Arc<Registry>,
+    world: Arc<LiveWorld>,
     url: String,
     project: String,
     state: PathBuf,
@@ -54,6 +55,10 @@ impl Daemon {
     /// # Errors
     /// When the state or the address is taken, or what the state holds cannot be gone on with.
     pub async fn start(sound: &Sound, start: Start) -> Result<Self, CliError> {
+        // Nobody delivers to a command that ends with its run.
+        if start.schedules {
+            crate::secrets::doors(sound)?;
+        }
         let state = sound.place.state(&sound.project);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let config = serve_config(sound, start.listen);
@@ -69,21 +74,24 @@ impl Daemon {
         })?;
         let address = listener.local_addr().map_err(|e| CliError::internal(format!("cannot listen: {e}")))?;
         let store = open(&state, &sound.project)?;
-        let engine = open_engine(store, Arc::clone(&clock), Some(&sound.project)).await?;
+        let world = Arc::new(LiveWorld::new(world_config(&sound.project)));
+        let engine =
+            open_engine(Arc::clone(&store), Arc::clone(&world), Arc::clone(&clock), Some(&sound.project)).await?;
         engine.load(loaded(sound, start.schedules)).await?;
         let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
         let registry = Arc::new(Registry::new(Arc::clone(&clock), current(sound)));
         let local = LocalToken::create(&state).map_err(|e| {
             CliError::refused(format!("cannot write the operator's token: {}", crate::project::reason(&e)))
         })?;
-        let app = Arc::new(App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local)));
+        let app = App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local));
+        let app = Arc::new(app.gauges(crate::gauges::of(&store, &engine)));
         let stop = CancellationToken::new();
         let http = tokio::spawn(rrb_serve::serve(listener, app, stop.clone()));
         let url = format!("http://{address}");
         let file =
             DaemonFile { url: url.clone(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
         file.write(&state)?;
-        Ok(Self { engine, registry, url, project: project_name(sound), state, stop, http })
+        Ok(Self { engine, registry, world, url, project: project_name(sound), state, stop, http })
     }
 
     /// What commands ask.
@@ -101,9 +109,16 @@ impl Daemon {
     /// # Errors
     /// When the engine refuses it; the one before goes on.
     pub async fn reload(&self, sound: &Sound) -> Result<(), CliError> {
+        crate::secrets::doors(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
         self.engine.load(loaded(sound, true)).await?;
         self.registry.set(current(sound));
+        self.world.configure(world_config(&sound.project));
         Ok(())
+    }
+
+    /// Tells whoever follows the timeline that a program was refused before the engine saw it.
+    pub fn not_loaded(&self, why: &str) {
+        self.engine.not_loaded(why);
     }
 
     /// Returns when the engine can do nothing any more, with the reason.
@@ -157,6 +172,11 @@ fn serve_config(sound: &Sound, listen: SocketAddr) -> ServeConfig {
     config
 }
 
+/// What runbooks may reach beyond the defaults.
+fn world_config(project: &ProjectConfig) -> LiveConfig {
+    LiveConfig { allow_addresses: project.egress_allow.clone(), allow_variables: project.env_allow.clone() }
+}
+
 /// What the engine loads.
 fn loaded(sound: &Sound, schedules: bool) -> Loaded {
     let (settings, project) = (sound.settings.clone(), Arc::clone(&sound.project));
@@ -187,6 +207,7 @@ fn open_error(error: OpenError) -> CliError {
 /// An engine on this store, without a program: nothing moves yet.
 async fn open_engine(
     store: Arc<SqliteStore>,
+    world: Arc<LiveWorld>,
     clock: Arc<dyn Clock>,
     project: Option<&ProjectConfig>,
 ) -> Result<Arc<Engine>, CliError> {
@@ -195,7 +216,6 @@ async fn open_engine(
         config.queue = project.serve.queue;
         config.runs = project.serve.runs;
     }
-    let world = Arc::new(LiveWorld::new(LiveConfig::default()));
     Ok(Engine::open(store, world, clock, config).await?)
 }
 
@@ -210,6 +230,7 @@ pub async fn offline(place: &Place, project: &ProjectConfig, write: bool) -> Res
         false => Arc::new(SqliteStore::open_reading(&state, Options::default()).map_err(open_error)?),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let engine = open_engine(Arc::clone(&store), Arc::clone(&clock), None).await?;
+    let world = Arc::new(LiveWorld::new(LiveConfig::default()));
+    let engine = open_engine(Arc::clone(&store), world, Arc::clone(&clock), None).await?;
     Ok(Arc::new(Offline { engine, store: store as Arc<dyn Store>, clock }))
 }

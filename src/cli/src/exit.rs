@@ -41,7 +41,11 @@ impl Exit {
             "not allowed, or too late: a missing right, a closed approval, a taken state folder",
         ),
         (Exit::Unreachable, "unreachable", "the daemon does not answer, or is overloaded; try again later"),
-        (Exit::Waiting, "waiting", "a run waits for people or is parked, and the command was told not to wait"),
+        (
+            Exit::Waiting,
+            "waiting",
+            "a run waits for people, a time or its turn, or is parked, and the command was told not to wait",
+        ),
         (Exit::Internal, "internal", "a mistake in rrb, or the machine below it failed (disk, memory)"),
     ];
 
@@ -130,7 +134,8 @@ impl From<ApiError> for CliError {
             ApiError::Overloaded(_) => Exit::Unreachable,
             ApiError::Failed(_) => Exit::Internal,
         };
-        Self::new(exit, error.to_string())
+        let (message, help) = error.parts();
+        Self { help: help.into_iter().collect(), ..Self::new(exit, message) }
     }
 }
 

@@ -16,6 +16,9 @@ use crate::terminal::Panel;
 use crate::text::{duration, now, short_id};
 use crate::timeline::Timeline;
 
+/// A wait of at most this is stayed for with `--no-wait`, in milliseconds: a retry, or a `verify` that looks again.
+const SOON: i64 = 30_000;
+
 /// How to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
@@ -23,7 +26,7 @@ pub struct Manner {
     pub json: bool,
     /// Native calls, too.
     pub detailed: bool,
-    /// Leave when the run waits for people.
+    /// Leave when the run waits for more than its calls: people, its turn, a target, or a time more than half a minute away.
     pub no_wait: bool,
 }
 
@@ -118,12 +121,8 @@ impl Follower<'_, '_> {
         if view.run.status == RunStatus::Done {
             return Ok(Some(Left::Ended(Box::new(view))));
         }
-        let people = view.run.status == RunStatus::Parked
-            || view.approvals.iter().any(|a| a.state == rrb_engine::store::ApprovalState::Open);
-        if self.manner.no_wait && people {
-            return Ok(Some(Left::Waits(view.waiting_for.join("; "))));
-        }
-        Ok(None)
+        let stands = self.manner.no_wait && stands(&view, now());
+        Ok(stands.then(|| Left::Waits(view.waiting_for.join("; "))))
     }
 
     fn take(&mut self, item: &TimelineItem) -> Result<(), CliError> {
@@ -138,7 +137,7 @@ impl Follower<'_, '_> {
         }
         let said = match self.plane.cancel(self.run, "interrupted with Ctrl-C", self.actor).await {
             Ok(()) => "asked to stop: what can be undone is undone first. Ctrl-C again leaves the run alone".to_owned(),
-            Err(e) => format!("cannot stop it: {e}. Ctrl-C again leaves"),
+            Err(e) => format!("cannot stop it: {}. Ctrl-C again leaves", e.line()),
         };
         self.screen.say(&said);
         None
@@ -221,10 +220,66 @@ pub fn signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, CliError>
     tokio::signal::unix::signal(kind).map_err(|e| CliError::internal(format!("cannot listen for signals: {e}")))
 }
 
+/// Whether a run will not go on soon: it waits for people, for its turn, or for a time further away than a retry or a poll.
+fn stands(view: &RunView, now: Millis) -> bool {
+    match view.run.status {
+        RunStatus::Parked | RunStatus::Queued => true,
+        RunStatus::Waiting => {
+            let time = |w: &String| w.strip_prefix("the time ").and_then(|t| t.parse::<jiff::Timestamp>().ok());
+            let soon = |w: &String| time(w).is_some_and(|at| at.as_millisecond() <= now.saturating_add(SOON));
+            !view.waiting_for.is_empty() && !view.waiting_for.iter().any(soon)
+        }
+        _ => view.approvals.iter().any(|a| a.state == rrb_engine::store::ApprovalState::Open),
+    }
+}
+
 /// The exit code of a run that ended.
 pub fn exit_of(view: &RunView) -> Exit {
     match run_text::end(&view.run).map(|e| run_text::outcome_name(&e)).as_deref() {
         Some("resolved" | "mitigated" | "not_needed" | "shadow") => Exit::Ok,
         _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rrb_engine::store::RunRow;
+
+    use super::*;
+
+    fn view(status: RunStatus, waiting_for: &[&str]) -> RunView {
+        let run = RunRow {
+            id: "r".into(),
+            runbook: "b".into(),
+            program: String::new(),
+            status,
+            requester: String::new(),
+            event: None,
+            input: serde_json::Value::Null,
+            params: serde_json::Value::Null,
+            concurrency_key: None,
+            created: 0,
+            updated: 0,
+            end: None,
+        };
+        let waiting_for = waiting_for.iter().map(|w| (*w).to_owned()).collect();
+        RunView { run, journal: vec![], timeline: vec![], approvals: vec![], waiting_for }
+    }
+
+    #[test]
+    fn a_run_stands_when_it_waits_for_more_than_a_moment() {
+        let stands = |status, waits: &[&str]| stands(&view(status, waits), 0);
+        assert!(stands(RunStatus::Parked, &[]) && stands(RunStatus::Queued, &[]));
+        assert!(stands(RunStatus::Waiting, &["people: sure? (until 1970-01-02T00:00:00Z)"]));
+        assert!(stands(RunStatus::Waiting, &["the target `a`, or a pause to end"]));
+        // 30 s is soon, a millisecond more is not.
+        assert!(!stands(RunStatus::Waiting, &["the time 1970-01-01T00:00:29.999Z"]));
+        assert!(!stands(RunStatus::Waiting, &["the time 1970-01-01T00:00:30Z"]));
+        assert!(stands(RunStatus::Waiting, &["the time 1970-01-01T00:00:30.001Z"]));
+        // Something of it goes on soon, or nothing is known yet: the next look tells.
+        assert!(!stands(RunStatus::Waiting, &["the time 1970-01-01T01:00:00Z", "the time 1970-01-01T00:00:01Z"]));
+        assert!(
+            !stands(RunStatus::Waiting, &[]) && !stands(RunStatus::Running, &[]) && !stands(RunStatus::Ending, &[])
+        );
     }
 }

@@ -26,6 +26,11 @@ pub fn read(
             Some((name, text)) => (name, Some(text)),
             None => (item.as_str(), None),
         };
+        if name.is_empty() {
+            return Err(
+                CliError::usage("a parameter without a name was given").help("write it like `--param NAME=VALUE`")
+            );
+        }
         let param = find(runbook, types, params, name)?;
         let value = one(types, param, text)?;
         match (values.get_mut(param.name.as_str()), value) {
@@ -74,7 +79,10 @@ fn find<'a>(runbook: &str, types: &TypeTable, params: &'a [Param], name: &str) -
         return Ok(param);
     }
     let error = CliError::usage(format!("`{runbook}` has no parameter `{}`", clean(name)));
-    if let Some(near) = nearest(name, params.iter().map(|p| p.name.as_str())) {
+    // What is no option of `run` came here as a parameter.
+    let options =
+        ["no-wait", "detail", "json", "event", "on", "as", "param", "project", "color", "url", "token-file", "help"];
+    if let Some(near) = nearest(name, params.iter().map(|p| p.name.as_str()).chain(options)) {
         return Err(error.help(format!("did you mean `--{near}`?")));
     }
     let all: Vec<String> = params.iter().map(|p| format!("--{} {}", p.name, sample(types, &p.ty))).collect();
@@ -100,7 +108,11 @@ fn one(types: &TypeTable, param: &Param, text: Option<&str>) -> Result<Value, Cl
         (Type::Bool, None | Some("true" | "yes")) => Ok(Value::Bool(true)),
         (Type::Bool, Some("false" | "no")) => Ok(Value::Bool(false)),
         (Type::Bool, Some(_)) => Err(wrong("true or false")),
-        (_, None) => Err(wrong("to be followed by a value")),
+        (_, None) => Err(CliError::usage(format!("the parameter `{}` needs a value", param.name)).help(format!(
+            "write it like `--{} {}`",
+            param.name,
+            sample(types, &param.ty)
+        ))),
         (Type::Int, Some(t)) => t.replace('_', "").parse::<i64>().map(Value::from).map_err(|_| wrong("a whole number")),
         (Type::Float, Some(t)) => {
             let number = match t.strip_suffix('%') {
@@ -236,10 +248,12 @@ mod tests {
             ("count=9223372036854775808", "a whole number"),
             ("share=NaN", "a number"),
             ("force=maybe", "true or false"),
-            ("node", "followed by a value, nothing was given"),
+            ("node", "the parameter `node` needs a value"),
+            ("=3", "without a name"),
+            ("no-wiat", "did you mean `--no-wait`?"),
             ("severity=hihg", "one of info, low, medium, high, critical"),
             ("labels=[1]", "a JSON object"),
-            ("", "has no parameter ``"),
+            ("", "without a name"),
         ] {
             let error = given(&[item]).unwrap_err();
             assert!(error.contains(said), "{item}: {error}");

@@ -94,7 +94,7 @@ fn at<'a>(current: &'a Current, path: &str) -> Vec<&'a Event> {
 }
 
 /// The arguments of a check, with the settings of this instance.
-fn arguments(current: &Current, check: &Verify, instance: &str) -> Result<Vec<(SmolStr, Value)>, String> {
+pub(crate) fn arguments(current: &Current, check: &Verify, instance: &str) -> Result<Vec<(SmolStr, Value)>, String> {
     let one = |(name, function): &(SmolStr, rrb_lang::ids::FnId)| {
         let value = vm::eval(&current.program, *function, vec![], &current.settings, instance, FUEL);
         value.map(|v| (name.clone(), v)).map_err(|e| format!("the argument `{name}` of `{}`: {e}", check.scheme))

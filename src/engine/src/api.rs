@@ -257,7 +257,7 @@ pub enum What {
     },
 }
 
-/// Why the engine did not do it. Each has one HTTP status and one exit code.
+/// Why the engine did not do it. Each has one HTTP status and one exit code. [`ApiError::advised`] adds what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ApiError {
     /// 404
@@ -283,11 +283,52 @@ pub enum ApiError {
     Failed(String),
 }
 
+/// What stands between what is wrong and what to do, in the text of an [`ApiError`].
+const ADVICE: &str = "\nhelp: ";
+
+impl ApiError {
+    /// Adds what to do. An error without a text of its own stays as it is.
+    #[must_use]
+    pub fn advised(mut self, help: &str) -> Self {
+        match &mut self {
+            Self::Invalid(text)
+            | Self::Forbidden(text)
+            | Self::Conflict(text)
+            | Self::Overloaded(text)
+            | Self::Failed(text) => {
+                text.push_str(ADVICE);
+                text.push_str(help);
+            }
+            Self::NotFound { .. } | Self::Exists(_) => {}
+        }
+        self
+    }
+
+    /// What is wrong, and what to do, if that is known.
+    pub fn parts(&self) -> (String, Option<String>) {
+        let text = self.to_string();
+        match text.split_once(ADVICE) {
+            Some((what, help)) => (what.to_owned(), Some(help.to_owned())),
+            None => (text, None),
+        }
+    }
+
+    /// Both on one line.
+    pub fn line(&self) -> String {
+        match self.parts() {
+            (what, Some(help)) => format!("{what}: {help}"),
+            (what, None) => what,
+        }
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(e: StoreError) -> Self {
         match e {
             StoreError::Full(why) => ApiError::Overloaded(why),
             StoreError::TooLarge(why) => ApiError::Invalid(why),
+            StoreError::Corrupt(_) => ApiError::Failed(e.to_string())
+                .advised("keep a copy of the whole state folder, then put a backup in its place"),
             other => ApiError::Failed(other.to_string()),
         }
     }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use rrb_lang::diag::nearest;
 use rrb_lang::hir::EventSource;
+use rrb_lang::project::ProjectConfig;
 use rrb_lang::vm::protocol::Resolution;
 use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
@@ -81,7 +82,8 @@ impl Engine {
             return Err(ApiError::Forbidden(text));
         };
         if row.state != ApprovalState::Open {
-            return Err(ApiError::Conflict(format!("the approval `{}` is {} already", row.id, state_word(row.state))));
+            let text = format!("the approval `{}` is {} already", row.id, state_word(row.state));
+            return Err(ApiError::Conflict(text).advised(&format!("how its run went on: `rrb runs show {}`", row.run)));
         }
         if at >= row.expires {
             return Err(ApiError::Conflict(format!("the approval `{}` is expired already", row.id)));
@@ -91,11 +93,12 @@ impl Engine {
             return Err(ApiError::Conflict(format!("`{person}` has answered already: the first answer holds")));
         }
         if vote.digest.as_ref().is_some_and(|d| *d != row.digest) {
-            let text = format!("the plan of `{}` is not the one that was looked at: look again", row.id);
-            return Err(ApiError::Conflict(text));
+            let text = format!("the plan of `{}` is not the one that was looked at", row.id);
+            return Err(ApiError::Conflict(text).advised(&format!("look again: `rrb approvals show {}`", row.id)));
         }
         if ask.require_comment && vote.comment.trim().is_empty() {
-            return Err(ApiError::Invalid("this approval wants a comment with every answer".to_owned()));
+            return Err(ApiError::Invalid("this approval wants a comment with every answer".to_owned())
+                .advised("give one: `--comment TEXT`"));
         }
         Ok(person.clone())
     }
@@ -135,6 +138,18 @@ impl Engine {
         tracing::debug!(event = %event.id, program = %id, "asking again");
         Book::new(std::sync::Arc::new(loaded)).ok()
     }
+}
+
+/// That the project has this user: a token of somebody else could never vote, and would speak for whoever gets the name later.
+fn known_user(project: &ProjectConfig, user: &str) -> Result<(), ApiError> {
+    if project.users.contains_key(user) {
+        return Ok(());
+    }
+    let help = match nearest(user, project.users.keys().map(|u| u.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "users stand in rrb.toml, as `[users.NAME]`".to_owned(),
+    };
+    Err(ApiError::Invalid(format!("this project has no user `{user}`")).advised(&help))
 }
 
 fn state_word(state: ApprovalState) -> &'static str {
@@ -273,6 +288,9 @@ impl ControlPlane for Engine {
 
     async fn create_token(&self, token: TokenRow, by: &Actor) -> Result<(), ApiError> {
         self.ready()?;
+        if let Some(user) = &token.user {
+            known_user(&self.core.people(), user)?;
+        }
         if self
             .core
             .store

@@ -105,7 +105,7 @@ impl Engine {
         }
         let (reply, answer) = oneshot::channel();
         self.inbox.send(Task::Load { loaded, reply });
-        self.answer(answer).await?;
+        self.answer(answer).await.inspect_err(|e| self.not_loaded(&e.line()))?;
         if let Some(recovered) = recovered.take() {
             self.runs.recovering(true);
             self.go_on(&recovered);
@@ -116,6 +116,16 @@ impl Engine {
             self.live.store(true, Ordering::SeqCst);
         }
         Ok(())
+    }
+
+    /// Tells whoever follows the timeline that a program was refused; the one before goes on.
+    pub fn not_loaded(&self, why: &str) {
+        let current = self.programs.current();
+        let (program, runbooks) = match &current {
+            Some(loaded) => (loaded.code.id().to_owned(), loaded.code.runbooks().len()),
+            None => (String::new(), 0),
+        };
+        self.core.publish(matcher::loaded_item(self.core.now(), program, runbooks, Some(why.to_owned())));
     }
 
     /// Runs that were under way go on.

@@ -252,10 +252,15 @@ impl Core {
     /// # Errors
     /// When the store failed, or takes no commit as large as this.
     pub async fn commit_all(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        let mut tries = 0_u32;
         loop {
             match self.commit(ops.clone()).await {
                 Err(StoreError::Full(why)) => {
-                    tracing::warn!(%why, "the store is full: waiting");
+                    // Once a minute: the log may lie on the disk that is full.
+                    if tries.is_multiple_of(120) {
+                        tracing::warn!(%why, "the store is full: waiting");
+                    }
+                    tries = tries.wrapping_add(1);
                     let again = self.now().saturating_add(FULL_RETRY_MS);
                     tokio::select! {
                         () = self.sleep_until(again) => {}

@@ -208,9 +208,10 @@ pub struct RunRow {
     pub status: RunStatus,
     pub requester: String,
     pub event: Option<String>,
-    /// `RunInput` as JSON.
+    /// `RunInput` as JSON, for the engine alone: no answer has it, and it changes from version to version.
+    #[serde(default, skip_serializing)]
     pub input: serde_json::Value,
-    /// Parameters as people read them.
+    /// Parameters by name: records and maps as objects, sizes and durations with their unit, a secret as its reference.
     pub params: serde_json::Value,
     /// The key of `concurrency`, if the runbook has one.
     pub concurrency_key: Option<String>,

@@ -118,8 +118,8 @@ impl IntoResponse for Problem {
 
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
-        let detail = error.to_string();
-        match error {
+        let (detail, help) = error.parts();
+        let problem = match error {
             ApiError::NotFound { what, id, hint } => {
                 let problem = Self::new("not_found", detail).with("what", what).with("id", id);
                 match hint {
@@ -137,6 +137,10 @@ impl From<ApiError> for Problem {
             ApiError::Failed(_) => Self::new("failed", detail).help(
                 "look at the daemon's log; if its store failed, restart it: every acknowledged change is on disk",
             ),
+        };
+        match help {
+            Some(help) => problem.help(help),
+            None => problem,
         }
     }
 }

@@ -122,5 +122,5 @@ async fn admit(app: &Arc<App>, route: &Route, peer: IpAddr, parts: &Parts) -> Re
         return Ok(Some(identity));
     }
     Err(Problem::new("forbidden", format!("this token does not have the scope `{scope}`"))
-        .help(format!("make one that has: `rrb token create --scope {scope}`")))
+        .help(format!("make one that has: `rrb token create NAME --scope {scope}`")))
 }

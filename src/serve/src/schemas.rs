@@ -89,7 +89,7 @@ pub(crate) const OBJECTS: &[(&str, &str, Fields)] = &[
     ),
     (
         "Run",
-        "A run. Times are milliseconds since 1970; `end` says how it ended.",
+        "A run. Times are milliseconds since 1970. `params` holds the parameters by name, `event` the id of the event that started it; `end` says how it ended.",
         &[
             ("id", "text"),
             ("runbook", "text"),
@@ -97,13 +97,17 @@ pub(crate) const OBJECTS: &[(&str, &str, Fields)] = &[
             ("status", "text"),
             ("requester", "text"),
             ("event", "text?"),
-            ("input", "any"),
-            ("params", "any"),
+            ("params", "Anything"),
             ("concurrency_key", "text?"),
             ("created", "int"),
             ("updated", "int"),
-            ("end", "any"),
+            ("end", "RunEnd?"),
         ],
+    ),
+    (
+        "RunEnd",
+        "How a run ended. `ineffective`: its last `verify` failed; `remains`: what a person must put right.",
+        &[("outcome", "text"), ("why", "text"), ("failure", "any"), ("ineffective", "bool"), ("remains", "[]text")],
     ),
     (
         "RunView",

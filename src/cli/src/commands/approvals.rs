@@ -155,10 +155,10 @@ async fn vote(
         let person = matches!(e, rrb_engine::api::ApiError::Forbidden(_));
         let error = CliError::from(e);
         match person {
-            true => error
+            true if error.help.is_empty() => error
                 .help("a vote needs the token of a person who is asked: `RRB_TOKEN` or `--token-file FILE`")
                 .help("make one: `rrb token create NAME --user USER --scope approvals:vote`"),
-            false => error,
+            _ => error,
         }
     })?;
     let out = &context.out;

@@ -4,11 +4,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rrb_engine::api::EmitEvent;
+use rrb_engine::api::{ApiError, EmitEvent};
 
 use crate::connect::{Need, connect};
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
+use crate::text::clean;
 
 /// The largest event, in bytes: as the daemon's own bound on a request's body unless set.
 pub const MAX_EVENT: u64 = 1 << 20;
@@ -39,7 +40,17 @@ pub async fn emit(context: &Context, args: &EmitArgs) -> Result<Exit, CliError> 
     let payload = read_json(&args.file)?;
     let connection = connect(context, Need::Drive("take an event")).await?;
     let event = EmitEvent { event: args.event.clone(), instance: args.instance.clone(), payload };
-    let receipt = connection.plane.emit(event, &connection.actor).await?;
+    let receipt = connection.plane.emit(event, &connection.actor).await.map_err(|e| {
+        let misfit = matches!(e, ApiError::Invalid(_)) && !args.event.starts_with('/');
+        let error = CliError::from(e);
+        match (misfit, args.event.split_once('.')) {
+            (true, Some((connector, _))) => error.help(format!(
+                "the file must hold the event itself; what the sender would deliver goes to its webhook: `rrb emit /{} FILE`",
+                clean(connector)
+            )),
+            _ => error,
+        }
+    })?;
     let out = &context.out;
     if args.json {
         out.json(&receipt)?;
@@ -78,7 +89,11 @@ pub fn read_json(path: &Path) -> Result<serde_json::Value, CliError> {
     if bytes.len() as u64 > MAX_EVENT {
         return Err(CliError::usage(format!("`{shown}` is larger than an event may be ({} KiB)", MAX_EVENT >> 10)));
     }
-    serde_json::from_slice(&bytes).map_err(|e| CliError::usage(format!("`{shown}` is no JSON: {e}")))
+    let shown = if shown == "-" { "standard input".to_owned() } else { format!("`{shown}`") };
+    if bytes.trim_ascii().is_empty() {
+        return Err(CliError::usage(format!("{shown} is empty: an event in JSON is expected")));
+    }
+    serde_json::from_slice(&bytes).map_err(|e| CliError::usage(format!("{shown} is no JSON: {e}")))
 }
 
 #[cfg(test)]

@@ -42,10 +42,11 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Status(args) => status::status(context, &args).await,
         Command::Explain(args) => explain::explain(context, &args),
         Command::Init(args) => init::init(context, &args),
-        Command::Lsp => {
-            rrb_lsp::serve_stdio().await;
-            Ok(Exit::Ok)
-        }
+        Command::Lsp { .. } => match rrb_lsp::serve_stdio().await {
+            true => Ok(Exit::Ok),
+            // The protocol's word for an end without `shutdown`.
+            false => Ok(Exit::Failed),
+        },
         Command::Help(args) => help::help(context, &args),
     }
 }

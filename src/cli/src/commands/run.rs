@@ -28,7 +28,7 @@ use crate::{mapping, params, run_text};
 #[derive(Debug, Args)]
 #[command(override_usage = "rrb run [OPTIONS] RUNBOOK [--PARAMETER VALUE]...")]
 #[command(
-    after_help = "Examples:\n  rrb run relieve_disk_pressure --mount /var --node web-3\n  rrb run relieve_disk_pressure --event alert.json       # its trigger reads the parameters from the event\n  rrb run clear_temp --no-wait --json                     # exit code 6 when people must answer first\n\nEverything after the runbook that is no option of `run` is a parameter. One whose name is also an option is\nwritten `--param json=yes`. When a daemon runs on this project the run starts there, and survives this command.\n\nExit code: 0 resolved, mitigated or not needed; 1 any other end; 6 with --no-wait when it waits for people."
+    after_help = "Examples:\n  rrb run relieve_disk_pressure --mount /var --node web-3\n  rrb run relieve_disk_pressure --event alert.json       # its trigger reads the parameters from the event\n  rrb run clear_temp --no-wait --json                     # exit code 6 when people must answer first\n\nEverything after the runbook that is no option of `run` is a parameter. One whose name is also an option is\nwritten `--param json=yes`. When a daemon runs on this project the run starts there, and survives this command.\n\nExit code: 0 resolved, mitigated or not needed; 1 any other end; 6 when it was left (--no-wait, Ctrl-C twice)."
 )]
 pub struct RunArgs {
     /// The runbook's name.
@@ -45,7 +45,8 @@ pub struct RunArgs {
     /// The person who asks: a user of the project. They cannot approve their own run unless the runbook says so.
     #[arg(long = "as", value_name = "USER")]
     pub user: Option<String>,
-    /// Leave when the run waits for people, with exit code 6; it goes on with `rrb serve`.
+    /// Leave with exit code 6 when the run waits for people, its turn, or a time more than half a minute away. A daemon goes on with it;
+    /// without one it rests until the next `rrb serve`.
     #[arg(long)]
     pub no_wait: bool,
     /// Also show native calls.
@@ -81,6 +82,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Exit, CliError> {
             Session { context, args: &args, plane: Arc::new(client), actor: connect::local_actor(), daemon: true };
         return session.run(start).await;
     }
+    crate::secrets::warnings(&sound).iter().for_each(|line| context.out.warning(line));
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let daemon = Daemon::start(&sound, Start { listen, schedules: false }).await?;
     let others = daemon.plane().runs(RunFilter { open_only: true, ..RunFilter::default() }).await?.len();
@@ -92,15 +94,16 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Exit, CliError> {
     }
     let actor = Actor { person: args.user.clone(), method: "local".to_owned() };
     let session = Session { context, args: &args, plane: daemon.plane(), actor, daemon: false };
-    let mut interrupts = follow::signal(SignalKind::interrupt())?;
     let result = session.run(start).await;
+    // From here on: the interrupts that made us leave are not one more.
+    let mut interrupts = follow::signal(SignalKind::interrupt())?;
     let hint = tokio::time::sleep(Duration::from_secs(1));
     let stop = daemon.stop();
     tokio::pin!(stop);
     // Quick as a rule; a call at work is given its time, unless somebody has none.
     tokio::select! {
         () = &mut stop => return result,
-        () = hint => context.out.note("a call is still at work: Ctrl-C leaves it; what is unknown then is asked later"),
+        () = hint => context.out.note("waits up to 30s for a call that is still at work: Ctrl-C leaves it; what is unknown then is asked later"),
     }
     tokio::select! {
         () = stop => {}

@@ -171,8 +171,19 @@ fn done(context: &Context, what: &str) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
+/// Without a daemon what is not over stands still, whatever its status says.
+fn rests(context: &Context, local: bool, rows: &[&rrb_engine::store::RunRow]) {
+    let still = |r: &&rrb_engine::store::RunRow| !matches!(r.status, RunStatus::Done);
+    if local && rows.iter().any(still) {
+        let note =
+            "no daemon is running: a run that is not over rests, and goes on with the next `rrb serve` or `rrb watch`";
+        context.out.note(context.out.err.dim(note));
+    }
+}
+
 async fn list(context: &Context, args: ListArgs) -> Result<Exit, CliError> {
-    let plane = connect(context, Need::Read).await?.plane;
+    let c = connect(context, Need::Read).await?;
+    let (plane, local) = (c.plane, c.local);
     let filter = RunFilter {
         runbook: args.runbook,
         status: args.status.map(Into::into),
@@ -184,6 +195,7 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, CliError> {
     if args.json {
         return context.out.json(&runs).map(|()| Exit::Ok);
     }
+    rests(context, local, &runs.iter().collect::<Vec<_>>());
     let now = now();
     let row = |r: &rrb_engine::store::RunRow| {
         vec![
@@ -198,13 +210,17 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, CliError> {
 }
 
 async fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError> {
-    let plane = connect(context, Need::Read).await?.plane;
+    let c = connect(context, Need::Read).await?;
+    let (plane, local) = (c.plane, c.local);
     let id = run_id(plane.as_ref(), &args.run).await?;
     let view = plane.run(&id).await?;
     let out = &context.out;
     match args.json {
         true => out.json(&view)?,
-        false => run_text::show(&out.look, &view, now(), args.journal).iter().for_each(|l| out.line(l)),
+        false => {
+            run_text::show(&out.look, &view, now(), args.journal).iter().for_each(|l| out.line(l));
+            rests(context, local, &[&view.run]);
+        }
     }
     Ok(Exit::Ok)
 }

@@ -43,6 +43,7 @@ pub async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit, CliError
     let loaded = project::load(&place)?;
     let sound = sound(context, &loaded)?;
     log(context, args.log_format);
+    crate::secrets::warnings(&sound).iter().for_each(|line| tracing::warn!("{line}"));
     let listen = args.listen.unwrap_or(loaded.config.serve.listen);
     let daemon = Daemon::start(&sound, Start { listen, schedules: true }).await?;
     tracing::info!(url = daemon.url(), project = %place.root.display(), runbooks = sound.program.runbooks.len(), "ready");
@@ -88,10 +89,14 @@ async fn reload(daemon: &Daemon, place: &project::Place) {
         Err(e) => tracing::error!(error = %e, "not reloaded: the program before goes on"),
         Ok(loaded) => match loaded.sound() {
             Some(sound) => match daemon.reload(&sound).await {
-                Ok(()) => tracing::info!(runbooks = sound.program.runbooks.len(), "reloaded"),
+                Ok(()) => {
+                    crate::secrets::warnings(&sound).iter().for_each(|line| tracing::warn!("{line}"));
+                    tracing::info!(runbooks = sound.program.runbooks.len(), "reloaded");
+                }
                 Err(e) => tracing::error!(error = %e, "not reloaded: the program before goes on"),
             },
             None => {
+                daemon.not_loaded("the project has errors");
                 let look = crate::out::Look::plain(100);
                 for line in diagnostics::render(&look, Format::Short, &loaded.sources, &loaded.diagnostics).lines() {
                     tracing::error!("{line}");

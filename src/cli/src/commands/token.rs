@@ -9,6 +9,7 @@ use super::why::print_table;
 use crate::connect::{Need, connect};
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
+use crate::project;
 use crate::text::{clean, now, parse_span, relative};
 
 /// `rrb token …`
@@ -90,6 +91,11 @@ async fn create(context: &Context, args: CreateArgs) -> Result<Exit, CliError> {
         return Err(CliError::usage("only a person can vote").help("say who it speaks for: `--user USER`"));
     }
     let c = connect(context, Need::Write).await?;
+    if let (Some(user), true) = (&args.user, c.local) {
+        // A daemon knows its own people.
+        let config = project::config(&context.place()?)?;
+        project::known_user(&config, user)?;
+    }
     let minted = Minted::new().map_err(|e| CliError::internal(format!("the system gives no random numbers: {e}")))?;
     let created = now();
     let row = TokenRow {

@@ -132,6 +132,11 @@ impl Watcher<'_> {
         if !warnings.is_empty() {
             self.print(&lines(&warnings));
         }
+        let unset: Vec<String> = crate::secrets::warnings(&sound)
+            .into_iter()
+            .map(|line| format!("{} {line}", self.out.look.warn("warning:")))
+            .collect();
+        self.print(&unset);
         match &self.daemon {
             Some(daemon) => match daemon.reload(&sound).await {
                 Ok(()) => {
@@ -189,6 +194,8 @@ impl Watcher<'_> {
 
     async fn item(&mut self, item: Result<TimelineItem, RecvError>) {
         match item {
+            // What was loaded, and why not, is said with the diagnostics.
+            Ok(item) if matches!(item.what, What::Loaded { .. }) => {}
             Ok(item) => {
                 self.stale |=
                     !matches!(item.what, What::Note { .. } | What::CallIntent { .. } | What::CallOutcome { .. });
@@ -212,16 +219,16 @@ impl Watcher<'_> {
             Action::Quit => return true,
             Action::ShowApproval(id) => match plane.approval(&id).await {
                 Ok(row) => self.print(&plan_text::approval(&self.out.look, &row, now())),
-                Err(e) => self.model.message = Some(e.to_string()),
+                Err(e) => self.model.message = Some(e.line()),
             },
             Action::ShowRun(id) => match plane.run(&id).await {
                 Ok(view) => self.print(&run_text::show(&self.out.look, &view, now(), false)),
-                Err(e) => self.model.message = Some(e.to_string()),
+                Err(e) => self.model.message = Some(e.line()),
             },
             Action::Vote { approval, vote } => {
                 let actor = Actor { person: self.model.user.clone(), method: "terminal".to_owned() };
                 if let Err(e) = plane.vote(&approval, vote, &actor).await {
-                    self.model.message = Some(e.to_string());
+                    self.model.message = Some(e.line());
                 }
                 self.stale = true;
             }
@@ -235,7 +242,7 @@ impl Watcher<'_> {
         let Some(plane) = self.daemon.as_ref().map(Daemon::plane) else { return };
         match plane.approvals(true).await {
             Ok(approvals) => self.model.set_approvals(approvals),
-            Err(e) => self.model.message = Some(e.to_string()),
+            Err(e) => self.model.message = Some(e.line()),
         }
         if let Ok(runs) = plane.runs(RunFilter { limit: 50, ..RunFilter::default() }).await {
             self.model.set_runs(runs);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
-use rrb_lang::diag::{Diagnostic, Severity};
+use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
 use rrb_lang::program::{Program, compile};
 use rrb_lang::project::{Declared, ProjectConfig, resolve_settings};
@@ -65,7 +65,12 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
         files: Some(delegates),
     };
     let checked = check_in(CheckInput { modules, project: config.clone() }, around);
-    diagnostics.extend(checked.diagnostics);
+    // Without the project's users, groups and settings the checker would blame the runbooks for what the file's own mistake hides.
+    let hides = [codes::PROJECT_SYNTAX, codes::PROJECT_TOO_LARGE, codes::PROJECT_DUPLICATE_KEY];
+    let unread = diagnostics.iter().any(|d| hides.contains(&d.code));
+    if !unread {
+        diagnostics.extend(checked.diagnostics);
+    }
     let config = Arc::new(config);
     let program = checked.program.filter(|_| !has_errors(&diagnostics));
     let mut sound = None;

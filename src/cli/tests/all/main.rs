@@ -4,5 +4,6 @@
 
 mod command;
 mod daemon;
+mod lsp;
 mod render;
 mod samples;

@@ -91,7 +91,12 @@ impl Matcher {
             return no("concurrency", why.clone());
         }
         if self.core.is_paused(name) {
-            return no("paused", "it is paused: `rrb` starts nothing until it is resumed".to_owned());
+            let all = self.core.paused().iter().any(|p| p == "*");
+            let (what, end) = match all {
+                true => ("every runbook is paused".to_owned(), "rrb unpause".to_owned()),
+                false => (format!("`{name}` is paused"), format!("rrb unpause {name}")),
+            };
+            return no("paused", format!("{what}: nothing starts until `{end}`"));
         }
         let at = self.core.now();
         let queued = matches!(decision, Decision::Queue { .. });

@@ -27,7 +27,7 @@ use rrb_lang::vm::protocol::{Millis, RunInput};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::api::{Actor, ApiError, StartRun, TimelineItem};
+use crate::api::{Actor, ApiError, StartRun, TimelineItem, What};
 use crate::code::Code;
 use crate::programs::{Loaded, Programs};
 use crate::run::mail::Mail;
@@ -304,7 +304,9 @@ impl Matcher {
                 }
                 After::Loaded(loaded, reply) => {
                     self.core.set_people(loaded.project.clone());
+                    let (program, runbooks) = (loaded.code.id().to_owned(), loaded.code.runbooks().len());
                     self.programs.set_current(loaded);
+                    self.core.publish(loaded_item(self.core.now(), program, runbooks, None));
                     let _ = reply.send(Ok(()));
                 }
             }
@@ -394,4 +396,10 @@ impl Matcher {
         batch.ops.push(Op::DropMarks { before });
         self.forget_at = now.saturating_add(FORGET_MS);
     }
+}
+
+/// A program in the timeline: taken, or refused with the reason.
+pub fn loaded_item(at: Millis, program: String, runbooks: usize, problem: Option<String>) -> TimelineItem {
+    let runbooks = u32::try_from(runbooks).unwrap_or(u32::MAX);
+    TimelineItem { at, run: None, runbook: None, event: None, what: What::Loaded { program, runbooks, problem } }
 }

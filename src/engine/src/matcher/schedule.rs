@@ -41,9 +41,12 @@ impl Schedule {
     pub fn new(name: &str, runbook: usize, trigger: &Trigger) -> Result<Option<Self>, String> {
         let (key, missed, with, rule) = match &trigger.kind {
             TriggerKind::Event { .. } => return Ok(None),
-            TriggerKind::Every { every_ms, missed, with } => {
-                (format!("{name} every {every_ms}ms"), *missed, *with, Rule::Every((*every_ms).max(1)))
-            }
+            TriggerKind::Every { every_ms, missed, with } => (
+                format!("{name} every {}", super::counters::shown(*every_ms)),
+                *missed,
+                *with,
+                Rule::Every((*every_ms).max(1)),
+            ),
             TriggerKind::Cron { cron, zone, missed, with } => {
                 let zone_name = zone.as_deref().unwrap_or("UTC");
                 let zone =

@@ -45,6 +45,10 @@ impl Matcher {
         admitted.map(|a| a.run).map_err(|no| match no.verdict {
             "policy" => ApiError::Forbidden(no.why),
             "error" => ApiError::Invalid(no.why),
+            "concurrency" => {
+                let text = format!("`{}` was not started: its `concurrency` says no, {}", runbook.name, no.why);
+                ApiError::Conflict(text).advised(&format!("`rrb runs list --runbook {} --open`", runbook.name))
+            }
             _ => ApiError::Conflict(no.why),
         })
     }

@@ -587,7 +587,7 @@ impl Walker {
             (Phase::Call, EffectOutcome::Lost { why }) => {
                 let Some(change) = self.change() else { return };
                 let (call, action) = (self.id(1), self.info(&change));
-                let unknown = UnknownCall { native: action.action.clone(), action, call, why };
+                let unknown = UnknownCall { native: action.action.clone(), action, call, why, ret: None };
                 self.issue(out, self.id(2), Effect::Resolve(unknown), Phase::Unknown);
             }
             (Phase::Call | Phase::Unknown | Phase::Sleep, EffectOutcome::Done(_) | EffectOutcome::Resolved(_)) => {

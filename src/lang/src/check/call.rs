@@ -213,12 +213,15 @@ impl Checker {
                 let (what, help) = match def {
                     Def::Runbook(_) => (
                         "runbook",
-                        "runbooks are started by their triggers and by `rrb run`; put what both need into an `action`",
+                        "runbooks are started by their triggers and by `rrb run`; put what both need into an `action`"
+                            .to_owned(),
                     ),
-                    Def::Type(_) => ("type", "a record is written `{ field: value }`, a variant `Type.variant(…)`"),
-                    Def::Event(_) => ("event", "events stand in triggers: `on connector.event as e`"),
-                    Def::Connector(_) => ("connector", "call one of its actions: `connector.action(…)`"),
-                    _ => ("module", "call something in it: `module.function(…)`"),
+                    Def::Type(_) => {
+                        ("type", "a record is written `{ field: value }`, a variant `Type.variant(…)`".to_owned())
+                    }
+                    Def::Event(_) => ("event", "events stand in triggers: `on connector.event as e`".to_owned()),
+                    Def::Connector(_) => ("connector", self.calls_in(def, &name.name)),
+                    _ => ("module", self.calls_in(def, &name.name)),
                 };
                 self.error(
                     codes::TYPE_CALL,

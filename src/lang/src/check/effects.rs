@@ -179,7 +179,7 @@ fn unapproved(program: &Program, config: &ProjectConfig, runbook: &Runbook, path
     let around = if first.undo_of.is_some() { " (it must stand around the `do`, not in its undo)" } else { "" };
     error
         .help(format!("ask people first{around}: `approve \"Run {called}?\" from {from} {{ … }}`"))
-        .help("or, for a standing exception: `waive \"REASON\" by \"WHO\" until time\"DATE\" { … }`")
+        .help("or, for a standing exception: `waive \"REASON\" by \"WHO\" until time\"2026-12-31T00:00:00Z\" { … }`")
         .fix(
             "wrap the call in an `approve`",
             vec![

@@ -276,20 +276,40 @@ impl Checker {
         }
     }
 
+    /// What a module or connector offers to others.
+    fn members(&self, of: Def) -> Vec<(SmolStr, Def)> {
+        let mut known: Vec<(SmolStr, Def)> = Vec::new();
+        if let Def::Module(m) = of {
+            let own = self.modules.get(m).map(|m| &m.names);
+            known.extend(own.into_iter().flatten().filter(|(_, n)| !n.imported).map(|(k, n)| (k.clone(), n.def)));
+        }
+        if let Some(c) = self.as_connector(of).and_then(|c| self.connector(c)) {
+            let named = c.names.iter().filter(|(_, n)| !matches!(n.def, Def::Setting(_)));
+            known.extend(named.map(|(k, n)| (k.clone(), n.def)));
+        }
+        known.retain(|(k, _)| !k.starts_with('_') && self.connector_named(of, k).is_none());
+        known
+    }
+
+    /// What can be called in a module or connector, as advice to somebody who called the whole of it: "`exec.run(…)`".
+    pub fn calls_in(&self, of: Def, said: &str) -> String {
+        const SHOWN: usize = 4;
+        let calls: Vec<SmolStr> =
+            self.members(of).into_iter().filter(|(_, d)| matches!(d, Def::Fn(_))).map(|(name, _)| name).collect();
+        let shown: Vec<String> = calls.iter().take(SHOWN).map(|name| format!("`{said}.{name}(…)`")).collect();
+        match (shown.as_slice(), calls.len() > SHOWN) {
+            ([], _) => "there is nothing in it to call".to_owned(),
+            ([only], _) => format!("call {only}"),
+            (some, more) => format!("call something in it: {}{}", some.join(", "), if more { ", …" } else { "" }),
+        }
+    }
+
     /// Reports a name that a module or connector does not have.
     pub fn unknown_member(&mut self, of: Def, name: &ast::Ident) {
         if name.name.is_empty() {
             return;
         }
-        let mut known: Vec<SmolStr> = Vec::new();
-        if let Def::Module(m) = of {
-            let own = self.modules.get(m).map(|m| &m.names);
-            known.extend(own.into_iter().flatten().filter(|(_, n)| !n.imported).map(|(k, _)| k.clone()));
-        }
-        if let Some(c) = self.as_connector(of).and_then(|c| self.connector(c)) {
-            known.extend(c.names.iter().filter(|(_, n)| !matches!(n.def, Def::Setting(_))).map(|(k, _)| k.clone()));
-        }
-        known.retain(|k| !k.starts_with('_') && self.connector_named(of, k).is_none());
+        let known: Vec<SmolStr> = self.members(of).into_iter().map(|(name, _)| name).collect();
         let owner = self.namespace_name(of);
         let near = nearest(&name.name, known.iter().map(SmolStr::as_str)).map(str::to_owned);
         let mut d = Diagnostic::error(

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use indexmap::IndexMap;
+use ipnet::IpNet;
 use smol_str::SmolStr;
 
 use crate::span::{FileId, Span};
@@ -30,6 +31,10 @@ pub struct ProjectConfig {
     pub serve: Serve,
     /// `[limits]`: `fuel`, `memory` (a size), `depth`, `effects`.
     pub limits: Limits,
+    /// `[egress] allow = ["169.254.169.254/32"]`: link-local and metadata addresses that requests may go to all the same.
+    pub egress_allow: Vec<IpNet>,
+    /// `[env] allow = ["DATACENTER"]`: variables that `env.get` may read besides those that begin with `RRB_VAR_`.
+    pub env_allow: Vec<String>,
 }
 
 /// A person.

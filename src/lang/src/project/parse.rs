@@ -1,8 +1,9 @@
 //! The tree of `rrb.toml` → [`ProjectConfig`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use indexmap::IndexMap;
+use ipnet::IpNet;
 use smol_str::SmolStr;
 
 use super::{ConnectorConfig, Given, Group, ProjectConfig, Toml, TomlKind, TomlTable, User, quantity, tree};
@@ -43,7 +44,8 @@ struct Parser {
     diagnostics: Vec<Diagnostic>,
 }
 
-const SECTIONS: &[&str] = &["project", "users", "groups", "settings", "connectors", "safety", "serve", "limits"];
+const SECTIONS: &[&str] =
+    &["project", "users", "groups", "settings", "connectors", "safety", "serve", "limits", "egress", "env"];
 
 impl Parser {
     fn root(&mut self, root: &TomlTable) {
@@ -58,6 +60,8 @@ impl Parser {
                 "safety" => self.safety(table),
                 "serve" => self.serve(table),
                 "limits" => self.limits(table),
+                "egress" => self.egress(table),
+                "env" => self.env(table),
                 _ => {}
             }
         }
@@ -243,7 +247,61 @@ impl Parser {
         self.config.limits.effects = self.count(table, path, "effects", 1, 10_000_000).unwrap_or(effects);
     }
 
+    fn egress(&mut self, table: &TomlTable) {
+        self.known(table, "[egress]", &["allow"]);
+        for (item, text) in
+            self.texts(table, "[egress]", "allow", "a list of networks such as `[\"169.254.169.254/32\"]`")
+        {
+            let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            match net {
+                Ok(net) => self.config.egress_allow.push(net),
+                Err(_) => {
+                    let message = format!("`{}` is no address and no network", shorten(&text));
+                    let error = Diagnostic::error(codes::PROJECT_VALUE, message, item, "not a network");
+                    let help = "write an address or a network in CIDR form, such as `169.254.169.254/32`; names are not looked up here";
+                    self.diagnostics.push(error.help(help));
+                }
+            }
+        }
+    }
+
+    fn env(&mut self, table: &TomlTable) {
+        self.known(table, "[env]", &["allow"]);
+        for (item, name) in self.texts(table, "[env]", "allow", "a list of variables such as `[\"DATACENTER\"]`") {
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.chars().all(fits) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+                self.config.env_allow.push(name.to_string());
+                continue;
+            }
+            let message = format!("`{}` is no name of a variable", shorten(&name));
+            let error = Diagnostic::error(codes::PROJECT_VALUE, message, item, "not a variable");
+            let help = match name.contains('*') {
+                true => "write each name whole: there are no patterns, so that nothing is let through by chance",
+                false => "write it without `$`, in letters, digits and `_`",
+            };
+            self.diagnostics.push(error.help(help));
+        }
+    }
+
     // ---- values
+
+    /// The texts of a list, with their places.
+    fn texts(&mut self, table: &TomlTable, path: &str, key: &str, expected: &str) -> Vec<(Span, SmolStr)> {
+        let Some(value) = table.get(key) else { return vec![] };
+        let path = format!("{path} {key}");
+        let TomlKind::List(items) = &value.kind else {
+            self.wrong_type(value, &path, expected);
+            return vec![];
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            match &item.kind {
+                TomlKind::Text(text) => texts.push((item.span, text.clone())),
+                _ => self.wrong_type(item, &path, "a list of texts"),
+            }
+        }
+        texts
+    }
 
     fn table<'a>(&mut self, value: &'a Toml, path: &str) -> Option<&'a TomlTable> {
         match &value.kind {

@@ -11,7 +11,7 @@ use crate::value::{Pattern, Record, Secret, Value, VariantValue};
 
 /// Why a document does not fit a type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected} at `{path}`, found {found}")]
+#[error("expected {expected}{}, found {found}", place(path))]
 pub struct DecodeError {
     /// From the root: `$.alerts[0].status`.
     pub path: String,
@@ -19,6 +19,11 @@ pub struct DecodeError {
     pub expected: String,
     /// What is there, in words.
     pub found: String,
+}
+
+/// Where it is; the whole document needs no words.
+fn place(path: &str) -> String {
+    if path == "$" { String::new() } else { format!(" at `{path}`") }
 }
 
 /// Converts `json` to a value of type `ty`. Unknown fields are ignored, missing optional ones are none, missing ones with a default

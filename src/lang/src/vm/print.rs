@@ -112,6 +112,13 @@ pub fn size(bytes: i64) -> String {
     }
 }
 
+/// A Size that reads back as the same number of bytes: in the largest unit without a rest, else in bytes, `64MiB`, `67108865B`.
+/// Approvers compare plans by it, so nothing is rounded.
+fn exact_size(bytes: i64) -> String {
+    let short = size(bytes);
+    if short.contains('.') { format!("{bytes}B") } else { short }
+}
+
 /// A Time in RFC 3339, UTC, with a fraction only where there is one.
 pub fn time(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms}ms"), |t| t.to_string())
@@ -143,7 +150,7 @@ pub fn to_json(value: &Value) -> Result<Json, NoJson> {
     convert(value, MAX_NESTING, false)
 }
 
-/// A value as JSON for plans, the audit and messages: a secret as its reference, a function as a word.
+/// A value as JSON for plans, the audit and messages: a size with its unit, a secret as its reference, a function as a word.
 pub fn shown(value: &Value) -> Json {
     convert(value, MAX_NESTING, true).unwrap_or_else(|e| Json::Text(e.to_string().into()))
 }
@@ -156,6 +163,7 @@ fn convert(value: &Value, left: usize, show: bool) -> Result<Json, NoJson> {
     Ok(match value {
         Value::Nothing | Value::None => Json::Null,
         Value::Bool(b) => Json::Bool(*b),
+        Value::Size(bytes) if show => Json::Text(exact_size(*bytes).into()),
         Value::Int(i) | Value::Size(i) => Json::Int(*i),
         Value::Float(f) => Json::Float(*f),
         Value::Json(json) if super::limits::json_nests_within(json, left) => json.clone(),

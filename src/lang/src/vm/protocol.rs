@@ -11,7 +11,7 @@ use crate::hir::Outcome;
 use crate::ids::{RunbookId, SettingId, SiteId};
 use crate::json::Json;
 use crate::syntax::ast::Effect as EffectClass;
-use crate::types::builtin;
+use crate::types::{Ty, builtin};
 use crate::value::Value;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -324,6 +324,9 @@ pub struct UnknownCall {
     pub native: SmolStr,
     pub call: EffectId,
     pub why: String,
+    /// What the action gives back: a result that a person says must fit. None in journals of versions before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ret: Option<Ty>,
 }
 
 /// How an effect ended.

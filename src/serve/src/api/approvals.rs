@@ -21,7 +21,7 @@ pub(crate) async fn get(app: Arc<App>, call: Call) -> Answer {
 pub(crate) async fn vote(app: Arc<App>, mut call: Call) -> Answer {
     if call.actor()?.person.is_none() {
         return Err(Problem::new("forbidden", "only a person can vote, and this token speaks for nobody")
-            .help("make one that does: `rrb token create --user NAME --scope approvals:vote`"));
+            .help("make one that does: `rrb token create NAME --user USER --scope approvals:vote`"));
     }
     let vote: Vote = call.take()?;
     super::json(StatusCode::OK, &app.plane.vote(call.part("id"), vote, call.actor()?).await?)

@@ -37,9 +37,11 @@ impl Egress {
     pub fn check(&self, host: &str, ip: IpAddr) -> Result<(), Refused> {
         let plain = unwrap(ip);
         match reason(plain) {
-            Some(reason) if !self.allowed.iter().any(|net| net.contains(&ip) || net.contains(&plain)) => {
-                Err(Refused { message: format!("requests to `{host}` are refused: {ip} is {reason}") })
-            }
+            Some(reason) if !self.allowed.iter().any(|net| net.contains(&ip) || net.contains(&plain)) => Err(Refused {
+                message: format!(
+                    "requests to `{host}` are refused: {ip} is {reason}, and `[egress] allow` in rrb.toml does not list it"
+                ),
+            }),
             _ => Ok(()),
         }
     }

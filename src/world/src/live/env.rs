@@ -18,10 +18,11 @@ pub async fn get(cx: Cx<'_>) -> Result<Value, Failure> {
     if name.is_empty() || name.contains(['=', '\0']) {
         return Err(invalid("`env.get` needs the name of a variable"));
     }
-    let allowed = &cx.world.config.allow_variables;
+    let reach = cx.world.reach();
+    let allowed = &reach.config.allow_variables;
     if !(name.starts_with("RRB_VAR_") || HARMLESS.contains(&name) || allowed.iter().any(|a| a == name)) {
         return Err(forbidden(format!(
-            "a runbook may not read the variable `{name}`: only names that begin with `RRB_VAR_` are meant for runbooks"
+            "a runbook may not read the variable `{name}`: only names that begin with `RRB_VAR_`, and those that `[env] allow` in rrb.toml lists, are meant for runbooks"
         )));
     }
     taken(name, std::env::var(name))

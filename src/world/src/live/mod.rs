@@ -13,6 +13,7 @@ mod testing;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -28,7 +29,7 @@ use args::Args;
 use egress::Egress;
 
 /// What a live world may do beyond the defaults.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveConfig {
     /// Addresses that requests may go to although they are link-local or belong to a metadata service.
     pub allow_addresses: Vec<IpNet>,
@@ -39,17 +40,41 @@ pub struct LiveConfig {
 /// Performs native primitives for real. Cheap to share behind an `Arc`; one per process is enough.
 #[derive(Debug)]
 pub struct LiveWorld {
-    config: LiveConfig,
+    reach: RwLock<Arc<Reach>>,
     scrubber: Scrubber,
+}
+
+/// What is allowed now, with the connections made under it.
+#[derive(Debug)]
+struct Reach {
+    config: LiveConfig,
     clients: http::Clients,
+}
+
+impl Reach {
+    fn new(config: LiveConfig) -> Arc<Self> {
+        let clients = http::Clients::new(Egress::new(config.allow_addresses.clone()));
+        Arc::new(Self { config, clients })
+    }
 }
 
 impl LiveWorld {
     /// A live world. Installs the TLS provider of the process if there is none.
     pub fn new(config: LiveConfig) -> Self {
         crate::init();
-        let egress = Egress::new(config.allow_addresses.clone());
-        Self { config, scrubber: Scrubber::default(), clients: http::Clients::new(egress) }
+        Self { reach: RwLock::new(Reach::new(config)), scrubber: Scrubber::default() }
+    }
+
+    /// From now on this is allowed. Calls that have begun keep what was; connections that were kept open are given up.
+    pub fn configure(&self, config: LiveConfig) {
+        let mut reach = self.reach.write().unwrap_or_else(PoisonError::into_inner);
+        if reach.config != config {
+            *reach = Reach::new(config);
+        }
+    }
+
+    fn reach(&self) -> Arc<Reach> {
+        Arc::clone(&self.reach.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What keeps resolved secrets out of outcomes; share it with whatever writes texts that come from outside.

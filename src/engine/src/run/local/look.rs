@@ -1,7 +1,7 @@
 //! What ends a wait: answers, times, people, targets, and what is said from outside.
 
 use rrb_lang::value::Value;
-use rrb_lang::vm::protocol::{ActionInfo, Effect, EffectId, EffectOutcome, Millis, Resolution};
+use rrb_lang::vm::protocol::{ActionInfo, Effect, EffectId, EffectOutcome, Millis, Resolution, UnknownCall};
 use serde_json::json;
 
 use super::{LocalHost, unavailable};
@@ -72,12 +72,32 @@ impl LocalHost {
             }
             return Ok(());
         };
+        if let Err(misfit) = self.fits(&id, &resolution) {
+            if let Some(reply) = reply {
+                let _ = reply.send(Err(misfit));
+            }
+            return Ok(());
+        }
         let at = self.now();
         let body = json!({ "effect": id.to_string(), "resolution": resolution, "why": why });
         self.audit(at, "run.resolved", by, body);
         self.settle(&id, EffectOutcome::Resolved(resolution), at)?;
         self.replies.extend(reply.map(|r| (r, Ok(()))));
         self.flush().await
+    }
+
+    /// That a result which a person gives is one the call could have given: a slip of the pen must not cost the run.
+    fn fits(&self, id: &EffectId, resolution: &Resolution) -> Result<(), ApiError> {
+        let Resolution::Happened { result: Some(result) } = resolution else { return Ok(()) };
+        let Some(Effect::Resolve(UnknownCall { ret: Some(ret), .. })) =
+            self.open.get(id).and_then(|o| o.effect.as_ref())
+        else {
+            return Ok(());
+        };
+        self.code.decode(ret, result).map(|_| ()).map_err(|why| {
+            ApiError::Invalid(format!("the result does not fit: {why}"))
+                .advised("give what the call would have given back, or leave the result out")
+        })
     }
 
     /// Looks once at everything that is open; true when something came to its end.

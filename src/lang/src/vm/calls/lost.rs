@@ -52,9 +52,11 @@ impl Machine {
         c.stage = Stage::Resolving;
         let site = c.id.site;
         let Some((native, call, why)) = c.lost.clone() else { return self.broken() };
+        let function = c.function;
+        let ret = self.program.code(function).map(|f| f.ret.clone());
         let id = self.next_id(site);
         self.state.parked_at = self.now();
-        self.suspend(id, Effect::Resolve(UnknownCall { action: info, native, call, why }), Wait::Resolve);
+        self.suspend(id, Effect::Resolve(UnknownCall { action: info, native, call, why, ret }), Wait::Resolve);
     }
 
     pub(super) fn resolved(&mut self, resolution: Resolution) {

@@ -43,10 +43,10 @@ fn failures_say_what_is_wrong() {
         ("[1, 2][2] == 1", "there is no item 2 in a list of 2"),
         ("[1, 2][-3] == 1", "there is no item -3 in a list of 2"),
         ("fail \"on ${1 + 1} nodes\"", "on 2 nodes"),
-        ("(\"7\".parse_json() ?? fail \"x\") as Text == \"7\"", "expected a text at `$`, found 7"),
+        ("(\"7\".parse_json() ?? fail \"x\") as Text == \"7\"", "expected a text, found 7"),
         (
             "(r#\"{\"a\":[{\"b\":null}]}\"#.parse_json() ?? fail \"x\").a[0].b as Int == 1",
-            "expected a whole number at `$`, found null",
+            "expected a whole number, found null",
         ),
         ("(-1.0).sqrt() > 0.0", "the result is not a number"),
         ("\"x\".repeat(9_000_000).len() > 0", "the text would be longer than 8 MiB"),

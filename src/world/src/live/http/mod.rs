@@ -53,7 +53,7 @@ pub async fn delete(cx: Cx<'_>) -> Result<Value, Failure> {
 async fn send(cx: Cx<'_>, method: Method) -> Result<Value, Failure> {
     let request = Request::build(cx, method).await?;
     let reads = matches!(request.http.method(), &Method::GET | &Method::HEAD);
-    let client = cx.world.clients.get(request.ca_file.as_deref(), reads).await?;
+    let client = cx.world.reach().clients.get(request.ca_file.as_deref(), reads).await?;
     client.egress.check_url(request.http.url())?;
     let within = cx.within(request.timeout)?;
 
