@@ -64,23 +64,35 @@ pub enum Command {
     /// Run the daemon in the foreground: reload on save, live timeline, approve from the keyboard.
     Watch(watch::WatchArgs),
     /// List runs, show one, and act on it.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  rrb runs list --open\n  rrb runs show k3x9q2        # the end of an id is enough\n  rrb runs cancel k3x9q2 --why \"wrong node\""
+    )]
     Runs(runs::RunsCommand),
     /// List approvals, show one with its plan, and answer it.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  rrb approvals list\n  rrb approvals show 7f2k9a\n  rrb approvals approve 7f2k9a --token-file ~/.rrb-ana"
+    )]
     Approvals(approvals::ApprovalsCommand),
     /// List the latest events with what became of each, and deliveries that could not be read.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  rrb events list\n  rrb events dead            # deliveries that could not be read"
+    )]
     Events(events::EventsCommand),
     /// Say what became of an event, trigger by trigger.
     Why(why::WhyArgs),
     /// Send a sample event to the daemon.
     Emit(emit::EmitArgs),
     /// Verify the audit log and read it.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  rrb audit verify\n  rrb audit show --run k3x9q2")]
     Audit(audit::AuditCommand),
     /// Make, list and revoke API tokens.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  rrb token create ana-laptop --user ana --scope approvals:vote > ~/.rrb-ana\n  rrb token list"
+    )]
     Token(token::TokenCommand),
     /// Stop new runs and hold running ones before their next effect.
     Pause(status::PauseArgs),
@@ -121,13 +133,10 @@ mod tests {
         fn walk(command: &clap::Command, path: &str) {
             for sub in command.get_subcommands() {
                 let path = format!("{path} {}", sub.get_name());
-                if sub.has_subcommands() {
-                    walk(sub, &path);
-                } else {
-                    let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
-                    assert!(help.contains("Example"), "`{path}` has no example in its help");
-                    assert!(sub.get_about().is_some(), "`{path}` has no description");
-                }
+                let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example"), "`{path}` has no example in its help");
+                assert!(sub.get_about().is_some(), "`{path}` has no description");
+                walk(sub, &path);
             }
         }
         walk(&Cli::command(), "rrb");

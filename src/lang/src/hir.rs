@@ -622,6 +622,8 @@ pub enum Coercion {
     IntToFloat,
     /// Any value without Secret and function to Json.
     ToJson,
+    /// As `ToJson`, for people: a size keeps its unit.
+    ToShown,
     /// To the exact shape of the expression's type: fewer fields, or a deeper conversion in a list, map or optional.
     Shape,
     /// Text to Url: holes were percent-encoded already, the whole is checked now and may fail with `invalid`.

@@ -90,6 +90,11 @@ async fn create(context: &Context, args: CreateArgs) -> Result<Exit, CliError> {
     if scopes.contains(&Scope::ApprovalsVote) && args.user.is_none() {
         return Err(CliError::usage("only a person can vote").help("say who it speaks for: `--user USER`"));
     }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    if !(1..=64).contains(&args.name.len()) || !args.name.bytes().all(plain) {
+        return Err(CliError::usage(format!("`{}` cannot be the name of a token", clean(&args.name)))
+            .help("use 1 to 64 letters, digits, `_`, `-` and `.`"));
+    }
     let c = connect(context, Need::Write).await?;
     if let (Some(user), true) = (&args.user, c.local) {
         // A daemon knows its own people.

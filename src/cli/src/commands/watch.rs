@@ -14,7 +14,7 @@ use crate::daemon::{Daemon, Start};
 use crate::diagnostics::{self, Format};
 use crate::exit::{CliError, Exit};
 use crate::follow::signal;
-use crate::out::Out;
+use crate::out::{Look, Out};
 use crate::project::{self, Loaded, Place, Stamp};
 use crate::terminal::{Key, KeyMode, Panel, keys, rows};
 use crate::text::{clean, now};
@@ -269,7 +269,9 @@ impl Watcher<'_> {
     }
 
     fn panel_lines(&self) -> Vec<String> {
-        self.model.panel(&self.out.look, now(), rows() / 2)
+        // As wide as the terminal is now.
+        let look = Look { width: crate::out::width(), ..self.out.look.clone() };
+        self.model.panel(&look, now(), rows() / 2)
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::out::Out;
+use crate::out::{Out, width};
 
 /// What is drawn at the bottom now.
 #[derive(Debug, Default)]
 pub struct Panel {
-    drawn: usize,
+    /// The columns of each line on the screen.
+    drawn: Vec<usize>,
+    /// How wide the terminal was then.
+    width: usize,
     last: String,
 }
 
@@ -23,7 +26,7 @@ impl Panel {
 
     /// Draws the panel anew where it changed.
     pub fn draw(&mut self, out: &Out, panel: &[String]) {
-        if self.last != panel.join("\n") {
+        if self.last != panel.join("\n") || self.width != width() {
             let text = self.erasure();
             self.put(out, text, panel);
         }
@@ -31,7 +34,7 @@ impl Panel {
 
     /// Takes the panel away, when there is one.
     pub fn clear_if_drawn(&mut self, out: &Out) {
-        if self.drawn > 0 {
+        if !self.drawn.is_empty() {
             self.clear(out);
         }
     }
@@ -39,12 +42,12 @@ impl Panel {
     /// Takes the panel away.
     pub fn clear(&mut self, out: &Out) {
         out.raw(self.erasure());
-        self.drawn = 0;
+        self.drawn.clear();
         self.last.clear();
     }
 
     fn erasure(&self) -> String {
-        match self.drawn {
+        match rows_of(&self.drawn, width()) {
             0 => String::new(),
             1 => "\r\x1b[J".to_owned(),
             n => format!("\r\x1b[{}A\x1b[J", n - 1),
@@ -53,12 +56,35 @@ impl Panel {
 
     fn put(&mut self, out: &Out, mut text: String, panel: &[String]) {
         // A line that wraps would take two rows and the count of rows would be wrong.
-        let cut: Vec<String> = panel.iter().map(|l| cut(l, out.look.width.saturating_sub(1))).collect();
+        self.width = width();
+        let cut: Vec<String> = panel.iter().map(|l| cut(l, self.width.saturating_sub(1))).collect();
         text.push_str(&cut.join("\n"));
         out.raw(text);
-        self.drawn = cut.len();
+        self.drawn = cut.iter().map(|l| bare_columns(l)).collect();
         self.last = panel.join("\n");
     }
+}
+
+/// The rows that lines of so many columns take: a terminal that became narrower breaks them.
+fn rows_of(lines: &[usize], width: usize) -> usize {
+    lines.iter().map(|columns| columns.div_ceil(width.max(1)).max(1)).sum()
+}
+
+/// The columns of a line without its colour codes.
+fn bare_columns(line: &str) -> usize {
+    let mut in_code = false;
+    let seen = line.chars().filter(|c| match (in_code, *c) {
+        (false, '\x1b') => {
+            in_code = true;
+            false
+        }
+        (true, c) => {
+            in_code = !c.is_ascii_alphabetic();
+            false
+        }
+        (false, _) => true,
+    });
+    seen.map(|c| unicode_width::UnicodeWidthChar::width(c).unwrap_or(0)).sum()
 }
 
 /// At most `width` columns of a line that may hold our own colour codes; they stay whole.
@@ -108,5 +134,14 @@ mod tests {
         assert_eq!(cut("\x1b[31mreddish\x1b[0m", 3), "\x1b[31mred\x1b[0m");
         assert_eq!(cut("plain", 10), "plain");
         assert_eq!(cut("日本", 3), "日");
+        assert_eq!(bare_columns("\x1b[31m日本\x1b[0m a"), 6);
+    }
+
+    #[test]
+    fn a_narrower_terminal_has_broken_the_lines_into_more_rows() {
+        assert_eq!(rows_of(&[79, 80, 0], 80), 3);
+        assert_eq!(rows_of(&[79, 80, 0], 79), 4);
+        assert_eq!(rows_of(&[79], 40), 2);
+        assert_eq!(rows_of(&[], 40), 0);
     }
 }

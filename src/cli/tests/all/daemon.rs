@@ -38,7 +38,7 @@ fn project() -> tempfile::TempDir {
 }
 
 /// A daemon that is stopped with the test.
-struct Daemon(Child);
+pub struct Daemon(pub Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -47,25 +47,25 @@ impl Drop for Daemon {
     }
 }
 
-fn command(dir: &Path, args: &[&str]) -> Command {
+pub fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rrb"));
     command.args(args).current_dir(dir).env_clear();
     command.env("COLUMNS", "100").env("HOME", dir).env("TZ", "UTC").env("RRB_ALERTMANAGER_TOKEN", "secret");
     command
 }
 
-fn spawn(dir: &Path, args: &[&str]) -> Daemon {
+pub fn spawn(dir: &Path, args: &[&str]) -> Daemon {
     Daemon(command(dir, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
 /// Begins and waits until it answers.
-fn begin(dir: &Path, args: &[&str]) -> Daemon {
+pub fn begin(dir: &Path, args: &[&str]) -> Daemon {
     let daemon = spawn(dir, args);
     until(|| dir.join(".rrb/daemon.json").exists());
     daemon
 }
 
-fn until(mut holds: impl FnMut() -> bool) {
+pub fn until(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < end, "it did not come to that in time");
@@ -73,16 +73,16 @@ fn until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn ask(dir: &Path, args: &[&str]) -> Output {
+pub fn ask(dir: &Path, args: &[&str]) -> Output {
     command(dir, args).output().unwrap()
 }
 
-fn signal(daemon: &Daemon, name: &str) {
+pub fn signal(daemon: &Daemon, name: &str) {
     let sent = Command::new("kill").args([name, &daemon.0.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
-fn json(output: &Output) -> serde_json::Value {
+pub fn json(output: &Output) -> serde_json::Value {
     serde_json::from_str(&stdout(output)).unwrap_or_else(|e| panic!("{e}: {}{}", stdout(output), stderr(output)))
 }
 

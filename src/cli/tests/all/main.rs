@@ -5,5 +5,6 @@
 mod command;
 mod daemon;
 mod lsp;
+mod operations;
 mod render;
 mod samples;

@@ -137,6 +137,22 @@ impl Checker {
         node(e.kind, to.clone(), span)
     }
 
+    /// Json that only people read (`evidence`, `showing`): what is converted just for it keeps its units.
+    pub fn for_people(e: &mut hir::Expr) {
+        match &mut e.kind {
+            ExprKind::Coerce { kind: kind @ Coercion::ToJson, .. } => *kind = Coercion::ToShown,
+            ExprKind::List(items) => items.iter_mut().for_each(|(_, item)| Self::for_people(item)),
+            ExprKind::Map(entries) => {
+                for entry in entries {
+                    match entry {
+                        hir::MapEntry::Entry(_, value) | hir::MapEntry::Spread(value) => Self::for_people(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The error for a value that does not fit, with advice by the pair of types.
     pub fn mismatch(&self, e: &hir::Expr, to: &Ty, role: &str) -> Diagnostic {
         let (from, want) = (self.open(&e.ty), self.open(to));

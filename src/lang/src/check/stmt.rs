@@ -150,7 +150,8 @@ impl Checker {
                 self.may_trace("evidence", s.span);
                 let name = self.text_expr(name, "the name of evidence");
                 let value = self.expr(value, &Want::Any);
-                let value = self.coerce(value, &ty::json(), "evidence");
+                let mut value = self.coerce(value, &ty::json(), "evidence");
+                Self::for_people(&mut value);
                 let site = self.new_site(s.span);
                 Some(hir::Stmt::Evidence { name, value, site })
             }

@@ -592,6 +592,8 @@ pub enum Shape {
     Same,
     IntToFloat,
     ToJson,
+    /// Json for people: a size keeps its unit.
+    ToShown,
     TextToUrl,
     /// Absent stays absent.
     Optional(Box<Shape>),

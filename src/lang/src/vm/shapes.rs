@@ -63,8 +63,13 @@ pub(super) fn coerce(program: &Program, shape: &Shape, value: &Value) -> Res {
     Ok(match (shape, value) {
         (Shape::Same, v) => v.clone(),
         (Shape::IntToFloat, Value::Int(i)) => Value::Float(*i as f64),
-        (Shape::ToJson, v) if limits::has_unknown(v) => Value::Unknown,
+        (Shape::ToJson | Shape::ToShown, v) if limits::has_unknown(v) => Value::Unknown,
         (Shape::ToJson, v) => Value::Json(print::to_json(v).map_err(|e| invalid(e.to_string()))?),
+        (Shape::ToShown, v) => {
+            // What has no Json has none for people either: a secret's reference is no business of theirs.
+            print::to_json(v).map_err(|e| invalid(e.to_string()))?;
+            Value::Json(print::shown(v))
+        }
         (Shape::TextToUrl, Value::Text(t)) => match url::Url::parse(t) {
             Ok(u) => Value::Url(u.as_str().into()),
             Err(e) => return Err(invalid(format!("`{t}` is no URL: {e}"))),

@@ -106,7 +106,10 @@ impl Checker {
         let request_type = ty::of(Type::Named(builtin::APPROVAL_REQUEST, vec![]));
         let request = self.temp(request_type.clone(), span);
         let ask = a.ask.iter().map(|e| self.ask(e, request, &request_type)).collect();
-        let showing = a.showing.as_ref().map(|s| self.expr_as(s, &ty::json(), "what is shown"));
+        let mut showing = a.showing.as_ref().map(|s| self.expr_as(s, &ty::json(), "what is shown"));
+        if let Some(shown) = &mut showing {
+            Self::for_people(shown);
+        }
         self.push_scope();
         let approval = self.param(&"approval".into(), ty::of(Type::Named(builtin::APPROVAL, vec![])), span);
         let body = self.covered(&a.body, want);

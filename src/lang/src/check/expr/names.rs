@@ -112,6 +112,9 @@ impl Checker {
             "True" | "TRUE" => "write `true`",
             "False" | "FALSE" => "write `false`",
             "print" | "println" | "echo" | "console" => "to write a line into the run's log: `log \"…\"`",
+            "cron" | "cidr" | "re" | "regex" => {
+                "write such a literal without a space: `cron\"0 3 * * *\"`, `cidr\"10.0.0.0/8\"`, `re\"^a+\"`"
+            }
             "result" => "`result` is what an `undo { … }` gets from its call",
             "approval" => "`approval` is known inside the block of an `approve`",
             _ if self.variants_named(&name.name).is_some() => {

@@ -549,6 +549,7 @@ fn coerced(value: Value, kind: &Coercion, to: &Type) -> Option<Value> {
     let json = |v: &Value| crate::vm::to_json(v).ok().map(Value::Json);
     match (kind, value, to) {
         (Coercion::ToJson, v, _) => json(&v),
+        (Coercion::ToShown, v, _) => json(&v).map(|_| Value::Json(crate::vm::shown(&v))),
         (Coercion::Shape, Value::List(items), Type::List(inner)) if matches!(**inner, Type::Json) => {
             items.iter().map(json).collect::<Option<Vec<_>>>().map(Value::list)
         }

@@ -19,6 +19,7 @@ impl Compiler<'_, '_> {
         let shape = match kind {
             Coercion::IntToFloat => self.lifted(from, Shape::IntToFloat),
             Coercion::ToJson => Shape::ToJson,
+            Coercion::ToShown => Shape::ToShown,
             Coercion::TextToUrl => self.lifted(from, Shape::TextToUrl),
             Coercion::Shape => self.shape(from, to, 0),
         };

@@ -508,6 +508,18 @@ fn a_handler_that_fails_changes_nothing() {
 }
 
 #[test]
+fn sizes_in_evidence_keep_their_unit_and_every_byte() {
+    let text = |body: &str| {
+        let d = drive(body, fine);
+        format!("{:?}", d.notes)
+    };
+    assert!(text("evidence \"quota\" = 64MiB").contains("64MiB"));
+    assert!(text("let size = 64MiB  evidence \"quota\" = { size, more: [size, 67108865B] }").contains("67108865B"));
+    // What a program reads stays a number.
+    assert!(text("let j: Json = 64MiB  log \"${j as Int}\"").contains("67108864"));
+}
+
+#[test]
 fn evidence_keeps_what_was_seen() {
     let d = drive("evidence \"pods\" = [{ name: \"a\", restarts: 3 }]", fine);
     let kept = Json::list([Json::object([("name", Json::from("a")), ("restarts", Json::Int(3))])]);
