@@ -94,7 +94,16 @@ pub fn state(look: &Look, state: ApprovalState) -> String {
 
 /// The calls of a plan, one line each; an argument is cut at `cut` columns.
 pub fn plan(look: &Look, plan: &Plan, cut: usize) -> Vec<String> {
-    let mut lines: Vec<String> = plan.entries.iter().map(|e| entry(look, e, cut)).collect();
+    let mut lines: Vec<String> = Vec::with_capacity(plan.entries.len());
+    let mut place = "";
+    for e in &plan.entries {
+        if e.place != place {
+            place = e.place.as_str();
+            lines.push(look.bold(if place.is_empty() { "then:".to_owned() } else { format!("{}:", clean(place)) }));
+        }
+        let indent = if place.is_empty() { "" } else { "  " };
+        lines.push(format!("{indent}{}", entry(look, e, cut)));
+    }
     if lines.is_empty() {
         lines.push(look.dim("no call that changes or destroys"));
     }

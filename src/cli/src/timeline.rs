@@ -12,7 +12,7 @@ use rrb_engine::api::{TimelineItem, What};
 use rrb_engine::store::{ApprovalRow, ApprovalState, RunStatus};
 use rrb_lang::json::Json;
 use rrb_lang::syntax::ast::Effect;
-use rrb_lang::vm::protocol::{ActionInfo, Failure, Millis, Note};
+use rrb_lang::vm::protocol::{ActionInfo, BranchEnd, Failure, Millis, Note};
 
 use crate::out::Look;
 use crate::plan_text;
@@ -34,7 +34,8 @@ pub struct Timeline {
 #[derive(Debug, Default)]
 struct RunState {
     began: Option<Millis>,
-    steps: Vec<(String, Millis)>,
+    /// The open steps: branch, name and when it began.
+    steps: Vec<(String, String, Millis)>,
     /// Actions that have not ended.
     open: Vec<(ActionInfo, Millis)>,
     /// Since when people are asked.
@@ -43,19 +44,30 @@ struct RunState {
     slept: bool,
 }
 
+impl RunState {
+    /// How deep a branch is in steps: its own, and those of what is around it.
+    fn depth(&self, branch: &str) -> usize {
+        let around =
+            |b: &str| b.is_empty() || b == branch || branch.strip_prefix(b).is_some_and(|r| r.starts_with(" › "));
+        self.steps.iter().filter(|(b, _, _)| around(b)).count()
+    }
+}
+
 /// A line before it gets its time, its run and its place.
 struct Line {
     symbol: String,
     text: String,
     millis: Option<i64>,
     depth: usize,
+    /// Which branch it is about; empty outside of all.
+    branch: String,
     /// Further lines, below the text.
     more: Vec<String>,
 }
 
 impl Line {
     fn new(symbol: String, text: String) -> Self {
-        Self { symbol, text, millis: None, depth: 0, more: vec![] }
+        Self { symbol, text, millis: None, depth: 0, branch: String::new(), more: vec![] }
     }
 
     fn took(mut self, millis: Option<i64>) -> Self {
@@ -92,9 +104,15 @@ impl Timeline {
     /// The lines of an item; none when it says nothing to people.
     pub fn lines(&mut self, item: &TimelineItem) -> Vec<String> {
         let run = item.run.clone().unwrap_or_default();
-        let depth_before = self.runs.get(&run).map_or(0, |r| r.steps.len());
+        let branch = match &item.what {
+            What::Note { note } => note.parts().0.to_owned(),
+            _ => String::new(),
+        };
+        let depth = |t: &Self| t.runs.get(&run).map_or(0, |r| r.depth(&branch));
+        let depth_before = depth(self);
         let Some(mut line) = self.line(item, &run) else { return vec![] };
-        let depth_after = self.runs.get(&run).map_or(0, |r| r.steps.len());
+        let depth_after = depth(self);
+        line.branch = branch;
         line.depth = depth_before.min(depth_after);
         if matches!(item.what, What::RunEnded { .. }) {
             self.runs.remove(&run);
@@ -123,7 +141,12 @@ impl Timeline {
         let indent = "  ".repeat(line.depth.min(8));
         let used = columns(&time) + 1 + if self.many { 7 } else { 0 } + indent.len() + 2;
         let took = line.millis.map(|ms| look.dim(format!(" {}", duration(ms)))).unwrap_or_default();
-        let mut out = vec![format!("{} {tag}{indent}{} {}{took}", look.dim(time), line.symbol, line.text)];
+        let branch = if line.branch.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", look.name(format!("[{}]", clean(&line.branch))))
+        };
+        let mut out = vec![format!("{} {tag}{indent}{} {branch}{}{took}", look.dim(time), line.symbol, line.text)];
         out.extend(line.more.into_iter().map(|more| format!("{}{more}", " ".repeat(used))));
         out
     }
@@ -152,13 +175,14 @@ impl Timeline {
             }
             What::RunStatus { status, why } => return status_line(&look, *status, why),
             What::Note { note } => {
+                let (branch, note) = note.parts();
                 let read = |n: &Note| match n {
                     Note::ActionBegan { info } => info.effect <= Effect::Reads,
                     Note::ActionEnded { effect, .. } => *effect <= Effect::Reads,
                     _ => false,
                 };
                 state.slept &= read(note);
-                return note_line(&look, state, item.at, note);
+                return note_line(&look, state, branch, item.at, note);
             }
             What::CallIntent { .. } => return None,
             What::CallOutcome { action, native, ok, message, millis } => {
@@ -228,18 +252,15 @@ fn local_time(look: &Look, why: &str) -> String {
     format!(" until {said}")
 }
 
-fn note_line(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Option<Line> {
+fn note_line(look: &Look, state: &mut RunState, branch: &str, at: Millis, note: &Note) -> Option<Line> {
     Some(match note {
         Note::StepBegan { name, .. } => {
-            state.steps.push((name.clone(), at));
+            state.steps.push((branch.to_owned(), name.clone(), at));
             Line::new(look.name("▸"), look.bold(clean(name)))
         }
         Note::StepEnded { name, ok, .. } => {
-            let began = state.steps.iter().rposition(|(n, _)| n == name).map(|i| {
-                let (_, began) = state.steps.get(i).cloned().unwrap_or_default();
-                state.steps.truncate(i);
-                began
-            });
+            let here = |(b, n, _): &(String, String, Millis)| b == branch && n == name;
+            let began = state.steps.iter().rposition(here).map(|i| state.steps.remove(i).2);
             let symbol = if *ok { look.good("✓") } else { look.bad("✗") };
             Line::new(symbol, clean(name).into_owned()).took(began.map(|b| at.saturating_sub(b)))
         }
@@ -280,6 +301,28 @@ fn note_line(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Opti
         }
         Note::Shadowed { plan } => {
             Line::new(look.dim("◌"), "would do".to_owned()).more(plan_text::plan(look, plan, 160))
+        }
+        Note::In { inner, .. } => return note_line(look, state, branch, at, inner),
+        Note::Forked { race, branches } => {
+            let word = if *race { "race" } else { "parallel" };
+            let names: Vec<_> = branches.iter().map(|b| clean(b)).collect();
+            Line::new(look.name("╪"), format!("{}: {}", look.bold(word), names.join(", ")))
+        }
+        Note::BranchEnded { end } => match end {
+            BranchEnd::Done => return None,
+            BranchEnd::Failed { failure } => {
+                Line::new(look.bad("✗"), format!("{}: {}", look.bad("failed"), reason(failure)))
+            }
+            BranchEnd::Finished => Line::new(look.bold("■"), "ends the run".to_owned()),
+            BranchEnd::Stopped => Line::new(look.warn("■"), look.warn("stopped")),
+        },
+        Note::RaceWon { branch } => Line::new(look.good("✓"), format!("{} came first", look.bold(clean(branch)))),
+        Note::WaveBegan { wave, of, count, items } => {
+            let more = usize::try_from(*count).unwrap_or(usize::MAX).saturating_sub(items.len());
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let items: Vec<_> = items.iter().map(|i| clean(i)).collect();
+            let items = look.dim(format!(": {}{more}", truncate(&items.join(", "), 120)));
+            Line::new(look.name("≋"), format!("{}{items}", look.bold(format!("wave {wave} of {of}"))))
         }
         Note::OffPlan { action, target } => {
             let target = target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();

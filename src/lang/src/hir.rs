@@ -597,6 +597,12 @@ pub enum ExprKind {
         items: Box<Expr>,
         body: Block,
     },
+    /// `for` with clauses: the items run at the same time, or in waves.
+    FanOut(Box<FanOut>),
+    /// `parallel` and `race`
+    Together(Box<Together>),
+    /// `at most`: a failure of kind `denied` when there are more items than allowed.
+    AtMost(Box<AtMost>),
     While {
         condition: Box<Expr>,
         max: u32,
@@ -679,6 +685,65 @@ pub struct Retry {
     /// The condition, with the Failure in this local.
     pub when: Option<(LocalId, Expr)>,
     pub unsafe_reason: Option<SmolStr>,
+}
+
+/// `for … in waves … pausing … parallel N collect failures { … } between { … }`. No branch assigns a variable that is declared outside of it.
+#[derive(Debug, Clone)]
+pub struct FanOut {
+    pub pattern: Pattern,
+    /// As for `For`.
+    pub items: Expr,
+    pub waves: Option<Waves>,
+    /// An Int: how many items at a time.
+    pub parallel: Expr,
+    /// Gives `{ item, value: T?, failure: Failure? }` for each item; without `value` when the body gives nothing.
+    pub collect: bool,
+    pub body: Block,
+    pub site: SiteId,
+}
+
+/// `in waves`
+#[derive(Debug, Clone)]
+pub struct Waves {
+    /// Each an Int (a count) or a Float (a share), or one expression of a list of either. Cumulative.
+    pub sizes: Vec<Expr>,
+    /// `sizes` is one expression that gives the list.
+    pub listed: bool,
+    /// A Duration.
+    pub pausing: Option<Expr>,
+    pub between: Option<Block>,
+    pub site: SiteId,
+}
+
+/// `parallel { … }`: a record of what the branches give; `race { … }`: what the first one gives.
+#[derive(Debug, Clone)]
+pub struct Together {
+    pub race: bool,
+    pub branches: Vec<Branch>,
+    pub site: SiteId,
+}
+
+/// A branch of `parallel` or `race`.
+#[derive(Debug, Clone)]
+pub struct Branch {
+    pub name: SmolStr,
+    pub body: Expr,
+    /// Its value is a field of the result.
+    pub gives: bool,
+}
+
+/// `at most LIMIT of OF or FLOOR for ITEMS`
+#[derive(Debug, Clone)]
+pub struct AtMost {
+    /// An Int (a count), or a Float (a share of `of`).
+    pub limit: Expr,
+    pub of: Option<Expr>,
+    /// An Int.
+    pub floor: Option<Expr>,
+    pub items: Expr,
+    /// `limit`, `of` and `items` as written.
+    pub texts: [SmolStr; 3],
+    pub site: SiteId,
 }
 
 /// `approve`

@@ -66,6 +66,7 @@ pub fn plan() -> Plan {
         effect,
         target,
         args: args.into_iter().map(|(n, v)| (n.into(), v)).collect(),
+        place: "".into(),
     };
     let text = |t: &str| Planned::Known(Json::Text(t.into()));
     Plan {

@@ -110,7 +110,20 @@ pub fn of_note(note: &Note) -> Option<(&'static str, Value)> {
             ("run.shadowed", json!({ "plan": cap::audited(serde_json::to_value(plan).unwrap_or_default()) }))
         }
         Note::OffPlan { action, target } => ("plan.left", json!({ "action": action, "target": target })),
-        Note::StepBegan { .. }
+        Note::In { branch, inner } => {
+            let (kind, mut body) = of_note(inner)?;
+            if let Value::Object(body) = &mut body {
+                body.insert("branch".to_owned(), json!(branch));
+            }
+            (kind, body)
+        }
+        Note::WaveBegan { wave, of, count, items } => {
+            ("wave.began", json!({ "wave": wave, "of": of, "count": count, "items": items }))
+        }
+        Note::RaceWon { branch } => ("race.won", json!({ "winner": branch })),
+        Note::Forked { .. }
+        | Note::BranchEnded { .. }
+        | Note::StepBegan { .. }
         | Note::StepEnded { .. }
         | Note::Log { .. }
         | Note::ActionBegan { .. }

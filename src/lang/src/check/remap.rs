@@ -89,6 +89,22 @@ pub(super) fn locals(e: &mut Expr, to: To) {
             locals(items, to);
             block(body, to);
         }
+        K::FanOut(fan) => {
+            pattern(&mut fan.pattern, to);
+            all([&mut fan.items, &mut fan.parallel], to);
+            block(&mut fan.body, to);
+            if let Some(waves) = &mut fan.waves {
+                all(&mut waves.sizes, to);
+                all(waves.pausing.as_mut(), to);
+                waves.between.iter_mut().for_each(|b| block(b, to));
+            }
+        }
+        K::Together(t) => all(t.branches.iter_mut().map(|b| &mut b.body), to),
+        K::AtMost(most) => {
+            all([&mut most.limit, &mut most.items], to);
+            all(most.of.as_mut(), to);
+            all(most.floor.as_mut(), to);
+        }
         K::While { condition, body, .. } => {
             locals(condition, to);
             block(body, to);

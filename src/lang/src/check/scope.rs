@@ -46,6 +46,17 @@ pub(super) struct Limit {
     pub help: String,
 }
 
+/// A branch: it sees the variables around it as they were when it began, and changes none of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Apart {
+    /// `` a branch of `parallel` ``
+    pub what: &'static str,
+    /// Variables from here on are its own.
+    pub first: u32,
+    /// Loops around the branch, itself included when it is the round of one.
+    pub loops: u32,
+}
+
 /// A scope of names.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -72,6 +83,8 @@ pub(super) struct Frame {
     pub ret: Option<Ty>,
     /// Loops around the place being checked.
     pub loops: u32,
+    /// Branches around the place being checked: what runs at the same time as something else.
+    pub apart: Vec<Apart>,
     /// The effect that a `trust` around lowers primitives to.
     pub trust: Option<Effect>,
     pub may_skip: bool,
@@ -103,6 +116,7 @@ impl Checker {
             limit: None,
             ret: None,
             loops: 0,
+            apart: Vec::new(),
             trust: None,
             may_skip: false,
         });

@@ -104,6 +104,8 @@ impl Checker {
             | K::Approve(_)
             | K::Waive { .. } => false,
             K::For { .. }
+            | K::FanOut(_)
+            | K::Together { .. }
             | K::While { .. }
             | K::Try { .. }
             | K::Trust { .. }
@@ -154,6 +156,10 @@ impl Checker {
                 Self::for_people(&mut value);
                 let site = self.new_site(s.span);
                 Some(hir::Stmt::Evidence { name, value, site })
+            }
+            StmtKind::AtMost { limit, of, floor, items } => {
+                let most = self.at_most(limit, of.as_ref(), floor.as_ref(), items, s.span);
+                Some(hir::Stmt::Expr(most))
             }
             StmtKind::Log(text) => {
                 self.may_trace("log", s.span);
@@ -261,6 +267,8 @@ impl Checker {
                 "outside",
                 "use a `for` loop, or give the value back",
             );
+        } else if let Some(apart) = self.outside_of(id).filter(|_| mutable) {
+            self.assigned_outside(apart, name, local.as_ref().map(|l| l.span));
         } else if !mutable {
             let mut d = Diagnostic::error(
                 codes::VARIABLE_ASSIGN,

@@ -39,6 +39,15 @@ pub fn walk<'a>(root: &'a Expr, f: &mut dyn FnMut(&'a Expr, Option<Cover<'a>>, b
     }
 }
 
+/// Calls `f` with everything in a block.
+pub fn walk_block<'a>(block: &'a Block, f: &mut dyn FnMut(&'a Expr)) {
+    let mut parts = Parts(Vec::new());
+    parts.block(block, Role::Part);
+    for (part, _) in parts.0 {
+        walk(part, &mut |e, _, _| f(e));
+    }
+}
+
 /// What discharges the calls in a block.
 #[derive(Debug, Clone, Copy)]
 pub enum Cover<'a> {
@@ -171,6 +180,24 @@ impl<'a> Parts<'a> {
             ExprKind::For { items, body, .. } => {
                 self.part(items);
                 self.block(body, Role::Part);
+            }
+            ExprKind::FanOut(fan) => {
+                self.all([&fan.items, &fan.parallel]);
+                if let Some(waves) = &fan.waves {
+                    self.all(&waves.sizes);
+                    self.all(&waves.pausing);
+                }
+                self.block(&fan.body, Role::Part);
+                if let Some(between) = fan.waves.as_ref().and_then(|w| w.between.as_ref()) {
+                    self.block(between, Role::Part);
+                }
+            }
+            ExprKind::Together(t) => self.all(t.branches.iter().map(|b| &b.body)),
+            ExprKind::AtMost(most) => {
+                self.part(&most.limit);
+                self.all(&most.of);
+                self.all(&most.floor);
+                self.part(&most.items);
             }
             ExprKind::While { condition, body, .. } => {
                 self.part(condition);

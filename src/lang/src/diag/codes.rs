@@ -189,6 +189,12 @@ codes! {
         "`trust reads because \"…\" { … }` lowers the effect of the primitives called directly in it. It stands in an action of a connector, and says why.";
     CONST_REQUIRED = "rrb::const::required", "the value must be known when compiled",
         "This place takes a literal, or a top-level `let` made of literals.";
+    BRANCHES = "rrb::branch::form", "what runs at the same time is not written as it must be",
+        "`parallel { a = f(), b { … } }` and `race { … }` have branches with names of their own. A loop runs its items at the same time with `parallel N`, or `in waves [1, 10%, 100%]`, to which `pausing` and `between` belong; `collect failures` belongs to both kinds.";
+    WAVES = "rrb::branch::waves", "the sizes of waves are not possible",
+        "Waves are cumulative: `[1, 10%, 50%, 100%]` touches one item, then so many more that a tenth is done, and so on; shares round up. So each size is larger than the one before, a share is at most `100%`, and the last one reaches everything, because what no wave reaches would never be done. To touch fewer, take them first: `xs.take(5)`.";
+    AT_MOST = "rrb::branch::at-most", "the bound of `at most` is not complete",
+        "`at most 5 for xs` is a count. `at most 10% of nodes for xs` is a share and says of what; it rounds down, and `or 1` says how many are allowed even so. A run in which there are more fails with `denied` before it touches anything.";
     CONST_RANGE = "rrb::const::range", "the value is out of range",
         "The message says what is allowed.";
     HEADER_REPEATED = "rrb::header::repeated", "the clause stands twice",

@@ -451,6 +451,8 @@ pub enum StmtKind {
     Evidence { name: Expr, value: Expr },
     /// `log "…"`
     Log(Expr),
+    /// `at most 10% of nodes or 1 for xs`
+    AtMost { limit: Expr, of: Option<Expr>, floor: Option<Expr>, items: Expr },
     /// Any expression.
     Expr(Expr),
     /// What could not be read.
@@ -633,6 +635,13 @@ pub enum ExprKind {
         items: Box<Expr>,
         body: Block,
     },
+    /// `for x in xs parallel 10 { … }`, and the other loops with clauses
+    FanOut(Box<FanOut>),
+    /// `parallel { a = f(), b { … } }`, `race { … }`
+    Together {
+        race: bool,
+        branches: Vec<Branch>,
+    },
     /// `while c max N { … }`
     While {
         condition: Box<Expr>,
@@ -780,6 +789,30 @@ pub enum PatternKind {
     As { pattern: Box<Pattern>, name: Ident },
     /// What could not be read.
     Missing,
+}
+
+/// `for x in xs in waves W pausing D parallel N collect failures { … } between { … }`, with at least one of the clauses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FanOut {
+    pub pattern: Pattern,
+    pub items: Expr,
+    pub waves: Option<Expr>,
+    pub pausing: Option<Expr>,
+    /// How many at a time; a hole when the number was left out.
+    pub parallel: Option<Expr>,
+    /// Where `collect failures` stands.
+    pub collect: Option<Span>,
+    pub body: Block,
+    pub between: Option<Block>,
+}
+
+/// `name = e` or `name { … }` of a `parallel` or `race`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Branch {
+    pub name: Ident,
+    /// A block is an `ExprKind::Block`.
+    pub body: Expr,
+    pub span: Span,
 }
 
 /// The modifiers of a call, each with its place.

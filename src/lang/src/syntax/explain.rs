@@ -322,6 +322,7 @@ fn name_of(rule: Rule) -> Option<&'static str> {
         Rule::rule_effect => "`changes` or `destroys`",
         Rule::window | Rule::window_hours => "a window such as `weekly(\"Fri 17:00\" to \"Mon 07:00\")`",
         Rule::arm => "a match arm",
+        Rule::branch => "a branch such as `a = f()`",
         Rule::hole | Rule::chars | Rule::block_chars => "the rest of the text",
         _ => return None,
     })

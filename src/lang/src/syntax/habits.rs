@@ -49,7 +49,7 @@ const WORDS: &[(&str, &str)] = &[
 pub(super) const HEADS: &[&str] = &["if", "elif", "while", "match", "step", "approve", "verify", "waive", "in"];
 
 /// Words of the language that this version does not know yet.
-const LATER: &[&str] = &["parallel", "race", "restart", "test", "run", "start", "during", "waves"];
+const LATER: &[&str] = &["restart", "test", "run", "start", "during"];
 
 /// Whether the word can name nothing but what is always written behind a dot.
 pub(super) fn is_reserved(word: &str) -> bool {

@@ -234,6 +234,11 @@ fn stmt(s: &mut Stmt) {
             expr(b);
         }
         StmtKind::Log(e) | StmtKind::Expr(e) => expr(e),
+        StmtKind::AtMost { limit, of, floor, items } => {
+            expr(limit);
+            [of, floor].into_iter().flatten().for_each(expr);
+            expr(items);
+        }
         StmtKind::Bad => {}
     }
 }
@@ -403,6 +408,14 @@ fn construct(e: &mut Expr) {
             expr(items);
             block(body);
         }
+        ExprKind::FanOut(fan) => fan_out(fan),
+        ExprKind::Together { branches, .. } => {
+            for branch in branches {
+                gone(&mut branch.span);
+                ident(&mut branch.name);
+                expr(&mut branch.body);
+            }
+        }
         ExprKind::While { condition, max, body } => {
             expr(condition);
             max.iter_mut().for_each(|e| expr(e));
@@ -462,6 +475,15 @@ fn policy_rule(r: &mut PolicyRule) {
         .for_each(expr);
     c.requester.iter_mut().for_each(|(_, s)| gone(s));
     c.require_comment.iter_mut().for_each(gone);
+}
+
+fn fan_out(fan: &mut FanOut) {
+    pattern(&mut fan.pattern);
+    expr(&mut fan.items);
+    [&mut fan.waves, &mut fan.pausing, &mut fan.parallel].into_iter().flatten().for_each(expr);
+    fan.collect.iter_mut().for_each(gone);
+    block(&mut fan.body);
+    fan.between.iter_mut().for_each(block);
 }
 
 fn approve(a: &mut Approve) {

@@ -1,10 +1,12 @@
 //! `approve` and `waive`: the plan that people see, the question, and whether a call is one they agreed to.
 
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::code::{ApproveSite, PrincipalReg, Reg};
 use super::failure;
-use super::fiber::{Approving, Asking, Frame, FrameKind, ScopeKind};
+use super::fiber::{Approving, Asking, Frame, FrameKind, Scope, ScopeKind};
+use super::fork::Ended;
 use super::machine::{Machine, PlanEnd, State, Wait, pack};
 use super::plan::describe;
 use super::print;
@@ -12,6 +14,8 @@ use super::protocol::{
     ActionInfo, ApprovalAsk, Asked, Certainty, Cover, Effect, Failure, FailureKind, Millis, Note, Plan, PlanEntry,
     PlanRequest, Planned,
 };
+use super::threads::{Branch, swap};
+use crate::ids::FnId;
 use crate::json::Json;
 use crate::syntax::ast::Effect as EffectClass;
 use crate::value::Value;
@@ -52,6 +56,7 @@ impl Machine {
             pressing: false,
             entries: Vec::new(),
             cover: None,
+            until: None,
         };
         if planning {
             // In the plan of a block around it: what this block does is part of that.
@@ -116,16 +121,21 @@ impl Machine {
 
     fn ask_for_plan(&mut self, site: &ApproveSite) {
         let id = self.next_id(site.site);
-        let machine = self.plan_copy();
+        let machine = self.plan_copy(self.state.current);
         self.suspend(id, Effect::Plan(PlanRequest { machine }), Wait::Plan);
     }
 
     /// A copy of the machine that runs the rest of the block that is being asked about.
-    pub(super) fn plan_copy(&self) -> Vec<u8> {
+    pub(super) fn plan_copy(&self, thread: u32) -> Vec<u8> {
         if self.is_shadow() {
             return self.shadow_copy();
         }
         let mut copy: State = self.state.clone();
+        if let Some(mut thread) = copy.threads.remove(&thread) {
+            swap(&mut copy, &mut thread);
+        }
+        copy.threads.clear();
+        copy.branch = Branch { inherit: copy.branch.inherit, ..Branch::default() };
         copy.wait = None;
         copy.open.clear();
         copy.abandoned.clear();
@@ -141,9 +151,9 @@ impl Machine {
                 continue;
             }
             a.stage = Asking::Granted;
-            let (function, approve, first) = (a.function, a.approve, a.cover.is_none());
+            let (function, approve, first, until) = (a.function, a.approve, a.cover.is_none(), a.until);
             if let Some(site) = self.approve_site(function, approve) {
-                copy.plan_end = Some(PlanEnd { site: site.site, frames, pc: site.end });
+                copy.plan_end = Some(PlanEnd { site: site.site, frames, pc: until.unwrap_or(site.end) });
                 let base = copy.fiber.frames.get((frames as usize).saturating_sub(1)).map_or(0, |f| f.base as usize);
                 if first && let Some(slot) = copy.fiber.stack.get_mut(base + site.approval as usize) {
                     *slot = Value::Unknown;
@@ -189,6 +199,14 @@ impl Machine {
         let request = self.request();
         let Some(site) = self.approve_site(function, approve) else { return self.broken() };
         let Some(pc) = site.ask else { return self.ask_people() };
+        if let Some((function, registers)) = self.outer_registers() {
+            // The question is that of a thread around: so are the variables that its `ask` uses.
+            let top = self.state.fiber.stack.len() as u32;
+            self.state.fiber.stack.extend(registers);
+            let frame = Frame { function, pc, base: top, top, d: 0, kind: FrameKind::Sub };
+            self.set_in(&frame, site.request, request);
+            return self.state.fiber.frames.push(frame);
+        }
         self.set_in(&frame, site.request, request);
         let top = self.state.fiber.stack.len() as u32;
         self.state.fiber.frames.push(Frame { pc, top, kind: FrameKind::Sub, ..frame });
@@ -232,17 +250,21 @@ impl Machine {
         a.stage = Asking::Granted;
         a.cover = Some(Cover::Approval { effect: a.ask.clone(), digest: a.asked.plan.digest.clone() });
         a.entries = a.asked.plan.entries.clone();
-        let (function, approve) = (a.function, a.approve);
+        let (function, approve, until) = (a.function, a.approve, a.until);
         let Some(site) = self.approve_site(function, approve) else { return self.broken() };
-        self.set_in(&frame, site.approval, failure::approval(by, comments, at));
+        if until.is_some() {
+            self.replace_outer();
+        }
+        if until.is_none() || frame.function == function {
+            self.set_in(&frame, site.approval, failure::approval(by, comments, at));
+        }
         // The frame stands at the block's first instruction, or at the call that is to be tried again.
     }
 
     pub(super) fn refused(&mut self, reason: &str, by: &[SmolStr], expired: bool, at: Millis) {
         let Some((i, _, a)) = self.approving(Asking::Waiting) else { return self.broken() };
         let question = a.asked.question.clone();
-        let (function, approve) = (a.function, a.approve);
-        let Some(site) = self.approve_site(function, approve) else { return self.broken() };
+        let (function, approve, until) = (a.function, a.approve, a.until);
         let message = match (expired, by.is_empty(), reason.is_empty()) {
             (true, _, _) => format!("nobody agreed in time: {question}"),
             (false, true, _) => format!("not approved: {reason}"),
@@ -260,16 +282,89 @@ impl Machine {
         while self.state.fiber.scopes.len() > i {
             self.drop_scope(&mut f);
         }
-        f.trace.push(site.site);
+        let denial = failure::denial(reason, by, expired, at);
+        let refusal = Refusal { failure: f, denial, function, approve };
+        if until.is_some() {
+            return self.branch_over(Ended::Refused(Box::new(refusal)));
+        }
+        self.go_otherwise(refusal);
+    }
+
+    /// A branch got a no to the approval of a thread around: it holds for the whole block.
+    pub(super) fn refused_inside(&mut self, mut refusal: Refusal) {
+        let same = |s: &Scope| matches!(&s.kind, ScopeKind::Approve(a) if a.until.is_none() && a.function == refusal.function && a.approve == refusal.approve);
+        let Some(i) = self.state.fiber.scopes.iter().rposition(same) else {
+            let mut f = refusal.failure.clone();
+            while !self.state.fiber.scopes.is_empty() {
+                self.drop_scope(&mut f);
+            }
+            refusal.failure = f;
+            if self.is_branch() {
+                return self.branch_over(Ended::Refused(Box::new(refusal)));
+            }
+            return self.throw(Box::new(refusal.failure));
+        };
+        while self.state.fiber.scopes.len() > i {
+            self.drop_scope(&mut refusal.failure);
+        }
+        self.go_otherwise(refusal);
+    }
+
+    /// The scope of the approval is off.
+    fn go_otherwise(&mut self, mut refusal: Refusal) {
+        let Some(site) = self.approve_site(refusal.function, refusal.approve) else { return self.broken() };
+        refusal.failure.trace.push(site.site);
         match site.otherwise {
             Some(pc) => {
                 if let Some(r) = site.denial {
-                    self.state.fiber.set(r, failure::denial(reason, by, expired, at));
+                    self.state.fiber.set(r, refusal.denial);
                 }
                 self.state.fiber.jump(pc);
             }
-            None => self.throw(Box::new(f)),
+            None => self.throw(Box::new(refusal.failure)),
         }
+    }
+
+    /// The registers of the frame of the approval around this branch that is asked about again.
+    fn outer_registers(&mut self) -> Option<(FnId, Vec<Value>)> {
+        let (_, _, a) = self.approving(Asking::Telling)?;
+        a.until?;
+        let (function, approve) = (a.function, a.approve);
+        let mut at = self.state.branch.parent;
+        while let Some(thread) = at.and_then(|id| self.state.threads.get(&id)) {
+            let here = |s: &&Scope| matches!(&s.kind, ScopeKind::Approve(a) if a.until.is_none() && a.function == function && a.approve == approve);
+            if let Some(scope) = thread.fiber.scopes.iter().rfind(here) {
+                let frame = thread.fiber.frames.get((scope.frames as usize).checked_sub(1)?)?;
+                let registers = self.program.code(function)?.registers as usize;
+                let base = frame.base as usize;
+                return Some((function, thread.fiber.stack.get(base..base + registers)?.to_vec()));
+            }
+            at = thread.branch.parent;
+        }
+        None
+    }
+
+    /// What people agreed to for this branch replaces what they had agreed to for the whole block.
+    fn replace_outer(&mut self) {
+        let Some((_, _, a)) = self.approving(Asking::Granted) else { return };
+        let (function, approve, entries) = (a.function, a.approve, a.entries.clone());
+        self.outer_scopes(|kind| match kind {
+            ScopeKind::Approve(a) if a.function == function && a.approve == approve && a.until.is_none() => {
+                for entry in &entries {
+                    let same = |e: &PlanEntry| {
+                        e.site == entry.site
+                            && e.instance == entry.instance
+                            && e.target == entry.target
+                            && e.args == entry.args
+                    };
+                    if let Some(at) = a.entries.iter().position(same) {
+                        a.entries.remove(at);
+                    }
+                }
+                Some(())
+            }
+            _ => None,
+        });
     }
 
     /// Whether a call is one that people agreed to; uses the entry of the plan up.
@@ -277,30 +372,45 @@ impl Machine {
         if self.state.rolling.is_some() {
             return Covered::Yes;
         }
-        for scope in self.state.fiber.scopes.iter_mut().rev() {
-            match &mut scope.kind {
-                ScopeKind::Waive { .. } => return Covered::Yes,
-                ScopeKind::Approve(a) if a.stage == Asking::Granted => {
-                    let strict = info.effect == EffectClass::Destroys;
-                    if let Some(at) = a.entries.iter().position(|e| shows(e, info, strict)) {
-                        a.entries.remove(at);
-                        a.pressing = false;
-                        return Covered::Yes;
-                    }
-                    if strict {
-                        return if a.pressing { Covered::Never } else { Covered::No };
-                    }
-                    self.out.note(Note::OffPlan { action: info.action.clone(), target: info.target.clone() });
-                    return Covered::Yes;
-                }
-                _ => {}
+        let here = self.state.fiber.scopes.iter_mut().rev().find_map(|s| allows(&mut s.kind, info));
+        match here.or_else(|| self.outer_scopes(|kind| allows(kind, info))) {
+            Some(Allowed::Yes) | None => Covered::Yes,
+            Some(Allowed::OffPlan) => {
+                self.out.note(Note::OffPlan { action: info.action.clone(), target: info.target.clone() });
+                Covered::Yes
             }
+            Some(Allowed::No) => Covered::No,
+            Some(Allowed::Never) => Covered::Never,
         }
-        Covered::Yes
+    }
+
+    /// In a branch: makes the approval around it the branch's own, for what is left of the branch.
+    fn adopt(&mut self) {
+        let own = self
+            .state
+            .fiber
+            .scopes
+            .iter()
+            .any(|s| matches!(&s.kind, ScopeKind::Approve(a) if a.stage == Asking::Granted));
+        if own || !self.is_branch() {
+            return;
+        }
+        let outer = self.outer_scopes(|kind| match kind {
+            ScopeKind::Approve(a) if a.stage == Asking::Granted => Some(a.clone()),
+            _ => None,
+        });
+        let (Some(mut a), Some(until)) = (outer, self.branch_end()) else { return };
+        a.until = Some(until);
+        a.entries.clear();
+        let stack =
+            self.state.fiber.frames.first().and_then(|f| self.program.code(f.function)).map_or(0, |c| c.registers);
+        let scope = Scope { frames: 1, stack: u32::from(stack), kind: ScopeKind::Approve(a) };
+        self.state.fiber.scopes.insert(0, scope);
     }
 
     /// The call that is about to begin is not what people agreed to: they see the rest of the block from here, and are asked again.
     pub(super) fn ask_again(&mut self) {
+        self.adopt();
         let Some((_, _, a)) = self.approving(Asking::Granted) else { return self.broken() };
         a.stage = Asking::Planning;
         a.pressing = true;
@@ -317,6 +427,44 @@ impl Machine {
         }
         self.ask_for_plan(&site);
     }
+}
+
+/// A no to an approval, on its way to the block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Refusal {
+    pub failure: Failure,
+    /// What `otherwise` binds.
+    pub denial: Value,
+    pub function: FnId,
+    pub approve: u32,
+}
+
+/// What an approval or waiver says to a call.
+enum Allowed {
+    Yes,
+    OffPlan,
+    No,
+    Never,
+}
+
+/// What this scope says to a call, when it says anything; uses the entry of the plan up.
+fn allows(kind: &mut ScopeKind, info: &ActionInfo) -> Option<Allowed> {
+    let a = match kind {
+        ScopeKind::Waive { .. } => return Some(Allowed::Yes),
+        ScopeKind::Approve(a) if a.stage == Asking::Granted => a,
+        _ => return None,
+    };
+    let strict = info.effect == EffectClass::Destroys;
+    if let Some(at) = a.entries.iter().position(|e| shows(e, info, strict)) {
+        a.entries.remove(at);
+        a.pressing = false;
+        return Some(Allowed::Yes);
+    }
+    Some(match (strict, a.pressing) {
+        (true, true) => Allowed::Never,
+        (true, false) => Allowed::No,
+        (false, _) => Allowed::OffPlan,
+    })
 }
 
 /// Whether an entry of a plan shows this call. Strictly: everything about it was known, and is as it was shown.

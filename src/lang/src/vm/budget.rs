@@ -13,6 +13,7 @@ pub enum Limit {
     Depth(u32),
     Effects(u32),
     Said(u64),
+    Fibers(usize),
 }
 
 impl Limit {
@@ -26,6 +27,7 @@ impl Limit {
             Limit::Said(n) => {
                 format!("`log`, `evidence` and steps say more than {n} bytes without waiting for anything")
             }
+            Limit::Fibers(n) => format!("the limit `branches` was reached: more than {n} are open at the same time"),
         })
     }
 }
@@ -59,6 +61,13 @@ impl Budget {
             limits::measure(value, &mut sum, self.memory);
         }
         self.live = sum;
+    }
+
+    /// Goes on with another stack; the fuel is what is left.
+    pub fn move_to<'a>(&mut self, outside: u64, values: impl Iterator<Item = &'a Value>) {
+        self.outside = outside;
+        self.fresh = 0;
+        self.assume(values);
     }
 
     /// Counts bytes that were made; measures everything when they could pass the limit.

@@ -440,6 +440,44 @@ pub enum Op {
         s: Reg,
         site: SiteId,
     },
+    /// Starts the branches; the frame goes on at their `Join`. In a plan it goes on with the first branch.
+    Fork {
+        fork: u32,
+    },
+    /// In a plan of a race: any of its branches may be the one.
+    Choose {
+        to: Pc,
+    },
+    /// The end of a branch.
+    BranchEnd {
+        fork: u32,
+        s: Reg,
+    },
+    /// Puts the results into their registers.
+    Join {
+        fork: u32,
+    },
+    /// Divides the items of a loop into its waves.
+    Waves {
+        waves: u32,
+    },
+    WaveBegin {
+        waves: u32,
+    },
+    WaveDone {
+        waves: u32,
+    },
+    WavePause {
+        waves: u32,
+    },
+    /// Fails as caught, with who was done.
+    WaveFailed {
+        waves: u32,
+        s: Reg,
+    },
+    AtMost {
+        most: u32,
+    },
 }
 
 /// A compiled function.
@@ -463,6 +501,9 @@ pub struct Code {
     pub approves: Vec<ApproveSite>,
     pub waives: Vec<WaiveSite>,
     pub polls: Vec<PollSite>,
+    pub forks: Vec<ForkSite>,
+    pub waves: Vec<WavesSite>,
+    pub mosts: Vec<MostSite>,
     pub loop_tests: Vec<LoopTest>,
 }
 
@@ -575,6 +616,89 @@ pub struct VerifySite {
     pub settle: Option<Reg>,
     /// The operands as written, and where their last values are.
     pub operands: Vec<(SmolStr, Reg)>,
+}
+
+/// `parallel`, `race`, and a loop whose items run at the same time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForkSite {
+    pub site: SiteId,
+    pub kind: ForkKind,
+    /// One for a loop.
+    pub branches: Vec<BranchSite>,
+    /// The variables around that the branches read.
+    pub uses: Vec<Reg>,
+    pub join: Pc,
+}
+
+/// Which of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum ForkKind {
+    /// Results in a row from here, one for each branch.
+    Parallel {
+        results: Reg,
+    },
+    Race {
+        result: Reg,
+    },
+    Each(EachSite),
+}
+
+/// What only a loop has.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EachSite {
+    /// What it goes through, as `Iter` made it.
+    pub items: Reg,
+    pub width: Reg,
+    /// Where a branch finds its item.
+    pub item: Reg,
+    /// Where the list of values goes.
+    pub results: Reg,
+    /// The values are used.
+    pub gives: bool,
+    /// `collect failures`: the names of the record.
+    pub collect: Option<u32>,
+}
+
+/// A branch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BranchSite {
+    /// Empty for a loop.
+    pub name: SmolStr,
+    pub start: Pc,
+    /// Its `BranchEnd`.
+    pub end: Pc,
+}
+
+/// `in waves`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WavesSite {
+    pub site: SiteId,
+    pub items: Reg,
+    /// A list of counts and shares.
+    pub sizes: Reg,
+    /// The list of the waves, each a list of items; the number of the next one is behind it.
+    pub chunks: Reg,
+    /// The wave at work.
+    pub chunk: Reg,
+    /// The items of all waves that are done.
+    pub done: Reg,
+    pub pausing: Option<Reg>,
+    /// There is a `between`.
+    pub between: bool,
+    pub start: Pc,
+    pub end: Pc,
+}
+
+/// `at most`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MostSite {
+    pub site: SiteId,
+    pub limit: Reg,
+    pub of: Option<Reg>,
+    pub floor: Option<Reg>,
+    pub items: Reg,
+    /// Limit, whole and items as written.
+    pub texts: [SmolStr; 3],
 }
 
 /// A variant as it is built.

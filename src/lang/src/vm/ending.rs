@@ -1,10 +1,12 @@
 //! How a run ends: undo, `on failure`, `finally`, the outcome.
 
 use super::fiber::{FrameKind, ScopeKind, Undo};
+use super::fork::Ended;
 use super::machine::{Cause, Machine, Phase};
 use super::protocol::{Command, EffectId, Failure, FailureKind, Millis, Note, RunEnd};
 use crate::hir::Outcome;
 use crate::json::Json;
+use crate::value::Value;
 
 /// Undo and handlers together.
 const HANDLERS: Millis = 15 * 60 * 1000;
@@ -19,11 +21,15 @@ impl Machine {
             self.state.phase = Phase::Over;
             return;
         }
-        if self.state.rolling.is_some() {
+        let undoing = self.state.fiber.scopes.iter().any(|s| matches!(s.kind, ScopeKind::Rollback { .. }));
+        if undoing || (self.state.rolling.is_some() && !self.is_branch()) {
             return self.end_undo_frame();
         }
         while !self.state.fiber.scopes.is_empty() {
             self.close();
+        }
+        if self.is_branch() {
+            return self.branch_over(Ended::Finished { outcome, why });
         }
         if self.state.phase == Phase::Body {
             self.end(Cause::Finished { outcome, why });
@@ -38,6 +44,9 @@ impl Machine {
             plan.over = Some(None);
             self.state.phase = Phase::Over;
             return;
+        }
+        if self.is_branch() {
+            return self.branch_over(Ended::Value(Value::Nothing));
         }
         match self.state.phase {
             Phase::Body => self.end(Cause::Finished { outcome: Outcome::Resolved, why: String::new() }),
@@ -177,6 +186,11 @@ impl Machine {
         let (from, to) = (from.min(all), to.min(all));
         let left: Vec<Undo> = self.state.undos.drain(from.min(to)..to).collect();
         self.state.fiber.undos = self.state.undos.len() as u32;
+        self.roll_back(left);
+    }
+
+    /// Runs these undos now, newest last; then the thread goes on.
+    pub(super) fn roll_back(&mut self, left: Vec<Undo>) {
         if left.is_empty() {
             return;
         }

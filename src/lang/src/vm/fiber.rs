@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 use super::code::{Pc, Reg};
 use super::failure;
+use super::fork::Forked;
 use super::protocol::{ActionInfo, ApprovalAsk, Cover, EffectId, Failure, Millis, PlanEntry};
 use crate::ids::{ConnectorId, FnId, SiteId};
 use crate::syntax::ast::Effect;
@@ -74,7 +75,9 @@ pub enum ScopeKind {
     Approve(Box<Approving>),
     Call(Box<Calling>),
     Poll(Box<Polling>),
-    /// The `rollback` statement at work on these recorded undos, newest last.
+    /// Branches that this thread waits for, or whose end it is about to take note of.
+    Fork(Box<Forked>),
+    /// The `rollback` statement, or the undo of branches that lost, at work on these recorded undos, newest last.
     Rollback {
         left: Vec<Undo>,
         /// The connector and instance to go back to.
@@ -100,6 +103,8 @@ pub struct Approving {
     /// Entries not yet used.
     pub entries: Vec<PlanEntry>,
     pub cover: Option<Cover>,
+    /// In a branch that people are asked about again: where the branch ends. The block itself is that of a thread around.
+    pub until: Option<Pc>,
 }
 
 /// Where an `approve` stands.
@@ -193,6 +198,8 @@ pub struct Undo {
     pub connector: Option<ConnectorId>,
     pub instance: SmolStr,
     pub cover: Option<Cover>,
+    /// The how manieth of the run, over all branches.
+    pub seq: u64,
 }
 
 /// A thread of a run.

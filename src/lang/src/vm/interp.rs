@@ -341,7 +341,9 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
             }
             Op::RetSub { s } => {
                 let value = take!(s);
-                fiber.frames.pop();
+                if let Some(frame) = fiber.frames.pop() {
+                    fiber.stack.truncate(frame.top as usize);
+                }
                 return Ok(Exit::Returned(FrameKind::Sub, value));
             }
             Op::RetScoped { .. } => {
@@ -789,7 +791,17 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
             | Op::PollReport { .. }
             | Op::Sleep { .. }
             | Op::Evidence { .. }
-            | Op::Log { .. } => exit!(Exit::Op(*op)),
+            | Op::Log { .. }
+            | Op::Fork { .. }
+            | Op::Choose { .. }
+            | Op::BranchEnd { .. }
+            | Op::Join { .. }
+            | Op::Waves { .. }
+            | Op::WaveBegin { .. }
+            | Op::WaveDone { .. }
+            | Op::WavePause { .. }
+            | Op::WaveFailed { .. }
+            | Op::AtMost { .. } => exit!(Exit::Op(*op)),
         }
     }
 }

@@ -9,6 +9,14 @@ pub const MAX_TEXT: usize = 8 << 20;
 pub const MAX_ITEMS: usize = 1_000_000;
 /// How deep lists, records and objects nest.
 pub const MAX_NESTING: usize = 128;
+/// The most branches of one `parallel` or `race`.
+pub const MAX_BRANCHES: usize = 32;
+/// The most items of one loop that run at the same time.
+pub const MAX_WIDTH: u32 = 256;
+/// The most items of a loop that runs them at the same time.
+pub const MAX_SPREAD: usize = 100_000;
+/// The most branches of a run that are open at the same time.
+pub const MAX_FIBERS: usize = 1_000;
 
 /// The most that a run says for its timeline between two waits, in bytes: it is kept with what comes next.
 pub const MAX_SAID: u64 = 4 << 20;

@@ -18,6 +18,7 @@ use super::outbox::Outbox;
 use super::protocol::{
     Command, Cover, Effect, EffectId, EffectOutcome, Failure, Input, Millis, Note, PlanRequest, RunInput,
 };
+use super::threads::{Branch, MAIN, Thread};
 use crate::hir::Outcome;
 use crate::ids::{FnId, SiteId};
 use crate::value::Value;
@@ -85,6 +86,8 @@ pub(super) enum Wait {
 pub(super) enum Stop {
     Cancel(String),
     Timeout,
+    /// Another branch of the same group has decided.
+    Sibling(String),
 }
 
 /// Where a plan ends: behind the block, in the frame that has it.
@@ -128,6 +131,16 @@ pub(super) struct State {
     pub plan_end: Option<PlanEnd>,
     /// In a plan: inside code that runs only if something is undone.
     pub supposing: u32,
+    /// The thread at hand, whose own state the fields above hold.
+    pub current: u32,
+    pub branch: Branch,
+    /// The others.
+    pub threads: BTreeMap<u32, Thread>,
+    pub next_thread: u32,
+    /// Bytes of threads that are set aside and of results of branches.
+    pub held: u64,
+    /// How many undos have been recorded.
+    pub sequence: u64,
 }
 
 /// The machine of one run.
@@ -139,6 +152,10 @@ pub struct Machine {
     pub(super) budget: Budget,
     /// In a plan: the condition that was met last is unknown.
     pub(super) fork: Option<(u32, u32)>,
+    /// Commands of this step whose notes are labelled.
+    pub(super) noted: usize,
+    /// The thread that the budget is about.
+    pub(super) prepared: Option<u32>,
 }
 
 impl Machine {
@@ -168,8 +185,14 @@ impl Machine {
             parked_at: 0,
             plan_end: None,
             supposing: 0,
+            current: MAIN,
+            branch: Branch::default(),
+            threads: BTreeMap::new(),
+            next_thread: MAIN,
+            held: 0,
+            sequence: 0,
         };
-        Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None }
+        Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, noted: 0, prepared: None }
     }
 
     /// Takes what happened and says what is wanted next. The same inputs give the same commands, always.
@@ -177,6 +200,7 @@ impl Machine {
     /// # Errors
     /// When the driver is wrong: the state is as before then.
     pub fn step(&mut self, input: Input) -> Result<Vec<Command>, MachineError> {
+        self.noted = 0;
         self.refuel();
         match input {
             Input::Start { at } => self.begin(at)?,
@@ -216,7 +240,7 @@ impl Machine {
         let state = unpack(&program, snapshot)?;
         let limits = state.input.limits;
         let budget = Budget::new(limits.fuel, limits.memory, limits.depth);
-        Ok(Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None })
+        Ok(Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, noted: 0, prepared: None })
     }
 
     /// What the run started with.
@@ -231,11 +255,14 @@ impl Machine {
 
     /// What the machine waits for, in the order of the ids; as it was asked for, plans included.
     pub fn open_effects(&self) -> Vec<(EffectId, Effect)> {
-        let complete = |effect: &Effect| match effect {
-            Effect::Plan(_) => Effect::Plan(PlanRequest { machine: self.plan_copy() }),
-            other => other.clone(),
+        let complete = |of: (&EffectId, &Effect)| match of {
+            (id, Effect::Plan(_)) => {
+                let thread = self.waiter(id).unwrap_or(self.state.current);
+                Effect::Plan(PlanRequest { machine: self.plan_copy(thread) })
+            }
+            (_, other) => other.clone(),
         };
-        self.state.open.iter().map(|(id, effect)| (id.clone(), complete(effect))).collect()
+        self.state.open.iter().map(|(id, effect)| (id.clone(), complete((id, effect)))).collect()
     }
 
     /// Whether the last command has been given.
@@ -287,10 +314,13 @@ impl Machine {
             self.ask_to_stop(Stop::Timeout);
             return Ok(true);
         }
-        if let (Some((waited, wait)), Some(effect)) = (self.state.wait.take(), effect)
-            && waited == *id
-        {
-            self.deliver(wait, effect, id, outcome);
+        if let (Some(thread), Some(effect)) = (self.waiter(id), effect) {
+            self.switch_to(thread);
+            self.tick(at);
+            if let Some((_, wait)) = self.state.wait.take() {
+                self.take_stock();
+                self.deliver(wait, effect, id, outcome);
+            }
         }
         Ok(true)
     }
@@ -307,20 +337,17 @@ impl Machine {
     fn refuel(&mut self) {
         let l = self.state.input.limits;
         self.budget = Budget::new(l.fuel, l.memory, l.depth);
-        let mut outside = 0;
-        for value in self.state.undos.iter().flat_map(|u| &u.args).chain(&self.state.input.params) {
-            limits::measure(value, &mut outside, l.memory);
-        }
-        self.budget.outside = outside;
-        // What the fiber holds counts from here on too.
-        self.budget.assume(self.state.fiber.stack.iter());
+        self.take_stock();
     }
 
-    /// Runs until the run waits for something or is over.
-    pub(super) fn advance(&mut self) {
-        while self.state.wait.is_none() && self.state.phase != Phase::Over {
-            self.pump();
+    /// Measures what the thread at hand and everything beside it hold; the fuel goes on.
+    pub(super) fn take_stock(&mut self) {
+        let mut outside = self.state.held;
+        for value in self.state.undos.iter().flat_map(|u| &u.args).chain(&self.state.input.params) {
+            limits::measure(value, &mut outside, self.budget.memory);
         }
+        // What the fiber holds counts from here on too.
+        self.budget.move_to(outside, self.state.fiber.stack.iter());
     }
 
     /// Runs code until it stops, and does what it stopped for.
@@ -400,6 +427,19 @@ impl Machine {
                 }
                 self.out.note(Note::Log { site, text });
             }
+            Op::Fork { fork } => self.begin_fork(fork),
+            Op::Choose { to } => {
+                let at = self.state.fiber.frames.last().map_or(0, |f| f.pc.saturating_sub(1));
+                self.fork = Some((at, to));
+            }
+            Op::BranchEnd { fork, s } => self.end_branch(fork, s),
+            Op::Join { fork } => self.join(fork),
+            Op::Waves { waves } => self.waves(waves),
+            Op::WaveBegin { waves } => self.wave_begins(waves),
+            Op::WaveDone { waves } => self.wave_done(waves),
+            Op::WavePause { waves } => self.wave_pause(waves),
+            Op::WaveFailed { waves, s } => self.wave_failed(waves, s),
+            Op::AtMost { most } => self.at_most(most),
             _ => self.throw(invalid("an instruction cannot stand here; this is a defect of rrb")),
         }
     }

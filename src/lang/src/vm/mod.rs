@@ -10,6 +10,7 @@ mod ending;
 mod eval;
 mod failure;
 mod fiber;
+mod fork;
 pub mod image;
 mod interp;
 pub mod limits;
@@ -23,8 +24,10 @@ pub mod print;
 pub mod protocol;
 mod shadow;
 mod shapes;
+mod threads;
 pub(crate) mod typing;
 mod unwind;
+mod waves;
 
 pub use decode::{DecodeError, decode, value_from_text};
 pub(crate) use eval::eval_in;

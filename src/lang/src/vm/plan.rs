@@ -75,6 +75,8 @@ impl Planner {
             out: Outbox::Plan(Box::default()),
             budget: Budget::new(limits.fuel, limits.memory, limits.depth),
             fork: None,
+            noted: 0,
+            prepared: None,
         };
         let first = Path { state, weight: SURE, rounds: Vec::new() };
         Ok(Self { machine, paths: vec![first], active: None, site, reads: 0, steps: 0, incomplete: None, done: false })
@@ -424,10 +426,21 @@ impl Machine {
         };
         let args = callee.params.iter().cloned().zip(args.iter().map(planned)).collect();
         let action = names(&self.program, callee).0;
+        let place = self.place();
         let Some(plan) = self.out.plan() else { return self.broken() };
         let count = plan.entries.iter().filter(|e| e.site == site.site).count() as u32;
         let certainty = plan.certainty.unwrap_or(Certainty::May);
-        plan.entries.push(PlanEntry { site: site.site, count, certainty, action, instance, effect, target, args });
+        plan.entries.push(PlanEntry {
+            site: site.site,
+            count,
+            certainty,
+            action,
+            instance,
+            effect,
+            target,
+            args,
+            place,
+        });
         self.state.fiber.set(site.d, Value::Unknown);
         if let Some((undo, captures)) = &site.undo {
             // What would put it right again: it destroys under the same approval, so people see it.
@@ -443,6 +456,7 @@ impl Machine {
 pub fn describe(plan: &Plan) -> String {
     use std::fmt::Write;
     let mut out = String::new();
+    let mut place = "";
     for e in &plan.entries {
         let certainty = match e.certainty {
             Certainty::Will => "will",
@@ -467,6 +481,10 @@ pub fn describe(plan: &Plan) -> String {
                 Planned::Unknown | Planned::Absent => format!("{name}: not known yet"),
             })
             .collect();
+        if e.place != place {
+            place = e.place.as_str();
+            let _ = writeln!(out, "{}:", if place.is_empty() { "then" } else { place });
+        }
         let _ = writeln!(out, "{certainty:4} {}{instance}({}){target}{effect}", e.action, args.join(", "));
     }
     if let Some(why) = &plan.incomplete {

@@ -259,6 +259,9 @@ pub struct PlanEntry {
     pub target: Planned,
     /// By parameter.
     pub args: Vec<(SmolStr, Planned)>,
+    /// Which branch or wave it stands in: `wave 2 of 4`, `race a`; empty outside of all.
+    #[serde(default)]
+    pub place: SmolStr,
 }
 
 /// How sure it is that a planned call is made.
@@ -464,6 +467,20 @@ impl Failure {
     }
 }
 
+/// How a branch of `parallel`, `race` or a parallel loop ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "end")]
+pub enum BranchEnd {
+    Done,
+    Failed {
+        failure: Failure,
+    },
+    /// It ended the run, with `finish`.
+    Finished,
+    /// Another one decided, or the run was stopped.
+    Stopped,
+}
+
 /// What happens inside a run, for the timeline and the audit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "note")]
@@ -541,4 +558,40 @@ pub enum Note {
         action: SmolStr,
         target: Option<SmolStr>,
     },
+    /// What happened in a branch: its name or its item, outer ones before, as in `n7 › check`.
+    In {
+        branch: SmolStr,
+        inner: Box<Note>,
+    },
+    /// `parallel` or `race` begins.
+    Forked {
+        race: bool,
+        branches: Vec<SmolStr>,
+    },
+    BranchEnded {
+        #[serde(flatten)]
+        end: BranchEnd,
+    },
+    /// The others have stopped, and what they did is undone.
+    RaceWon {
+        branch: SmolStr,
+    },
+    /// A wave of a loop begins.
+    WaveBegan {
+        wave: u32,
+        of: u32,
+        /// How many items it has, and the first of them.
+        count: u32,
+        items: Vec<String>,
+    },
+}
+
+impl Note {
+    /// The note itself, and the branch it comes from (empty for the main thread).
+    pub fn parts(&self) -> (&str, &Note) {
+        match self {
+            Note::In { branch, inner } => (branch, inner),
+            other => ("", other),
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! Failures on their way out, and stops from outside.
 
 use super::fiber::{ScopeKind, Stage};
+use super::fork::Ended;
 use super::machine::{Cause, Machine, Phase, Stop, Wait};
 use super::protocol::{Failure, FailureKind, Note};
+use super::threads::MAIN;
 use crate::syntax::ast::Effect as EffectClass;
 
 impl Machine {
@@ -37,7 +39,11 @@ impl Machine {
                     Some(back) => f = back,
                 },
                 ScopeKind::Rollback { .. } => return self.undo_failed(*f),
-                ScopeKind::Catch { .. } | ScopeKind::Step { .. } | ScopeKind::Waive { .. } | ScopeKind::Approve(_) => {
+                ScopeKind::Catch { .. }
+                | ScopeKind::Step { .. }
+                | ScopeKind::Waive { .. }
+                | ScopeKind::Approve(_)
+                | ScopeKind::Fork(_) => {
                     self.drop_scope(&mut f);
                 }
             }
@@ -65,6 +71,10 @@ impl Machine {
             }
             self.drop_scope(&mut f);
         }
+        if self.is_branch() && !self.out.is_plan() {
+            f.at = if f.at == 0 { self.now() } else { f.at };
+            return self.branch_over(Ended::Limit(*f));
+        }
         self.uncaught(*f);
     }
 
@@ -76,6 +86,9 @@ impl Machine {
             plan.over = Some(Some(f.message));
             self.state.phase = Phase::Over;
             return;
+        }
+        if self.is_branch() {
+            return self.branch_over(Ended::Failed(f));
         }
         match self.state.phase {
             Phase::Undoing => self.undo_failed(f),
@@ -111,10 +124,25 @@ impl Machine {
 
     /// Somebody wants the run to stop. Counts once, and not when the end has begun.
     pub(super) fn ask_to_stop(&mut self, stop: Stop) {
-        if self.state.phase != Phase::Body || self.state.stop.is_some() {
+        if self.state.phase != Phase::Body {
+            return;
+        }
+        self.switch_to(MAIN);
+        if self.state.stop.is_some() {
             return;
         }
         self.state.stop = Some(stop);
+        self.stop_arrives();
+    }
+
+    /// The thread at hand has been told to stop.
+    pub(super) fn stop_arrives(&mut self) {
+        if let Some(stop) = self.state.stop.clone().filter(|_| self.state.branch.waiting > 0) {
+            return self.stop_branches(&stop);
+        }
+        if self.is_branch() && !self.state.branch.started {
+            return self.branch_over(Ended::Stopped);
+        }
         let Some(wait) = self.state.wait.as_ref().map(|(_, w)| w.clone()) else { return };
         let why = self.stop_reason();
         match wait {
@@ -143,14 +171,19 @@ impl Machine {
 
     fn stop_reason(&self) -> String {
         match &self.state.stop {
-            Some(Stop::Cancel(why)) => why.clone(),
+            Some(Stop::Cancel(why) | Stop::Sibling(why)) => why.clone(),
             _ => "the time of the run is over".to_owned(),
         }
     }
 
     /// Whether a stop may arrive here: not inside a seen call that changes, nor inside an undo.
     pub(super) fn stoppable(&self) -> bool {
-        if self.state.phase != Phase::Body || self.state.rolling.is_some() {
+        if self.state.fiber.scopes.iter().any(|s| matches!(s.kind, ScopeKind::Rollback { .. })) {
+            return false;
+        }
+        // A branch may be stopped by its group wherever it runs.
+        let inside = matches!(self.state.stop, Some(Stop::Sibling(_)));
+        if !inside && (self.state.phase != Phase::Body || self.state.rolling.is_some()) {
             return false;
         }
         match self.seen() {
@@ -163,7 +196,7 @@ impl Machine {
     pub(super) fn stop_now(&mut self) {
         let Some(stop) = self.state.stop.clone() else { return };
         let (kind, message) = match &stop {
-            Stop::Cancel(why) => (FailureKind::Cancelled, why.clone()),
+            Stop::Cancel(why) | Stop::Sibling(why) => (FailureKind::Cancelled, why.clone()),
             Stop::Timeout => (FailureKind::Timeout, self.timeout_message()),
         };
         let mut f = Failure::new(kind, message);
@@ -171,8 +204,11 @@ impl Machine {
         while !self.state.fiber.scopes.is_empty() {
             self.drop_scope(&mut f);
         }
+        if self.is_branch() {
+            return self.branch_over(Ended::Stopped);
+        }
         let cause = match stop {
-            Stop::Cancel(why) => Cause::Cancelled(why),
+            Stop::Cancel(why) | Stop::Sibling(why) => Cause::Cancelled(why),
             Stop::Timeout => {
                 self.out.note(Note::Failed { failure: f.clone() });
                 Cause::TimedOut(f)

@@ -153,7 +153,7 @@ impl Checker {
     }
 
     /// What a loop goes through: the type of an item.
-    fn item_of(&mut self, items: &hir::Expr) -> Ty {
+    pub(super) fn item_of(&mut self, items: &hir::Expr) -> Ty {
         match &*self.open(&items.ty) {
             Type::List(t) | Type::Set(t) => t.clone(),
             Type::Map(k, v) => ty::record(vec![ty::field("key", k.clone()), ty::field("value", v.clone())]),
@@ -190,7 +190,7 @@ impl Checker {
         }
     }
 
-    fn in_loop<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
+    pub(super) fn in_loop<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
         if let Some(frame) = self.frames.last_mut() {
             frame.loops += 1;
         }
@@ -404,6 +404,9 @@ impl Checker {
             }
             return node(ExprKind::Literal(Value::Nothing), ty::never(), span);
         };
+        if let Some(apart) = self.apart() {
+            self.leaves_branch("return", apart, span);
+        }
         let value = match value {
             Some(v) if matches!(*expected, Type::Nothing) => {
                 let got = self.expr(v, &Want::Any);
@@ -438,6 +441,12 @@ impl Checker {
     }
 
     pub(super) fn leave_loop(&mut self, kind: ExprKind, name: &str, span: Span) -> hir::Expr {
+        if let Some(apart) = self.apart().filter(|a| a.loops > 0)
+            && self.frame().is_some_and(|f| f.loops == 0)
+        {
+            self.leaves_branch(name, apart, span);
+            return node(ExprKind::Literal(Value::Nothing), ty::never(), span);
+        }
         if self.frame().is_none_or(|f| f.loops == 0) {
             self.error(
                 codes::PLACE_WRONG,

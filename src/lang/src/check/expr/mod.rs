@@ -5,6 +5,7 @@ mod data;
 mod durable;
 mod names;
 mod text;
+mod together;
 
 use super::cx::Checker;
 use super::scope::{bad, is_error, node};
@@ -136,6 +137,9 @@ impl Checker {
                 self.wait_until(condition, every.as_deref(), within.as_deref(), span)
             }
             K::For { pattern, items, body } => self.for_expr(pattern, items, body, want, span),
+            K::FanOut(fan) => self.fan_out(fan, want, span),
+            K::Together { race: true, branches } => self.race(branches, want, span),
+            K::Together { race: false, branches } => self.parallel(branches, want, span),
             K::While { condition, max, body } => self.while_expr(condition, max.as_deref(), body, span),
             K::Try { body, binder, handler } => self.try_expr(body, binder.as_ref(), handler.as_ref(), want, span),
             K::Trust { effect, because, body } => self.trust(*effect, because.as_deref(), body, want, span),

@@ -221,6 +221,10 @@ impl<'a> Compiler<'a, '_> {
                 let collects = has_value(&e.ty);
                 self.for_(pattern, items, body, collects, d)
             }
+            ExprKind::FanOut(fan) => self.fan_out(fan, &e.ty, d),
+            ExprKind::Together(t) if t.race => self.race(t, d),
+            ExprKind::Together(t) => self.parallel(t, &e.ty, d),
+            ExprKind::AtMost(most) => self.at_most(most, d),
             ExprKind::While { condition, max, body } => self.while_(condition, *max, body, d),
             ExprKind::Try { body, handler, .. } => self.try_(body, handler.as_ref(), d),
         }

@@ -7,6 +7,7 @@ mod method;
 mod pattern;
 mod shape;
 mod stmt;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -22,7 +23,8 @@ use crate::syntax::ast::Effect;
 use crate::types::{Ty, Type};
 use crate::value::Value;
 use crate::vm::code::{
-    ActionCode, ApproveSite, CallSite, Code, LoopTest, Op, Pc, PollSite, Reg, Shape, VariantCode, WaiveSite,
+    ActionCode, ApproveSite, CallSite, Code, ForkSite, LoopTest, MostSite, Op, Pc, PollSite, Reg, Shape, VariantCode,
+    WaiveSite, WavesSite,
 };
 use crate::vm::image::hex;
 use crate::vm::methods;
@@ -195,6 +197,9 @@ struct Compiler<'a, 't> {
     approves: Vec<ApproveSite>,
     waives: Vec<WaiveSite>,
     polls: Vec<PollSite>,
+    forks: Vec<ForkSite>,
+    waves: Vec<WavesSite>,
+    mosts: Vec<MostSite>,
     loop_tests: Vec<LoopTest>,
 }
 
@@ -268,6 +273,9 @@ impl<'a, 't> Compiler<'a, 't> {
             approves: Vec::new(),
             waives: Vec::new(),
             polls: Vec::new(),
+            forks: Vec::new(),
+            waves: Vec::new(),
+            mosts: Vec::new(),
             loop_tests: Vec::new(),
         }
     }
@@ -318,6 +326,9 @@ impl<'a, 't> Compiler<'a, 't> {
                 approves: self.approves,
                 waives: self.waives,
                 polls: self.polls,
+                forks: self.forks,
+                waves: self.waves,
+                mosts: self.mosts,
                 loop_tests: self.loop_tests,
             }),
             _ => {
@@ -387,7 +398,8 @@ impl<'a, 't> Compiler<'a, 't> {
             | Op::JumpUnlessLen { to, .. }
             | Op::IterNext { to, .. }
             | Op::RangeNext { to, .. }
-            | Op::TryEnter { handler: to, .. },
+            | Op::TryEnter { handler: to, .. }
+            | Op::Choose { to },
         ) = self.ops.get_mut(at)
         {
             *to = target;

@@ -25,6 +25,7 @@ impl<'i> Lower<'i> {
                 StmtKind::Evidence { name: self.expr(name), value: self.expr(value) }
             }
             Rule::log_stmt => StmtKind::Log(self.expr_in(&p)),
+            Rule::most_stmt => self.at_most(&p)?,
             Rule::block_stmt => {
                 let block = self.block_in(&p);
                 StmtKind::Expr(Expr { kind: ExprKind::Block(block), span })
@@ -78,10 +79,8 @@ impl<'i> Lower<'i> {
             Rule::waive_expr => self.waive(&p),
             Rule::verify_expr => self.verify(&p),
             Rule::wait_expr => self.wait(&p),
-            Rule::for_expr => {
-                let pattern = self.pattern_in(&p);
-                ExprKind::For { pattern, items: self.boxed_in(&p), body: self.block_in(&p) }
-            }
+            Rule::for_expr => self.for_expr(&p),
+            Rule::together_expr => self.together(&p),
             Rule::while_expr => {
                 let max = self.clause(&p, Rule::max_clause).map(Box::new);
                 ExprKind::While { condition: self.boxed_in(&p), max, body: self.block_in(&p) }

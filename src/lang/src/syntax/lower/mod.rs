@@ -9,6 +9,7 @@ mod patterns;
 mod policies;
 mod runbooks;
 mod texts;
+mod together;
 mod types;
 
 pub(super) use numbers::{DURATIONS, SIZES};

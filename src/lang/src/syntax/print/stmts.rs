@@ -6,6 +6,7 @@ use crate::syntax::ast::*;
 /// Words that begin a clause: alone on a line they would be read as one.
 const CLAUSE_WORDS: &[&str] = &[
     "at",
+    "between",
     "cancel",
     "concurrency",
     "controls",
@@ -71,6 +72,12 @@ impl Printer {
             StmtKind::Log(e) => {
                 self.push("log ");
                 self.expr(e, ANY);
+            }
+            StmtKind::AtMost { limit, of, floor, items } => {
+                self.word_expr("at most ", Some(limit), OPERAND);
+                self.word_expr(" of ", of.as_ref(), OPERAND);
+                self.word_expr(" or ", floor.as_ref(), OPERAND);
+                self.word_expr(" for ", Some(items), OPERAND);
             }
             StmtKind::Expr(e) => self.expr_stmt(e, more),
             StmtKind::Bad => {}
@@ -161,6 +168,11 @@ impl Printer {
                 self.pattern(pattern);
                 self.headed(" in ", items, body);
             }
+            ExprKind::FanOut(fan) => self.fan_out(fan),
+            ExprKind::Together { race, branches } => {
+                self.push(if *race { "race " } else { "parallel " });
+                self.braces(branches.is_empty(), |p| branches.iter().for_each(|b| p.branch(b)));
+            }
             ExprKind::While { condition, max, body } => {
                 self.word_expr("while ", Some(condition), OPERATION);
                 self.word_expr(" max ", max.as_deref(), OPERAND);
@@ -185,6 +197,38 @@ impl Printer {
             }
             _ => {}
         }
+    }
+
+    fn fan_out(&mut self, fan: &FanOut) {
+        self.push("for ");
+        self.pattern(&fan.pattern);
+        self.word_expr(" in ", Some(&fan.items), OPERAND);
+        self.word_expr(" in waves ", fan.waves.as_ref(), OPERAND);
+        self.word_expr(" pausing ", fan.pausing.as_ref(), OPERAND);
+        self.word_expr(" parallel ", fan.parallel.as_ref(), OPERAND);
+        self.push(if fan.collect.is_some() { " collect failures " } else { " " });
+        self.block(&fan.body);
+        if let Some(between) = &fan.between {
+            self.push(" between ");
+            self.block(between);
+        }
+    }
+
+    fn branch(&mut self, branch: &Branch) {
+        self.start_line();
+        self.push(&branch.name.name);
+        match &branch.body.kind {
+            ExprKind::Block(block) => {
+                self.push(" ");
+                self.block(block);
+            }
+            _ => {
+                self.push(" = ");
+                self.expr(&branch.body, ANY);
+            }
+        }
+        self.push(",");
+        self.end_line();
     }
 
     fn headed(&mut self, words: &str, head: &Expr, body: &Block) {

@@ -142,6 +142,8 @@ fn block(inner: BoxedStrategy<Expr>) -> BoxedStrategy<Block> {
         }),
         1 => (x(), x()).prop_map(move |(name, value)| s(StmtKind::Evidence { name, value })),
         1 => x().prop_map(move |v| s(StmtKind::Log(v))),
+        1 => (x(), option::of(x()), option::of(x()), x())
+            .prop_map(move |(limit, of, floor, items)| s(StmtKind::AtMost { limit, of, floor, items })),
     ];
     vec(stmt, 0..3).prop_map(|stmts| Block { stmts, span: NOWHERE }).boxed()
 }
@@ -321,6 +323,13 @@ fn constructs(inner: BoxedStrategy<Expr>) -> BoxedStrategy<Expr> {
             within
         })),
         (pattern(), xb(), block()).prop_map(|(pattern, items, body)| e(ExprKind::For { pattern, items, body })),
+        fan_out(inner.clone()),
+        (any::<bool>(), vec((ident(), prop_oneof![x(), block().prop_map(|b| e(ExprKind::Block(b)))]), 0..3)).prop_map(
+            |(race, branches)| {
+                let branch = |(name, body)| Branch { name, body, span: NOWHERE };
+                e(ExprKind::Together { race, branches: branches.into_iter().map(branch).collect() })
+            }
+        ),
         (condition(x()), boxed(&inner), block()).prop_map(|(condition, max, body)| e(ExprKind::While {
             condition,
             max,
@@ -338,6 +347,19 @@ fn constructs(inner: BoxedStrategy<Expr>) -> BoxedStrategy<Expr> {
         approve(x()),
     ]
     .boxed()
+}
+
+fn fan_out(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
+    let maybe = || option::weighted(0.5, inner.clone());
+    let clauses = (maybe(), maybe(), maybe(), any::<bool>());
+    let bodies = (block(inner.clone()), option::of(block(inner.clone())));
+    (pattern(), inner.clone(), clauses, bodies).prop_map(
+        |(pattern, items, (waves, pausing, parallel, collect), (body, between))| {
+            let plain = waves.is_none() && pausing.is_none() && parallel.is_none() && between.is_none();
+            let collect = (collect || plain).then_some(NOWHERE);
+            e(ExprKind::FanOut(Box::new(FanOut { pattern, items, waves, pausing, parallel, collect, body, between })))
+        },
+    )
 }
 
 fn approve(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {

@@ -8,6 +8,7 @@ use crate::vm::failure::invalid;
 use crate::vm::fiber::{Calling, ScopeKind};
 use crate::vm::machine::Machine;
 use crate::vm::protocol::{Cover, Millis};
+use crate::vm::threads::Above;
 
 /// What may be repeated, as it counts for a native or a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,15 +36,44 @@ impl Machine {
     }
 
     /// What stands around a call and allows it.
-    pub(super) fn cover(&self) -> Option<Cover> {
+    pub(in crate::vm) fn cover(&self) -> Option<Cover> {
         if let Some(cover) = &self.state.rolling {
             return cover.clone();
         }
-        self.state.fiber.scopes.iter().rev().find_map(|s| match &s.kind {
-            ScopeKind::Waive { cover } => Some(cover.clone()),
-            ScopeKind::Approve(a) => a.cover.clone(),
-            _ => None,
-        })
+        self.state
+            .fiber
+            .scopes
+            .iter()
+            .rev()
+            .find_map(|s| match &s.kind {
+                ScopeKind::Waive { cover } => Some(cover.clone()),
+                ScopeKind::Approve(a) => a.cover.clone(),
+                _ => None,
+            })
+            .or_else(|| self.state.branch.inherit.cover.clone())
+    }
+
+    /// The idempotency key of the outermost call that has one.
+    pub(in crate::vm) fn call_key(&self) -> Option<SmolStr> {
+        self.state.branch.inherit.key.clone().or_else(|| self.calls().find_map(|(_, c)| c.key.clone()))
+    }
+
+    /// Whether a call around has `retry unsafe`.
+    pub(in crate::vm) fn retries_unsafely(&self) -> bool {
+        self.state.branch.inherit.is_unsafe || self.calls().any(|(_, c)| c.retry.as_ref().is_some_and(|r| r.is_unsafe))
+    }
+
+    /// What all calls around say about repeating, as a branch that begins here takes it over.
+    pub(in crate::vm) fn repeats_above(&self) -> Above {
+        if self.state.branch.inherit.repeats == Above::Probed {
+            return Above::Probed;
+        }
+        match self.repeats(usize::MAX) {
+            Repeats::Freely => Above::Freely,
+            Repeats::Keyed(until) => Above::Keyed(until),
+            Repeats::Probed(_) => Above::Probed,
+            Repeats::Once => Above::Nothing,
+        }
     }
 
     /// The innermost scope, when it is a call.
@@ -68,11 +98,21 @@ impl Machine {
             ScopeKind::Call(c) => c.deadline,
             _ => None,
         });
-        calls.chain(self.state.phase_deadline).chain(self.state.undo_deadline).min()
+        calls
+            .chain(self.state.branch.inherit.deadline)
+            .chain(self.state.phase_deadline)
+            .chain(self.state.undo_deadline)
+            .min()
     }
 
     /// The class that counts for the call whose scope is the last of `scopes`: the outermost that says other than `once`.
     pub(super) fn repeats(&self, scopes: usize) -> Repeats {
+        match self.state.branch.inherit.repeats {
+            Above::Freely => return Repeats::Freely,
+            Above::Keyed(until) => return Repeats::Keyed(until),
+            Above::Probed => return Repeats::Once,
+            Above::Nothing => {}
+        }
         for (i, c) in self.calls().take_while(|(i, _)| *i < scopes) {
             let class = self.program.code(c.function).and_then(|f| f.action.as_ref()).map(|a| &a.0.class);
             match class {
@@ -87,12 +127,13 @@ impl Machine {
     }
 
     /// Every call around the native has acted in this try.
-    pub(super) fn mark_acted(&mut self) {
+    pub(in crate::vm) fn mark_acted(&mut self) {
         for scope in &mut self.state.fiber.scopes {
             if let ScopeKind::Call(c) = &mut scope.kind {
                 c.acted = true;
             }
         }
+        self.state.branch.acted = true;
     }
 
     pub(super) fn call_name(&self) -> SmolStr {

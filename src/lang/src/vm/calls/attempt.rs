@@ -47,7 +47,7 @@ impl Machine {
             Repeats::Keyed(until) => Repeat::KeyedUntil(until),
             Repeats::Probed(_) | Repeats::Once => Repeat::Never,
         };
-        let key = if effect >= EffectClass::Changes { self.calls().find_map(|(_, c)| c.key.clone()) } else { None };
+        let key = if effect >= EffectClass::Changes { self.call_key() } else { None };
         let (action, instance) = self.seen().and_then(|c| c.info.as_ref()).map_or_else(
             || (native.clone(), SmolStr::new_static("default")),
             |info| (info.action.clone(), info.instance.clone()),
@@ -108,7 +108,7 @@ impl Machine {
         if f.happened != Happened::Maybe || call.effect <= EffectClass::Reads {
             return self.attempt_failed(f);
         }
-        let is_unsafe = self.calls().any(|(_, c)| c.retry.as_ref().is_some_and(|r| r.is_unsafe));
+        let is_unsafe = self.retries_unsafely();
         let why = f.message.clone();
         match self.repeats(self.state.fiber.scopes.len()) {
             Repeats::Freely => self.attempt_failed(f),

@@ -80,7 +80,9 @@ impl Machine {
         args.push(result);
         let action = c.info.as_ref().map_or_else(|| callee.name.clone(), |i| i.action.clone());
         let cover = self.cover();
-        self.state.undos.push(Undo { function, args, action, connector: place.0, instance: place.1, cover });
+        let seq = self.state.sequence;
+        self.state.sequence = seq.saturating_add(1);
+        self.state.undos.push(Undo { function, args, action, connector: place.0, instance: place.1, cover, seq });
         self.state.fiber.undos = self.state.undos.len() as u32;
     }
 

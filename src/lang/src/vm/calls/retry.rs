@@ -6,7 +6,7 @@ use crate::value::Value;
 use crate::vm::code::RetrySite;
 use crate::vm::failure;
 use crate::vm::fiber::{Frame, FrameKind, Retrying, ScopeKind, Stage};
-use crate::vm::machine::{Machine, Stop, Wait};
+use crate::vm::machine::{Machine, Wait};
 use crate::vm::protocol::{Effect, Failure, FailureKind, Happened, Millis, Note};
 
 /// Pauses of a `retry` without `backoff`, in milliseconds.
@@ -56,7 +56,7 @@ impl Machine {
                 Repeats::Keyed(until) => now < until,
                 Repeats::Probed(_) | Repeats::Once => f.happened == Happened::No && !c.acted,
             };
-        if !allowed || matches!(self.state.stop, Some(Stop::Cancel(_) | Stop::Timeout)) {
+        if !allowed || matches!(self.state.stop, Some(_)) {
             return self.call_failed(f);
         }
         let Some((bound, pc)) = retry.when else {
@@ -118,7 +118,11 @@ impl Machine {
     pub(super) fn outer_deadline(&self) -> Option<Millis> {
         let last = self.state.fiber.scopes.len().saturating_sub(1);
         let calls = self.calls().filter(|(i, _)| *i < last).filter_map(|(_, c)| c.deadline);
-        calls.chain(self.state.phase_deadline).chain(self.state.undo_deadline).min()
+        calls
+            .chain(self.state.branch.inherit.deadline)
+            .chain(self.state.phase_deadline)
+            .chain(self.state.undo_deadline)
+            .min()
     }
 }
 

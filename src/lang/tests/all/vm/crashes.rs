@@ -24,6 +24,20 @@ const BODIES: &[&str] = &[
     "let all = [\"a\", \"b\"].map(p => get(p))  for x in all { do box.keep(\"k\") }  log \"${all.len()}\"",
 ];
 
+/// Programs in which several things are in flight at a time. What a killed call delays, others overtake: the end is the same, the order is not.
+const TOGETHER: &[&str] = &[
+    "let r = parallel { a { do box.two(\"a\") get(\"x\") }, b { do put(\"b1\") undo { do put(\"undo-b1\") } do box.keep(\"d\") 2 } } evidence \"r\" = r  do put(\"z\")",
+    "let r = race { work { do put(\"w1\") do box.once(\"k\") \"done\" }, limit { do put(\"l\") undo { do put(\"undo-l\") } wait 5m \"late\" } }
+     evidence \"r\" = r  do put(\"z\")",
+    "for x in [\"1\", \"2\", \"3\", \"4\"] parallel 2 { do put(x) undo { do put(\"undo-${x}\") } }  fail \"no\"",
+    "let r = for x in [\"1\", \"2\", \"3\"] parallel 3 collect failures { do box.add(x) if x == \"2\" { fail \"no\" } x } evidence \"r\" = r",
+    "timeout 4h\n at most 3 for [\"1\", \"2\", \"3\"]
+     for x in [\"1\", \"2\", \"3\"] in waves [1, 100%] pausing 5m { step \"s ${x}\" { do box.two(x) } } between { verify \"v\" within 5m every 1m { (get(\"count\") as Int) > 1 } }",
+    "approve \"Drop?\" from group(\"sre\") { parallel { a { do box.drop(\"n1\") }, b { for n in [\"n2\", \"n3\"] parallel 2 { do box.drop(n) } } } }",
+    "try { parallel { a { do put(\"a\") undo { do put(\"undo-a\") } wait 1h }, b { do put(\"b2\") undo { do put(\"undo-b2\") } wait 1m fail \"no\" } } }
+     catch f { rollback evidence \"f\" = f.message }  finally { for x in [\"1\", \"2\"] parallel 2 { do put(\"last-${x}\") } }",
+];
+
 /// A world with a memory: what was performed, by call; the counter goes up with each read of it.
 #[derive(Default)]
 struct World {
@@ -59,7 +73,7 @@ fn plain(body: &str) -> Drive<'static> {
 
 #[test]
 fn a_snapshot_at_every_boundary_goes_on_the_same() {
-    for body in BODIES {
+    for body in BODIES.iter().chain(TOGETHER) {
         let first = plain(body);
         let mut world = World::default();
         let mut d = Drive::new(&runbook(body), "main", vec![], move |call, n| {
@@ -74,7 +88,7 @@ fn a_snapshot_at_every_boundary_goes_on_the_same() {
 
 #[test]
 fn a_replay_from_the_start_gives_the_same_commands() {
-    for body in BODIES {
+    for body in BODIES.iter().chain(TOGETHER) {
         let first = plain(body);
         for upto in 0..=first.inputs.len() {
             let mut again = Machine::new(first.program.clone(), first.machine.input().clone());
@@ -189,7 +203,15 @@ fn distinct(posts: &[String]) -> Vec<String> {
 
 #[test]
 fn a_kill_at_every_boundary_gives_the_same_end_and_nothing_twice() {
-    for body in BODIES {
+    for body in BODIES.iter().chain(TOGETHER) {
+        let ordered = BODIES.contains(body);
+        let distinct = |posts: &[String]| {
+            let mut all = distinct(posts);
+            if !ordered {
+                all.sort();
+            }
+            all
+        };
         let program = runbook(body);
         let boundaries = plain(body).inputs.len();
         let (posts, end, asked) = killed(&program, usize::MAX, false);

@@ -9,3 +9,4 @@ mod kit;
 mod pure;
 mod runs;
 mod shadow;
+mod together;
