@@ -3,7 +3,9 @@
 use rrb_engine::store::{ApprovalRow, ApprovalState};
 use rrb_lang::json::Json;
 use rrb_lang::syntax::ast::Effect;
-use rrb_lang::vm::protocol::{ApprovalAsk, Asked, Certainty, Millis, Plan, PlanEntry, Planned};
+use rrb_lang::vm::protocol::{
+    ApprovalAsk, Asked, Certainty, Millis, Plan, PlanEntry, Planned, PolicyAnswer, RuleSaid, Verdict,
+};
 
 use crate::out::Look;
 use crate::text::{clean, json, relative, truncate};
@@ -96,13 +98,15 @@ pub fn state(look: &Look, state: ApprovalState) -> String {
 pub fn plan(look: &Look, plan: &Plan, cut: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::with_capacity(plan.entries.len());
     let mut place = "";
-    for e in &plan.entries {
+    for (i, e) in plan.entries.iter().enumerate() {
         if e.place != place {
             place = e.place.as_str();
             lines.push(look.bold(if place.is_empty() { "then:".to_owned() } else { format!("{}:", clean(place)) }));
         }
         let indent = if place.is_empty() { "" } else { "  " };
         lines.push(format!("{indent}{}", entry(look, e, cut)));
+        let said = plan.verdicts.get(i).into_iter().flat_map(|v| verdict(look, v));
+        lines.extend(said.map(|l| format!("{indent}  {l}")));
     }
     if lines.is_empty() {
         lines.push(look.dim("no call that changes or destroys"));
@@ -111,6 +115,21 @@ pub fn plan(look: &Look, plan: &Plan, cut: usize) -> Vec<String> {
         lines.push(look.warn(format!("the plan is not complete: {}", clean(why))));
     }
     lines
+}
+
+/// What the policies say now of a planned call; nothing when no rule speaks of it.
+fn verdict(look: &Look, verdict: &Verdict) -> Vec<String> {
+    let said = verdict.rules.iter().map(|r| match r.answer {
+        PolicyAnswer::Deny => format!("{} {}", look.bad("policy denies:"), rule(r)),
+        PolicyAnswer::Ask => format!("{} {}", look.warn("policy asks:"), rule(r)),
+        PolicyAnswer::Allow => format!("{} {}", look.good("policy allows:"), rule(r)),
+    });
+    said.collect()
+}
+
+/// `change freeze (policy production_guardrails, policies.rrb:4:3)`
+pub fn rule(said: &RuleSaid) -> String {
+    format!("{} (policy {}, {})", clean(&said.because), clean(&said.policy), clean(&said.place))
 }
 
 /// `destroys system.delete_files on host-1: /var/log/a, …`

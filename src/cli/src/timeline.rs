@@ -12,7 +12,7 @@ use rrb_engine::api::{TimelineItem, What};
 use rrb_engine::store::{ApprovalRow, ApprovalState, RunStatus};
 use rrb_lang::json::Json;
 use rrb_lang::syntax::ast::Effect;
-use rrb_lang::vm::protocol::{ActionInfo, BranchEnd, Failure, Millis, Note};
+use rrb_lang::vm::protocol::{ActionInfo, BranchEnd, Failure, Millis, Note, PolicyAnswer, Verdict};
 
 use crate::out::Look;
 use crate::plan_text;
@@ -188,6 +188,7 @@ impl Timeline {
             What::CallOutcome { action, native, ok, message, millis } => {
                 return self.detailed.then(|| native_line(&look, action, native, *ok, message, *millis));
             }
+            What::Policy { action, target, verdict } => policy(&look, action, target.as_deref(), verdict),
             What::ApprovalAsked { approval } => {
                 state.asked = Some(item.at);
                 asked(&look, approval, item.at, self.tells_how)
@@ -404,6 +405,19 @@ fn asked(look: &Look, row: &ApprovalRow, at: Millis, tells_how: bool) -> Line {
     let needs = format!("needs {}, {}", plan_text::who(&ask), relative(at, row.expires).replace("in ", "within "));
     let answer = look.dim(format!("answer: rrb approvals approve {}", short_id(&row.id)));
     line.more([needs]).more(plan_text::plan(look, &ask.plan, 160)).more(tells_how.then_some(answer))
+}
+
+/// What the policies say of a call, one line to a rule.
+fn policy(look: &Look, action: &str, target: Option<&str>, verdict: &Verdict) -> Line {
+    let on = target.map(|t| format!(" on {}", clean(t))).unwrap_or_default();
+    let (symbol, word) = match verdict.answer {
+        PolicyAnswer::Deny => (look.bad("✗"), look.bad("denied by policy")),
+        PolicyAnswer::Ask => (look.warn("?"), look.warn("a policy asks people")),
+        PolicyAnswer::Allow => (look.good("✓"), look.good("allowed by policy")),
+    };
+    let mut line = Line::new(symbol, format!("{}{on} {word}", look.bold(clean(action))));
+    line.more = verdict.rules.iter().map(|r| look.dim(plan_text::rule(r))).collect();
+    line
 }
 
 fn voted(look: &Look, person: &str, approve: bool, comment: &str) -> Line {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use rrb_lang::vm::protocol::{Millis, Note, Resolution};
+use rrb_lang::vm::protocol::{self, Millis, Note, Resolution};
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditRecord, Verdict};
@@ -229,6 +229,12 @@ pub enum What {
         ok: bool,
         message: String,
         millis: i64,
+    },
+    /// What the policies said of a call, when a rule had something to say.
+    Policy {
+        action: String,
+        target: Option<String>,
+        verdict: protocol::Verdict,
     },
     ApprovalAsked {
         approval: ApprovalRow,

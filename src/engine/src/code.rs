@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rrb_lang::hir::{Connector, Event, Runbook, Setting};
+use rrb_lang::hir::{Connector, Event, Policy, Runbook, Setting};
 use rrb_lang::ids::{FnId, SiteId};
 use rrb_lang::json::Json;
 use rrb_lang::types::Ty;
@@ -62,6 +62,22 @@ pub trait Code: Send + Sync + 'static {
     fn events(&self) -> &[Event];
     fn runbooks(&self) -> &[Runbook];
     fn settings(&self) -> &[Setting];
+
+    /// What is asked before runs and calls.
+    fn policies(&self) -> &[Policy] {
+        &[]
+    }
+
+    /// Of what the policies say.
+    fn policies_digest(&self) -> &str {
+        ""
+    }
+
+    /// Whether a run of this runbook may do more than read.
+    fn changes(&self, runbook: &Runbook) -> bool {
+        let _ = runbook;
+        true
+    }
 
     /// A site as timelines show it: `runbooks/disk.rrb:12:5`.
     fn site(&self, id: SiteId) -> Option<String>;

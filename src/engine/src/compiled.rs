@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rrb_lang::hir::{Connector, Event, Runbook, Setting};
+use rrb_lang::hir::{Connector, Event, Policy, Runbook, Setting};
 use rrb_lang::ids::{ConstId, FnId, SiteId};
 use rrb_lang::json::Json;
 use rrb_lang::program::Program;
 use rrb_lang::project::ProjectConfig;
+use rrb_lang::syntax::ast::Effect as EffectClass;
 use rrb_lang::types::Ty;
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{Command, Effect, EffectId, EffectOutcome, Input, Millis, RunInput, SettingValues};
@@ -53,6 +54,19 @@ impl Code for Compiled {
 
     fn settings(&self) -> &[Setting] {
         &self.0.settings
+    }
+
+    fn policies(&self) -> &[Policy] {
+        &self.0.policies
+    }
+
+    fn policies_digest(&self) -> &str {
+        &self.0.policies_digest
+    }
+
+    fn changes(&self, runbook: &Runbook) -> bool {
+        let parts = [Some(runbook.body), runbook.on_failure, runbook.finally];
+        parts.into_iter().flatten().filter_map(|f| self.0.code(f)).any(|c| c.effect >= EffectClass::Changes)
     }
 
     fn site(&self, id: SiteId) -> Option<String> {

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::code::Loader;
 use crate::intake::Intake;
 use crate::matcher::{self, Inbox, Matcher, Task};
-use crate::policy::{AllowAll, Policy};
+use crate::policy::{self, Policies};
 use crate::programs::{Loaded, Programs};
 use crate::run::mail::Mail;
 use crate::runs::Runs;
@@ -32,14 +32,13 @@ pub struct EngineConfig {
     pub runs: u32,
     /// Reads the programs of older runs.
     pub loader: Arc<dyn Loader>,
-    pub policy: Arc<dyn Policy>,
     pub bounds: Bounds,
 }
 
 impl EngineConfig {
-    /// The defaults of `[serve]`, with nobody who forbids anything.
+    /// The defaults of `[serve]`.
     pub fn new(loader: Arc<dyn Loader>) -> Self {
-        Self { queue: 1024, runs: 256, loader, policy: Arc::new(AllowAll), bounds: Bounds::default() }
+        Self { queue: 1024, runs: 256, loader, bounds: Bounds::default() }
     }
 }
 
@@ -69,8 +68,11 @@ impl Engine {
         config: EngineConfig,
     ) -> Result<Arc<Self>, ApiError> {
         let recovered = store.recover().await?;
-        let (core, signals) = Core::new(store, world, clock, config.policy, recovered.latest);
+        let (core, signals) = Core::new(store, world, clock, recovered.latest);
         let core = Arc::new(core);
+        for mark in recovered.marks.iter().filter(|m| m.kind == policy::MARK) {
+            crate::shared::lock(&core.policy_counts).add(mark);
+        }
         core.open_runs.set(recovered.runs.len());
         core.open_approvals.set(recovered.approvals.len());
         for paused in &recovered.paused {
@@ -102,6 +104,7 @@ impl Engine {
         let mut recovered = self.recovered.lock().await;
         if recovered.is_some() {
             self.core.set_people(loaded.project.clone());
+            self.core.set_policies(Policies::new(loaded.code.clone(), loaded.settings.clone()));
         }
         let (reply, answer) = oneshot::channel();
         self.inbox.send(Task::Load { loaded, reply });

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::TimelineItem;
 use crate::clock::Clock;
-use crate::policy::Policy;
+use crate::policy::{Counts, Policies};
 use crate::store::{ApprovalRow, MarkRow, Op, RunRow, Store, StoreError};
 use crate::targets::Targets;
 use crate::world::World;
@@ -100,7 +100,9 @@ pub struct Core {
     busy: Arc<Busy>,
     pub store: Arc<dyn Store>,
     pub world: Arc<dyn World>,
-    pub policy: Arc<dyn Policy>,
+    policies: RwLock<Arc<Policies>>,
+    /// What the policies' limits have counted.
+    pub policy_counts: Mutex<Counts>,
     /// Who may hold a target, and who waits for it.
     pub targets: Mutex<Targets>,
     clock: Arc<dyn Clock>,
@@ -123,7 +125,6 @@ impl Core {
         store: Arc<dyn Store>,
         world: Arc<dyn World>,
         clock: Arc<dyn Clock>,
-        policy: Arc<dyn Policy>,
         latest: Millis,
     ) -> (Self, mpsc::UnboundedReceiver<(Signal, Work)>) {
         let (signals, receiver) = mpsc::unbounded_channel();
@@ -134,7 +135,8 @@ impl Core {
             busy: Arc::default(),
             store,
             world,
-            policy,
+            policies: RwLock::new(Arc::new(Policies::none())),
+            policy_counts: Mutex::default(),
             targets: Mutex::new(Targets::default()),
             clock,
             latest: AtomicI64::new(latest),
@@ -202,6 +204,15 @@ impl Core {
 
     pub fn set_people(&self, people: Arc<ProjectConfig>) {
         *self.people.write().unwrap_or_else(PoisonError::into_inner) = people;
+    }
+
+    /// The policies of the project as it is now.
+    pub fn policies(&self) -> Arc<Policies> {
+        self.policies.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_policies(&self, policies: Policies) {
+        *self.policies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policies);
     }
 
     /// Whether `runbook` may go on.

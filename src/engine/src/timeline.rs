@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use rrb_lang::vm::protocol::{Effect, EffectId, EffectOutcome, Millis, NativeCall};
+use rrb_lang::vm::protocol::{ActionInfo, Effect, EffectId, EffectOutcome, Millis, NativeCall, Verdict};
+use serde::Deserialize;
 
 use crate::api::{TimelineItem, What};
 use crate::run::journal::{self, Act, Entry};
@@ -14,7 +15,7 @@ use crate::store::{ApprovalRow, ApprovalState, JournalRow, RunRow, RunStatus};
 /// # Errors
 /// When an entry was written by another version.
 pub fn of_run(run: &RunRow, rows: &[JournalRow], approvals: &[ApprovalRow]) -> Result<Vec<TimelineItem>, String> {
-    let mut story = Story { run, items: Vec::new(), calls: HashMap::new() };
+    let mut story = Story { run, items: Vec::new(), calls: HashMap::new(), gates: HashMap::new() };
     for row in rows {
         story.entry(row.at, journal::read(row)?);
     }
@@ -30,6 +31,7 @@ struct Story<'a> {
     run: &'a RunRow,
     items: Vec<TimelineItem>,
     calls: HashMap<EffectId, (NativeCall, Millis)>,
+    gates: HashMap<EffectId, ActionInfo>,
 }
 
 impl Story<'_> {
@@ -50,6 +52,9 @@ impl Story<'_> {
                 self.say(at, records::intent_item(&call));
                 self.calls.insert(id, (call, at));
             }
+            Act::Intent { id, effect: Some(Effect::Gate(call)), .. } => {
+                self.gates.insert(id, call);
+            }
             Act::Intent { effect: Some(Effect::Resolve(call)), .. } => {
                 self.say(at, What::RunStatus { status: RunStatus::Parked, why: call.why });
             }
@@ -67,6 +72,16 @@ impl Story<'_> {
     fn outcome(&mut self, at: Millis, id: &EffectId, outcome: &EffectOutcome) {
         if let Some((call, began)) = self.calls.remove(id) {
             self.say(at, records::outcome_item(&call, outcome, at.saturating_sub(began)));
+        }
+        let Some(call) = self.gates.remove(id) else { return };
+        let verdict = match outcome {
+            EffectOutcome::Gated(gated) => Some(gated.verdict.clone()),
+            EffectOutcome::Failed(failure) => Verdict::deserialize(serde_json::Value::from(&failure.detail)).ok(),
+            _ => None,
+        };
+        if let Some(verdict) = verdict.filter(|v| !v.rules.is_empty()) {
+            let (action, target) = (call.action.to_string(), call.target.as_ref().map(ToString::to_string));
+            self.say(at, What::Policy { action, target, verdict });
         }
     }
 

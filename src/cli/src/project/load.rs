@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rrb_engine::policy::check_delegates;
 use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
 use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
@@ -72,10 +73,15 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
         diagnostics.extend(checked.diagnostics);
     }
     let config = Arc::new(config);
+    let mut sources = checked.sources;
     let program = checked.program.filter(|_| !has_errors(&diagnostics));
     let mut sound = None;
     if let Some(program) = program {
-        let made = compile(&program, &checked.sources).and_then(|program| {
+        let made = compile(&program, &sources).and_then(|program| {
+            let wrong = check_delegates(&program, &mut sources);
+            if has_errors(&wrong) {
+                return Err(wrong);
+            }
             let settings = settings(&program, &config)?;
             Ok(Sound { place: place.clone(), project: Arc::clone(&config), program: Arc::new(program), settings })
         });
@@ -87,7 +93,7 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
     Ok(Loaded {
         place: place.clone(),
         config,
-        sources: checked.sources,
+        sources,
         diagnostics,
         unreadable: files.unreadable,
         files: count,

@@ -4,6 +4,7 @@
 
 mod command;
 mod daemon;
+mod guardrails;
 mod lsp;
 mod operations;
 mod render;

@@ -7,7 +7,7 @@ use rrb_lang::ids::SiteId;
 use rrb_lang::json::Json;
 use rrb_lang::syntax::ast::Effect;
 use rrb_lang::vm::protocol::{
-    ActionInfo, ApprovalAsk, Asked, Certainty, Failure, FailureKind, Note, Plan, PlanEntry, Planned, RunEnd,
+    ActionInfo, ApprovalAsk, Asked, CallClass, Certainty, Failure, FailureKind, Note, Plan, PlanEntry, Planned, RunEnd,
 };
 use serde_json::json;
 
@@ -37,6 +37,8 @@ fn call(action: &str, effect: Effect, target: Option<&str>, args: &[(&str, &str)
         rollback: false,
         cover: None,
         site: SiteId(1),
+        class: CallClass::Idempotent,
+        approvals: vec![],
     }
 }
 
@@ -67,6 +69,7 @@ pub fn plan() -> Plan {
         target,
         args: args.into_iter().map(|(n, v)| (n.into(), v)).collect(),
         place: "".into(),
+        class: CallClass::Idempotent,
     };
     let text = |t: &str| Planned::Known(Json::Text(t.into()));
     Plan {
@@ -95,6 +98,7 @@ pub fn plan() -> Plan {
         ],
         digest: "3f9a1c0e77b2d4".into(),
         incomplete: None,
+        verdicts: vec![],
     }
 }
 

@@ -15,7 +15,7 @@ use super::judge::{self, No};
 use super::places::Decision;
 use super::{After, Batch, Matcher};
 use crate::api::What;
-use crate::policy::Answer;
+use crate::policy::{Facts, StartJudged};
 use crate::run::records;
 use crate::runs::shown_params;
 use crate::store::{MarkRow, Op, RunRow, RunStatus};
@@ -78,7 +78,18 @@ impl Matcher {
             false => Vec::new(),
         };
         let shown = shown_params(code, runbook, &params);
-        if let Answer::Deny(why) = self.core.policy.start(name, &origin.requester, &shown, self.core.now()) {
+        let asked_at = self.core.now();
+        let facts = Facts {
+            run: origin.id.as_deref().unwrap_or_default(),
+            requester: &origin.requester,
+            started: asked_at,
+            event: origin.event.as_deref(),
+            params: &shown,
+            runbook,
+            approvals: &[],
+        };
+        let said = self.core.policies().start(&facts, code.changes(runbook), asked_at);
+        if let StartJudged::Denied(why) = said {
             return no("policy", why);
         }
         let key = runbook.concurrency.as_ref().map(|c| judge::key(code, settings, c.key, "concurrency", &params));

@@ -29,10 +29,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::api::{Actor, ApiError, StartRun, TimelineItem, What};
 use crate::code::Code;
+use crate::policy::{self, Policies};
 use crate::programs::{Loaded, Programs};
 use crate::run::mail::Mail;
 use crate::runs::Runs;
-use crate::shared::{Bounds, Core, Work};
+use crate::shared::{Bounds, Core, Work, lock};
 use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus};
 use crate::timers::Timers;
 use book::Book;
@@ -168,7 +169,7 @@ impl Matcher {
 
     /// Takes in what the store remembers; unmatched events are judged as soon as there is a program.
     pub async fn recover(&mut self, recovered: &Recovered) {
-        for mark in recovered.marks.iter().filter(|m| m.kind != counters::CANCEL) {
+        for mark in recovered.marks.iter().filter(|m| m.kind != counters::CANCEL && m.kind != policy::MARK) {
             self.counters.add(mark);
         }
         self.fired.extend(recovered.schedules.iter().cloned());
@@ -304,6 +305,7 @@ impl Matcher {
                 }
                 After::Loaded(loaded, reply) => {
                     self.core.set_people(loaded.project.clone());
+                    self.core.set_policies(Policies::new(loaded.code.clone(), loaded.settings.clone()));
                     let (program, runbooks) = (loaded.code.id().to_owned(), loaded.code.runbooks().len());
                     self.programs.set_current(loaded);
                     self.core.publish(loaded_item(self.core.now(), program, runbooks, None));
@@ -391,8 +393,11 @@ impl Matcher {
             [dedupe, r.limit.per_ms, r.give_up.as_ref().map_or(0, |g| g.within_ms)]
         });
         // A day more than the longest window: a reload may bring a longer one.
-        let before = now.saturating_sub(windows.max().unwrap_or(0)).saturating_sub(86_400_000);
+        let before = now
+            .saturating_sub(windows.max().unwrap_or(0).max(self.core.policies().longest_window()))
+            .saturating_sub(86_400_000);
         self.counters.forget(before);
+        lock(&self.core.policy_counts).forget(before);
         batch.ops.push(Op::DropMarks { before });
         self.forget_at = now.saturating_add(FORGET_MS);
     }

@@ -22,7 +22,6 @@ use super::mail::{Mail, Mailbox};
 use crate::clock::Clock;
 use crate::clock::manual::ManualClock;
 use crate::code::Code;
-use crate::policy::AllowAll;
 use crate::shared::Core;
 use crate::store::{Op, RunRow, RunStatus, Store, conformance};
 use crate::world::World;
@@ -117,7 +116,7 @@ impl<S: conformance::Subject + Send + Sync> Subject for Local<S> {
         self.mail = None;
         self.reopen().await;
         let (store, world, clock) = (self.store.clone().unwrap(), self.world.clone(), self.clock.clone());
-        let (core, _) = Core::new(store, world, clock, Arc::new(AllowAll), 0);
+        let (core, _) = Core::new(store, world, clock, 0);
         let (slot, mailbox) = Mailbox::new();
         self.mail = Some(slot);
         let row = self.store().run(&self.run).await.unwrap().unwrap();

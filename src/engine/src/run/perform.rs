@@ -4,12 +4,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use rrb_lang::vm::protocol::{EffectId, EffectOutcome, Failure, FailureKind, Happened, NativeCall, Plan, RunInput};
+use rrb_lang::json::Json;
+use rrb_lang::vm::protocol::{
+    ActionInfo, EffectId, EffectOutcome, Failure, FailureKind, Happened, NativeCall, Plan, PlanEntry, Planned, RunInput,
+};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::cap;
+use super::{cap, gate};
 use crate::code::{Code, PlanStep};
 use crate::shared::Core;
+use crate::store::RunRow;
 
 /// How long after its deadline a call may still answer for itself: its own account of a time-out is the better one.
 const GRACE_MS: i64 = 1000;
@@ -48,9 +52,9 @@ impl Performing {
     }
 
     /// Begins to run a block ahead.
-    pub fn plan(&mut self, id: &EffectId, code: Arc<dyn Code>, input: RunInput, machine: Vec<u8>) {
+    pub fn plan(&mut self, id: &EffectId, code: Arc<dyn Code>, input: RunInput, run: RunRow, machine: Vec<u8>) {
         let (core, of) = (self.core.clone(), id.clone());
-        let handle = self.tasks.spawn(async move { (of, plan(&core, code, input, machine).await) });
+        let handle = self.tasks.spawn(async move { (of, plan(&core, code, input, &run, machine).await) });
         self.handles.push((id.clone(), handle));
     }
 
@@ -106,8 +110,8 @@ async fn call_once(core: &Core, call: &NativeCall) -> EffectOutcome {
 }
 
 /// Runs a block ahead. What goes wrong gives a plan that says so: people then see that it may say too little.
-async fn plan(core: &Core, code: Arc<dyn Code>, input: RunInput, machine: Vec<u8>) -> EffectOutcome {
-    let made = AssertUnwindSafe(make_plan(core, code, input, machine)).catch_unwind().await;
+async fn plan(core: &Core, code: Arc<dyn Code>, input: RunInput, run: &RunRow, machine: Vec<u8>) -> EffectOutcome {
+    let made = AssertUnwindSafe(judged_plan(core, code, input, run, machine)).catch_unwind().await;
     match made {
         Ok(Ok(plan)) => cap::outcome(EffectOutcome::Planned(plan), "plan"),
         Ok(Err(why)) => {
@@ -115,6 +119,52 @@ async fn plan(core: &Core, code: Arc<dyn Code>, input: RunInput, machine: Vec<u8
             EffectOutcome::Failed(failure.happened(Happened::No))
         }
         Err(_) => crashed("the planner"),
+    }
+}
+
+/// A plan with what the policies say now of each of its calls.
+async fn judged_plan(
+    core: &Core,
+    code: Arc<dyn Code>,
+    input: RunInput,
+    run: &RunRow,
+    machine: Vec<u8>,
+) -> Result<Plan, String> {
+    let mut plan = make_plan(core, code.clone(), input, machine).await?;
+    let policies = core.policies();
+    if policies.is_empty() {
+        return Ok(plan);
+    }
+    let Some(facts) = gate::facts(&*code, run, &[]) else { return Ok(plan) };
+    let mut verdicts = Vec::with_capacity(plan.entries.len());
+    for entry in &plan.entries {
+        let judged = policies.call(&facts, &foreseen(entry), &core.policy_counts, &|_| None, core.now()).await;
+        verdicts.push(judged.verdict);
+    }
+    plan.verdicts = verdicts;
+    Ok(plan)
+}
+
+/// A planned call as the policies will see it; what is not known yet is absent.
+fn foreseen(entry: &PlanEntry) -> ActionInfo {
+    let known = |p: &Planned| if let Planned::Known(json) = p { Some(json.clone()) } else { None };
+    let target = match known(&entry.target) {
+        Some(Json::Text(t)) => Some(t),
+        _ => None,
+    };
+    ActionInfo {
+        action: entry.action.clone(),
+        connector: entry.action.split('.').next().unwrap_or_default().into(),
+        instance: entry.instance.clone(),
+        target,
+        on_busy_fail: false,
+        effect: entry.effect,
+        args: entry.args.iter().map(|(n, p)| (n.clone(), known(p).unwrap_or(Json::Null))).collect(),
+        rollback: false,
+        cover: None,
+        site: entry.site,
+        class: entry.class,
+        approvals: Vec::new(),
     }
 }
 

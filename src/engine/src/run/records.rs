@@ -1,7 +1,7 @@
 //! What a run's entries say to the audit log and to the live timeline.
 
 use rrb_lang::syntax::ast::Effect as EffectClass;
-use rrb_lang::vm::protocol::{ActionInfo, EffectOutcome, Failure, Millis, NativeCall, Note, RunEnd};
+use rrb_lang::vm::protocol::{ActionInfo, EffectOutcome, Failure, Millis, NativeCall, Note, RunEnd, Verdict};
 use serde_json::{Value, json};
 
 use super::cap;
@@ -78,6 +78,15 @@ fn action_body(info: &ActionInfo) -> Value {
     json!({
         "action": info.action, "instance": info.instance, "target": info.target, "class": info.effect,
         "rollback": info.rollback, "cover": info.cover, "args": cap::audited(Value::Object(args)),
+    })
+}
+
+/// `policy.asked`
+pub fn verdict_body(call: &ActionInfo, verdict: &Verdict) -> Value {
+    json!({
+        "action": call.action, "instance": call.instance, "target": call.target, "class": call.effect,
+        "rollback": call.rollback, "answer": verdict.answer, "policies": verdict.policies, "program": verdict.program,
+        "rules": verdict.rules,
     })
 }
 

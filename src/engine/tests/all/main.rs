@@ -7,6 +7,7 @@ mod backlog;
 mod crash;
 mod gates;
 mod intake;
+mod policies;
 mod rig;
 mod script;
 mod targets;

@@ -16,8 +16,8 @@ use rrb_lang::syntax::ast::{ConcurrencyMode, Effect as EffectClass};
 use rrb_lang::types::{Ty, Type};
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{
-    ActionInfo, ApprovalAsk, Asked, Command, Cover, Effect, EffectId, EffectOutcome, Failure, FailureKind, Input,
-    Millis, NativeCall, Note, Plan, PlanRequest, Repeat, RunEnd, RunInput, SettingValues, UnknownCall,
+    ActionInfo, ApprovalAsk, Asked, CallClass, Command, Cover, Effect, EffectId, EffectOutcome, Failure, FailureKind,
+    Input, Millis, NativeCall, Note, Plan, PlanRequest, Repeat, RunEnd, RunInput, SettingValues, UnknownCall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -383,7 +383,7 @@ impl PlanMaker for Planner {
     fn step(&mut self, _: Option<(EffectId, EffectOutcome)>, _: Millis) -> PlanStep {
         if self.read {
             let digest = format!("plan-of-{}", self.at);
-            return PlanStep::Done(Plan { entries: vec![], digest, incomplete: None });
+            return PlanStep::Done(Plan { entries: vec![], digest, ..Plan::default() });
         }
         self.read = true;
         let id = EffectId { fiber: "plan".into(), site: SiteId(0), count: 0 };
@@ -493,6 +493,8 @@ impl Walker {
             rollback: false,
             cover,
             site: SiteId(self.state.pc as u32),
+            class: CallClass::Idempotent,
+            approvals: Vec::new(),
         }
     }
 

@@ -11,8 +11,7 @@ use super::machine::{Machine, PlanEnd, State, Wait, pack};
 use super::plan::describe;
 use super::print;
 use super::protocol::{
-    ActionInfo, ApprovalAsk, Asked, Certainty, Cover, Effect, Failure, FailureKind, Millis, Note, Plan, PlanEntry,
-    PlanRequest, Planned,
+    ActionInfo, ApprovalAsk, Asked, Certainty, Cover, Effect, Millis, Note, Plan, PlanEntry, PlanRequest, Planned,
 };
 use super::threads::{Branch, swap};
 use crate::ids::FnId;
@@ -265,20 +264,8 @@ impl Machine {
         let Some((i, _, a)) = self.approving(Asking::Waiting) else { return self.broken() };
         let question = a.asked.question.clone();
         let (function, approve, until) = (a.function, a.approve, a.until);
-        let message = match (expired, by.is_empty(), reason.is_empty()) {
-            (true, _, _) => format!("nobody agreed in time: {question}"),
-            (false, true, _) => format!("not approved: {reason}"),
-            (false, false, true) => format!("{} said no", by.join(", ")),
-            (false, false, false) => format!("{} said no: {reason}", by.join(", ")),
-        };
-        let mut f = Failure::new(FailureKind::Denied, message);
+        let mut f = failure::refusal(&question, reason, by, expired);
         f.at = at;
-        f.detail = Json::object([
-            ("approval", Json::from(question.as_str())),
-            ("reason", Json::from(reason)),
-            ("by", Json::list(by.iter().map(|b| Json::Text(b.clone())))),
-            ("expired", Json::Bool(expired)),
-        ]);
         while self.state.fiber.scopes.len() > i {
             self.drop_scope(&mut f);
         }

@@ -265,6 +265,8 @@ impl Machine {
 fn refusal(f: &Failure) -> Option<bool> {
     match (f.kind, f.detail.field("expired")) {
         (FailureKind::Denied, Json::Bool(expired)) if f.detail.field("approval") != Json::Null => Some(expired),
+        // What policies say of a call they deny.
+        (FailureKind::Denied, _) if f.detail.field("policies") != Json::Null => Some(false),
         _ => None,
     }
 }

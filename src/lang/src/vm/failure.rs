@@ -119,3 +119,18 @@ pub fn approval(by: &[SmolStr], comments: &[String], at: i64) -> Value {
     let comments = Value::list(comments.iter().map(|c| Value::text(c.as_str())));
     record(&["by", "comments", "at"], vec![by, comments, Value::Time(at)])
 }
+/// People said no to a question, or nothing in time.
+pub(super) fn refusal(question: &str, reason: &str, by: &[SmolStr], expired: bool) -> Failure {
+    let message = match (expired, by.is_empty(), reason.is_empty()) {
+        (true, _, _) => format!("nobody agreed in time: {question}"),
+        (false, true, _) => format!("not approved: {reason}"),
+        (false, false, true) => format!("{} said no", by.join(", ")),
+        (false, false, false) => format!("{} said no: {reason}", by.join(", ")),
+    };
+    Failure::new(FailureKind::Denied, message).detail(Json::object([
+        ("approval", Json::from(question)),
+        ("reason", Json::from(reason)),
+        ("by", Json::list(by.iter().map(|b| Json::Text(b.clone())))),
+        ("expired", Json::Bool(expired)),
+    ]))
+}

@@ -70,6 +70,8 @@ pub(super) enum Cause {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Wait {
     Gate,
+    /// People whom a policy wants to agree to the call.
+    PolicyApproval,
     Native,
     /// Before a retry.
     Pause,
@@ -556,7 +558,7 @@ fn answers(effect: &Effect, outcome: &EffectOutcome) -> bool {
     use EffectOutcome as O;
     match effect {
         Effect::Call(_) => matches!(outcome, O::Done(_) | O::Failed(_) | O::Lost { .. }),
-        Effect::Gate(_) => matches!(outcome, O::Done(_) | O::Failed(_)),
+        Effect::Gate(_) => matches!(outcome, O::Done(_) | O::Gated(_) | O::Failed(_)),
         Effect::Sleep { .. } => matches!(outcome, O::Done(_)),
         Effect::Plan(_) => matches!(outcome, O::Planned(_) | O::Failed(_)),
         Effect::Approval(_) => matches!(outcome, O::Approved { .. } | O::Refused { .. } | O::Failed(_)),
@@ -573,5 +575,6 @@ fn outcome_kind(outcome: &EffectOutcome) -> &'static str {
         EffectOutcome::Approved { .. } => "yes",
         EffectOutcome::Refused { .. } => "no",
         EffectOutcome::Resolved(_) => "resolution",
+        EffectOutcome::Gated(_) => "verdict",
     }
 }

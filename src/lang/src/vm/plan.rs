@@ -19,7 +19,7 @@ use super::limits::has_unknown;
 use super::machine::{Machine, MachineError, Phase, State, unpack};
 use super::outbox::Outbox;
 use super::print;
-use super::protocol::{Certainty, Command, EffectOutcome, Input, Plan, PlanEntry, Planned};
+use super::protocol::{CallClass, Certainty, Command, EffectOutcome, Input, Plan, PlanEntry, Planned};
 use crate::ids::SiteId;
 use crate::syntax::ast::Effect as EffectClass;
 use crate::value::Value;
@@ -113,7 +113,7 @@ impl Planner {
         };
         let bound = (&self.machine.program.id, self.site, &entries, &self.incomplete);
         let bytes = postcard::to_stdvec(&bound).unwrap_or_default();
-        Plan { entries, digest: hex(&Sha256::digest(bytes)), incomplete: self.incomplete }
+        Plan { entries, digest: hex(&Sha256::digest(bytes)), incomplete: self.incomplete, verdicts: Vec::new() }
     }
 
     /// A whole runbook: its body begins now.
@@ -427,6 +427,7 @@ impl Machine {
         let args = callee.params.iter().cloned().zip(args.iter().map(planned)).collect();
         let action = names(&self.program, callee).0;
         let place = self.place();
+        let class = callee.action.as_ref().map_or(CallClass::Once, |a| (&a.0.class).into());
         let Some(plan) = self.out.plan() else { return self.broken() };
         let count = plan.entries.iter().filter(|e| e.site == site.site).count() as u32;
         let certainty = plan.certainty.unwrap_or(Certainty::May);
@@ -440,6 +441,7 @@ impl Machine {
             target,
             args,
             place,
+            class,
         });
         self.state.fiber.set(site.d, Value::Unknown);
         if let Some((undo, captures)) = &site.undo {

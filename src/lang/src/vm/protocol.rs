@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::hir::Outcome;
+use crate::hir::{Class, Outcome};
 use crate::ids::{RunbookId, SettingId, SiteId};
 use crate::json::Json;
 use crate::syntax::ast::Effect as EffectClass;
@@ -128,7 +128,7 @@ pub enum Effect {
     /// Perform a native primitive.
     Call(NativeCall),
     /// Before a call that changes or destroys: ask the policies, take hold of the target, check the waiver's date.
-    /// Answered `Done(Nothing)` or `Failed` (`denied`, `conflict`).
+    /// Answered `Done(Nothing)`, `Gated`, or `Failed` (`denied`, `conflict`).
     Gate(ActionInfo),
     /// Answer `Done(Nothing)` at this time.
     Sleep { until: Millis },
@@ -204,6 +204,71 @@ pub struct ActionInfo {
     /// The approval or waiver it stands under.
     pub cover: Option<Cover>,
     pub site: SiteId,
+    pub class: CallClass,
+    /// Every approval held for it: those of the blocks around it, and those that policies asked for.
+    pub approvals: Vec<EffectId>,
+}
+
+/// What of a call may be repeated, in the order of the built-in enum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallClass {
+    Idempotent,
+    Keyed,
+    Probe,
+    Once,
+}
+
+impl From<&Class> for CallClass {
+    fn from(class: &Class) -> Self {
+        match class {
+            Class::Harmless | Class::Idempotent => Self::Idempotent,
+            Class::Keyed(_) => Self::Keyed,
+            Class::Probe(_) => Self::Probe,
+            Class::Once => Self::Once,
+        }
+    }
+}
+
+/// What the policies say of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub answer: PolicyAnswer,
+    /// The digest of the policies that were asked.
+    pub policies: String,
+    /// The program whose policies they are.
+    pub program: SmolStr,
+    /// The rules that caused it; of an agreement those that an approval met.
+    pub rules: Vec<RuleSaid>,
+}
+
+/// Deny beats ask beats allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyAnswer {
+    Allow,
+    Ask,
+    Deny,
+}
+
+/// What one rule says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleSaid {
+    pub policy: SmolStr,
+    /// As written, in one line.
+    pub rule: SmolStr,
+    /// `policies.rrb:4:3`
+    pub place: SmolStr,
+    pub answer: PolicyAnswer,
+    pub because: String,
+}
+
+/// The answer to a gate when there are policies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gated {
+    pub verdict: Verdict,
+    /// People to ask before the gate is asked again; none when the way is free.
+    pub ask: Option<ApprovalAsk>,
 }
 
 /// What allows a destroying call.
@@ -244,6 +309,10 @@ pub struct Plan {
     pub digest: String,
     /// The plan was cut at this bound, or a read failed, and says less than the block may do.
     pub incomplete: Option<String>,
+    /// What the policies say of each entry when the plan is shown; empty without policies. Not part of the digest: policies and
+    /// times change, and each call is asked about anew.
+    #[serde(default)]
+    pub verdicts: Vec<Verdict>,
 }
 
 /// One call that a block would make.
@@ -262,6 +331,7 @@ pub struct PlanEntry {
     /// Which branch or wave it stands in: `wave 2 of 4`, `race a`; empty outside of all.
     #[serde(default)]
     pub place: SmolStr,
+    pub class: CallClass,
 }
 
 /// How sure it is that a planned call is made.
@@ -354,6 +424,7 @@ pub enum EffectOutcome {
         at: Millis,
     },
     Resolved(Resolution),
+    Gated(Box<Gated>),
 }
 
 /// What a person says of a call with an unknown outcome.

@@ -54,7 +54,7 @@ impl LocalHost {
     }
 
     pub(super) fn begin_plan(&mut self, id: &EffectId, machine: Vec<u8>) {
-        self.performing.plan(id, self.code.clone(), self.input.clone(), machine);
+        self.performing.plan(id, self.code.clone(), self.input.clone(), self.run.clone(), machine);
     }
 
     /// Journals the intent of an effect that this attempt is the first to ask for.

@@ -1,18 +1,21 @@
 //! What ends a wait: answers, times, people, targets, and what is said from outside.
 
 use rrb_lang::value::Value;
-use rrb_lang::vm::protocol::{ActionInfo, Effect, EffectId, EffectOutcome, Millis, Resolution, UnknownCall};
+use rrb_lang::vm::protocol::{
+    ActionInfo, Cover, Effect, EffectId, EffectOutcome, Gated, Millis, Resolution, UnknownCall, Verdict,
+};
 use serde_json::json;
 
 use super::{LocalHost, unavailable};
 use crate::api::{ApiError, What};
+use crate::policy;
 use crate::run::gate::{self, Gate};
 use crate::run::host::{HostError, Signal};
 use crate::run::journal::Act;
 use crate::run::mail::{Mail, Reply};
 use crate::run::{ask, records};
 use crate::shared;
-use crate::store::{ApprovalRow, Op, RunStatus, StoreError};
+use crate::store::{ApprovalRow, MarkRow, Op, RunStatus, StoreError};
 
 impl LocalHost {
     /// Reads what was said from outside; a cancellation comes first of everything.
@@ -165,14 +168,8 @@ impl LocalHost {
     }
 
     pub(super) async fn look_at_gate(&mut self, id: &EffectId, call: &ActionInfo) -> Result<bool, HostError> {
-        let (core, known) = (self.core.clone(), &self.approvals);
-        let find = async |effect: &EffectId| -> Result<Option<ApprovalRow>, StoreError> {
-            match known.get(effect) {
-                Some(approval) => core.store.approval(approval).await,
-                None => Ok(None),
-            }
-        };
-        let said = gate::ask(&self.core, &self.run, find, call).await.map_err(unavailable)?;
+        let held = self.held(call).await.map_err(unavailable)?;
+        let said = gate::ask(&self.core, &*self.code, &self.run, &held, call).await.map_err(unavailable)?;
         let at = self.now();
         let outcome = match said {
             Gate::Wait { why, wake } => {
@@ -182,13 +179,30 @@ impl LocalHost {
                 }
                 return Ok(false);
             }
-            Gate::Open { hold } => {
+            Gate::Open { hold, verdict, counted } => {
                 if let Some(target) = hold {
                     self.pending.push(Op::HoldTarget { target, run: self.run.id.clone(), at });
                 }
-                EffectOutcome::Done(Value::Nothing)
+                for c in counted {
+                    let (kind, run) = (policy::MARK.to_owned(), self.run.id.clone());
+                    self.pending.push(Op::PutMark(MarkRow { kind, runbook: c.counter, key: c.key, at, run }));
+                }
+                match verdict {
+                    None => EffectOutcome::Done(Value::Nothing),
+                    Some(verdict) => {
+                        self.tell_verdict(at, call, &verdict);
+                        EffectOutcome::Gated(Box::new(Gated { verdict, ask: None }))
+                    }
+                }
             }
-            Gate::Refused(failure) => {
+            Gate::Ask(judged) => {
+                self.tell_verdict(at, call, &judged.verdict);
+                EffectOutcome::Gated(Box::new(Gated { verdict: judged.verdict, ask: judged.ask }))
+            }
+            Gate::Refused { failure, verdict } => {
+                if let Some(verdict) = &verdict {
+                    self.tell_verdict(at, call, verdict);
+                }
                 let body =
                     json!({ "action": call.action, "target": call.target, "failed": records::failure_body(&failure) });
                 self.audit(at, "call.refused", "engine", body);
@@ -198,6 +212,31 @@ impl LocalHost {
         self.settle(id, outcome, at)?;
         self.flush().await?;
         Ok(true)
+    }
+
+    /// The approvals that a call says it stands under, as they are now.
+    async fn held(&self, call: &ActionInfo) -> Result<Vec<(EffectId, ApprovalRow)>, StoreError> {
+        let mut effects = call.approvals.clone();
+        if let Some(Cover::Approval { effect, .. }) = &call.cover
+            && !effects.contains(effect)
+        {
+            effects.push(effect.clone());
+        }
+        let mut held = Vec::new();
+        for effect in effects {
+            let Some(approval) = self.approvals.get(&effect) else { continue };
+            held.extend(self.core.store.approval(approval).await?.map(|row| (effect, row)));
+        }
+        Ok(held)
+    }
+
+    /// The audit keeps every verdict; the timeline shows those that a rule has caused.
+    fn tell_verdict(&mut self, at: Millis, call: &ActionInfo, verdict: &Verdict) {
+        self.audit(at, "policy.asked", "engine", records::verdict_body(call, verdict));
+        if !verdict.rules.is_empty() {
+            let (action, target) = (call.action.to_string(), call.target.as_ref().map(ToString::to_string));
+            self.say(at, What::Policy { action, target, verdict: verdict.clone() });
+        }
     }
 
     pub(super) async fn look_at_approval(&mut self, id: &EffectId, approval: &str) -> Result<bool, HostError> {

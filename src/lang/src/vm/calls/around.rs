@@ -7,7 +7,7 @@ use crate::hir::Class;
 use crate::vm::failure::invalid;
 use crate::vm::fiber::{Calling, ScopeKind};
 use crate::vm::machine::Machine;
-use crate::vm::protocol::{Cover, Millis};
+use crate::vm::protocol::{Cover, EffectId, Millis};
 use crate::vm::threads::Above;
 
 /// What may be repeated, as it counts for a native or a call.
@@ -74,6 +74,27 @@ impl Machine {
             Repeats::Probed(_) => Above::Probed,
             Repeats::Once => Above::Nothing,
         }
+    }
+
+    /// The approvals of the blocks around, innermost first.
+    pub(super) fn approvals_held(&self) -> Vec<EffectId> {
+        if let Some(cover) = &self.state.rolling {
+            return match cover {
+                Some(Cover::Approval { effect, .. }) => vec![effect.clone()],
+                _ => Vec::new(),
+            };
+        }
+        let here = self.state.fiber.scopes.iter().rev().filter_map(|s| match &s.kind {
+            ScopeKind::Approve(a) => a.cover.as_ref(),
+            _ => None,
+        });
+        // A branch inherits the innermost of those around its `parallel`.
+        here.chain(&self.state.branch.inherit.cover)
+            .filter_map(|cover| match cover {
+                Cover::Approval { effect, .. } => Some(effect.clone()),
+                Cover::Waiver { .. } => None,
+            })
+            .collect()
     }
 
     /// The innermost scope, when it is a call.

@@ -63,7 +63,12 @@ impl Machine {
     pub(in crate::vm) fn deliver(&mut self, wait: Wait, effect: Effect, id: &EffectId, outcome: EffectOutcome) {
         match (wait, outcome) {
             (Wait::Gate, EffectOutcome::Done(_)) => self.begin_try(),
-            (Wait::Gate, EffectOutcome::Failed(f)) => self.call_failed(Box::new(f)),
+            (Wait::Gate, EffectOutcome::Gated(gated)) => self.gated(*gated),
+            (Wait::Gate | Wait::PolicyApproval, EffectOutcome::Failed(f)) => self.call_failed(Box::new(f)),
+            (Wait::PolicyApproval, EffectOutcome::Approved { .. }) => self.policy_met(id),
+            (Wait::PolicyApproval, EffectOutcome::Refused { reason, by, expired, .. }) => {
+                self.policy_refused(&effect, &reason, &by, expired);
+            }
             (Wait::Native, EffectOutcome::Done(value)) => self.native_done(value),
             (Wait::Native, EffectOutcome::Failed(f)) => self.native_failed(effect, id, Box::new(f), false),
             (Wait::Native, EffectOutcome::Lost { why }) => {

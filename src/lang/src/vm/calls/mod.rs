@@ -21,6 +21,7 @@ mod around;
 mod attempt;
 mod ending;
 mod lost;
+mod policy;
 mod retry;
 
 /// Instructions for a `target`.
@@ -146,6 +147,8 @@ impl Machine {
             rollback: self.state.rolling.is_some(),
             cover: self.cover(),
             site: site.site,
+            class: (&action.class).into(),
+            approvals: self.approvals_held(),
         })
     }
 
