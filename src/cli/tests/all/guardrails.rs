@@ -36,7 +36,7 @@ impl Project {
     }
 
     fn release(&self, service: &str, version: &str) -> Output {
-        self.ask(&["run", "release", "--service", service, "--version", version, "--as", "ana"])
+        self.ask(&["run", "release", "--service", service, "--tag", version, "--as", "ana"])
     }
 
     fn guard(&self, from: &str, to: &str) {
@@ -74,7 +74,7 @@ fn releases_go_until_a_policy_says_no() {
 #[test]
 fn mistakes_in_rego_are_shown_at_their_place() {
     let project = Project::new();
-    project.guard("msg := sprintf", "msg := sprint");
+    project.guard("msg := sprintf", "msg := := sprintf");
     let checked = project.ask(&["check"]);
     let said = format!("{}{}", stdout(&checked), stderr(&checked));
     assert_ne!(code(&checked), 0, "{said}");

@@ -4,7 +4,6 @@
 
 mod command;
 mod daemon;
-mod guardrails;
 mod lsp;
 mod operations;
 mod render;
