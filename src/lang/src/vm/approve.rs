@@ -11,7 +11,8 @@ use super::machine::{Machine, PlanEnd, State, Wait, pack};
 use super::plan::describe;
 use super::print;
 use super::protocol::{
-    ActionInfo, ApprovalAsk, Asked, Certainty, Cover, Effect, Millis, Note, Plan, PlanEntry, PlanRequest, Planned,
+    ActionInfo, ApprovalAsk, Asked, Certainty, Cover, Effect, Failure, Millis, Note, Plan, PlanEntry, PlanRequest,
+    Planned,
 };
 use super::threads::{Branch, swap};
 use crate::ids::FnId;
