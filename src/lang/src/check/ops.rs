@@ -129,7 +129,9 @@ impl Checker {
                 l.ty.clone()
             }
         };
-        let r_want = if matches!(*inner, Type::Never) { want.clone() } else { Want::Ty(inner.clone()) };
+        // Where an optional is wanted, the right side may be one too.
+        let optional = want.ty().is_some_and(|t| matches!(*self.open(t), Type::Optional(_)));
+        let r_want = if optional || matches!(*inner, Type::Never) { want.clone() } else { Want::Ty(inner.clone()) };
         let r = self.expr(right, &r_want);
         if matches!(*r.ty, Type::Never) {
             return node(ExprKind::Coalesce(Box::new(l), Box::new(r)), inner, span);
@@ -340,6 +342,7 @@ impl Checker {
         let opened = self.open(&r.ty);
         let item = match &*opened {
             Type::List(t) | Type::Set(t) | Type::Range(t) | Type::Map(t, _) => t.clone(),
+            Type::Cidr if matches!(*self.open(&l.ty), Type::Cidr) => ty::cidr(),
             Type::Cidr => ty::ip(),
             Type::Optional(_) | Type::None => return self.unopened(&r, op.symbol(), None, span),
             Type::Text => {

@@ -25,6 +25,16 @@ struct Entry {
 impl Checker {
     pub(super) fn list(&mut self, items: &[ListItem], want: &Want, span: Span) -> hir::Expr {
         let hint = self.hint(want);
+        if let Some(Type::Set(t)) = hint.as_deref() {
+            // Where a set is expected, a list literal is one.
+            let items = self.list(items, &Want::Ty(ty::list(t.clone())), span);
+            let whole = ty::of(Type::Set(t.clone()));
+            return node(
+                ExprKind::Method { name: "List.to_set".into(), args: vec![items], optional: false },
+                whole,
+                span,
+            );
+        }
         let expected = match hint.as_deref() {
             Some(Type::List(t)) => Some(t.clone()),
             Some(Type::Json) => Some(ty::json()),
@@ -85,7 +95,7 @@ impl Checker {
         node(ExprKind::List(out), whole, span)
     }
 
-    /// What `..` in a list takes: a list, or a set as a list.
+    /// What `..` in a list takes: a list, or a set or a range of whole numbers as one.
     fn spread_items(&mut self, got: hir::Expr) -> hir::Expr {
         match &*self.open(&got.ty) {
             Type::List(_) | Type::Error | Type::Never => got,
@@ -93,6 +103,10 @@ impl Checker {
                 let span = got.span;
                 let t = ty::list(t.clone());
                 node(ExprKind::Method { name: "Set.to_list".into(), args: vec![got], optional: false }, t, span)
+            }
+            Type::Range(t) if matches!(**t, Type::Int) => {
+                let (span, t) = (got.span, ty::list(t.clone()));
+                node(ExprKind::Method { name: "Range.to_list".into(), args: vec![got], optional: false }, t, span)
             }
             _ => {
                 let shown = self.show(&got.ty);

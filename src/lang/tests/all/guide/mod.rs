@@ -2,6 +2,7 @@
 
 pub mod blocks;
 mod methods;
+mod units;
 pub mod written;
 
 use std::collections::BTreeMap;
@@ -112,7 +113,7 @@ impl Page {
         format!("{}\n{}\nrunbook example() {{\n{}\n}}\n", uses.join("\n"), self.given, rest.join("\n"))
     }
 
-    fn check(&self, text: &str) -> Checked {
+    pub fn check(&self, text: &str) -> Checked {
         let (project, _) = project::parse(PROJECT_FILE, &self.project);
         let module = |name: &str, text: &str| ModuleSource {
             name: name.into(),
@@ -191,7 +192,8 @@ fn tried(expression: &str, expected: &str) -> String {
 }
 
 fn unquoted(text: &str) -> String {
-    text.trim_matches('"').replace("\\\"", "\"").replace("\\\\", "\\")
+    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+    inner.replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
 #[test]

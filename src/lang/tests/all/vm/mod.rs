@@ -5,7 +5,7 @@ mod crashes;
 mod digest;
 mod examples;
 mod forms;
-mod kit;
+pub mod kit;
 mod pure;
 mod runs;
 mod shadow;
