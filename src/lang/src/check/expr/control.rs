@@ -406,6 +406,10 @@ impl Checker {
         };
         if let Some(apart) = self.apart() {
             self.leaves_branch("return", apart, span);
+            if let Some(v) = value {
+                self.expr_as(v, &expected, "the result");
+            }
+            return bad(span);
         }
         let value = match value {
             Some(v) if matches!(*expected, Type::Nothing) => {

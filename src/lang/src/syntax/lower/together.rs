@@ -1,7 +1,7 @@
 //! What runs at the same time: loops with clauses, `parallel`, `race`, and the bound that goes before them.
 
 use super::{super::ast::*, Lower, P, exprs, has, kid, kids};
-use crate::syntax::grammar::Rule;
+use crate::{diag::codes, syntax::grammar::Rule};
 
 impl<'i> Lower<'i> {
     pub(super) fn for_expr(&mut self, p: &P<'i>) -> ExprKind {
@@ -67,7 +67,16 @@ impl<'i> Lower<'i> {
         let of = self.clause(p, Rule::most_of);
         let floor = self.clause(p, Rule::most_or);
         let mut both = exprs(p);
-        let (limit, items) = (both.next()?, both.next()?);
-        Some(StmtKind::AtMost { limit: self.expr(limit), of, floor, items: self.expr(items) })
+        let limit = self.expr(both.next()?);
+        let items = match both.next() {
+            Some(items) => self.expr(items),
+            None => {
+                let end = self.span(p).after();
+                let d = self.error(codes::SYNTAX_UNEXPECTED, "`at most` does not say of what", end, "`for` is missing");
+                d.help.push("write `at most 5 for nodes`".into());
+                self.missing(end)
+            }
+        };
+        Some(StmtKind::AtMost { limit, of, floor, items })
     }
 }
