@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, check, emit, events, explain, init, run, runs, serve, status, token, watch, why,
+    approvals, audit, check, emit, events, explain, fmt, init, run, runs, serve, status, token, watch, why,
 };
 use crate::out::ColorChoice;
 
@@ -57,6 +57,8 @@ pub struct Global {
 pub enum Command {
     /// Check a project or single files: names, types, effects, approvals, settings.
     Check(check::CheckArgs),
+    /// Format source files: one form, no options, comments kept.
+    Fmt(fmt::FmtArgs),
     /// Run a runbook now and follow it to its end.
     Run(run::RunArgs),
     /// Run the daemon: take events, drive runs, answer the API.

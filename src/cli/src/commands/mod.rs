@@ -6,6 +6,7 @@ pub mod check;
 pub mod emit;
 pub mod events;
 pub mod explain;
+pub mod fmt;
 pub mod help;
 pub mod init;
 pub mod run;
@@ -27,6 +28,7 @@ use crate::exit::{CliError, Exit};
 pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Check(args) => check::check(context, &args),
+        Command::Fmt(args) => fmt::fmt(context, &args),
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Watch(args) => watch::watch(context, &args).await,

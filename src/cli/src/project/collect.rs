@@ -96,9 +96,43 @@ fn paths_within(place: &Place, most: usize) -> Result<Vec<PathBuf>, CliError> {
         return Ok(vec![file.clone()]);
     }
     let mut found = Vec::new();
-    walk(&place.root, 0, most, &mut found)?;
+    walk(&place.root, Walk { depth: 0, most, projects: false }, &mut found)?;
     found.sort();
     Ok(found)
+}
+
+/// The `.rrb` files of a project, in the order of their names.
+///
+/// # Errors
+/// When its folder cannot be read, or the bounds above are passed.
+pub fn files_of(place: &Place) -> Result<Vec<PathBuf>, CliError> {
+    let mut found = paths(place)?;
+    found.retain(|p| is_rrb(p));
+    Ok(found)
+}
+
+/// The file at `path`, or every `.rrb` file below that folder, those of projects inside it included.
+///
+/// # Errors
+/// When there is no such path, it is a file of another kind, or the bounds above are passed.
+pub fn files_below(path: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let shown = crate::text::clean(&path.to_string_lossy()).into_owned();
+    let full = path.canonicalize().map_err(|e| CliError::not_found(format!("cannot open `{shown}`: {}", reason(&e))))?;
+    if full.is_file() {
+        if is_rrb(&full) {
+            return Ok(vec![full]);
+        }
+        return Err(CliError::usage(format!("`{shown}` is no rrb file")).help("a runbook's file ends in `.rrb`"));
+    }
+    let mut found = Vec::new();
+    walk(&full, Walk { depth: 0, most: MAX_FILES, projects: true }, &mut found)?;
+    found.retain(|p| is_rrb(p));
+    found.sort();
+    Ok(found)
+}
+
+fn is_rrb(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "rrb")
 }
 
 /// Only the project file.
@@ -113,9 +147,19 @@ pub(super) fn config_only(place: &Place) -> Files {
     files
 }
 
-fn walk(folder: &Path, depth: usize, most: usize, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
+/// How a folder is walked.
+#[derive(Debug, Clone, Copy)]
+struct Walk {
+    depth: usize,
+    /// How many files there may be.
+    most: usize,
+    /// Whether projects inside the folder are walked, too.
+    projects: bool,
+}
+
+fn walk(folder: &Path, how: Walk, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
     let shown = crate::text::clean(&folder.to_string_lossy()).into_owned();
-    if depth > MAX_DEPTH {
+    if how.depth > MAX_DEPTH {
         return Err(CliError::usage(format!("folders nest deeper than {MAX_DEPTH} levels at `{shown}`")));
     }
     let entries =
@@ -130,13 +174,13 @@ fn walk(folder: &Path, depth: usize, most: usize, found: &mut Vec<PathBuf>) -> R
         }
         let path = entry.path();
         if kind.is_dir() {
-            if name != "target" && name != "node_modules" && !path.join(CONFIG).exists() {
-                walk(&path, depth + 1, most, found)?;
+            if name != "target" && name != "node_modules" && (how.projects || !path.join(CONFIG).exists()) {
+                walk(&path, Walk { depth: how.depth + 1, ..how }, found)?;
             }
         } else if path.extension().is_some_and(|e| e == "rrb" || e == "rego" || e == "cedar") && path.is_file() {
             found.push(path);
-            if found.len() > most {
-                return Err(CliError::usage(format!("the project has more than {most} files")));
+            if found.len() > how.most {
+                return Err(CliError::usage(format!("the project has more than {} files", how.most)));
             }
         }
     }

@@ -7,7 +7,7 @@ mod place;
 use rrb_lang::project::ProjectConfig;
 
 use crate::exit::CliError;
-pub use collect::{Files, MAX_DEPTH, MAX_FILES, MAX_TOTAL, ModuleFile, Unreadable, collect};
+pub use collect::{Files, MAX_DEPTH, MAX_FILES, MAX_TOTAL, ModuleFile, Unreadable, collect, files_below, files_of};
 pub use load::{Loaded, Sound, config, load};
 pub use place::{CONFIG, Place, find, reason};
 

@@ -6,7 +6,7 @@ use super::{
     MAX_NESTING, MAX_SOURCE,
     grammar::Rule,
     habits,
-    scan::{Flaw, Open, Opener},
+    scan::{Flaw, MAX_HASHES, Open, Opener},
 };
 use crate::{
     diag::{Diagnostic, Fix, codes, nearest},
@@ -353,6 +353,13 @@ pub(super) fn flaw(file: FileId, text: &str, flaw: &Flaw) -> Diagnostic {
             "never closed",
         )
         .help("close it with `\"` and as many `#` as it began with"),
+        Flaw::Hashes { at, end } => Diagnostic::error(
+            codes::SYNTAX_UNCLOSED,
+            format!("a raw text has at most {MAX_HASHES} `#` on each side"),
+            span(file, at, end),
+            "too many",
+        )
+        .help("write fewer, or put the text together: `r\"…\" + \"…\"`"),
         Flaw::CommentInHole { at, end } => {
             Diagnostic::error(codes::SYNTAX_UNEXPECTED, "a hole has no comment", span(file, at, end), "inside `${…}`")
                 .help("put the comment before the statement")

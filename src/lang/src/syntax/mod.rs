@@ -3,9 +3,11 @@
 pub mod ast;
 mod comments;
 mod explain;
+mod format;
 mod grammar;
 mod habits;
 mod lower;
+mod nodes;
 mod print;
 mod recover;
 mod scan;
@@ -13,6 +15,7 @@ mod strip;
 #[cfg(test)]
 mod tests;
 
+pub use format::{FormatError, format};
 pub use print::{print, print_expression, print_type};
 pub use strip::strip;
 

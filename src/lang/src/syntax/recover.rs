@@ -16,7 +16,8 @@ use super::{
     comments::Comments,
     explain,
     grammar::{Grammar, Rule},
-    lower::{Lower, P},
+    lower::Lower,
+    nodes::{Nodes, P},
     scan::{self, Flaw, Open, Opener, Repair, Scan},
 };
 use crate::{diag::Diagnostic, span::FileId};
@@ -80,10 +81,12 @@ fn attempt<T>(
     let mut reader = Reader { file, source: repaired(text, &scan), muted: scan.muted, covered: Vec::new(), work: 0 };
     let result = loop {
         match Grammar::parse(rule, &reader.source) {
-            Ok(mut pairs) => {
+            Ok(pairs) => {
+                let nodes = Nodes::new(&reader.source, &pairs);
+                drop(pairs);
                 let comments = Comments::new(&reader.source, &scan.comments);
                 let mut lowering = Lower::new(file, &reader.source, comments, depth);
-                let result = pairs.next().map(|p| lower(&mut lowering, p));
+                let result = nodes.first().map(|p| lower(&mut lowering, p));
                 if lowering.too_deep && depth < MAX_DEPTH {
                     return None;
                 }

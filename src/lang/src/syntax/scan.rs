@@ -32,6 +32,8 @@ pub(super) enum Flaw {
     OpenHole { opener: usize, end: usize },
     /// A raw or tagged text that never ends.
     OpenRaw { opener: usize, end: usize },
+    /// A raw or tagged text with more `#` than [`MAX_HASHES`].
+    Hashes { at: usize, end: usize },
     /// A comment inside a hole.
     CommentInHole { at: usize, end: usize },
     /// `'…'`
@@ -74,6 +76,9 @@ pub(super) enum Repair {
     /// Write these bytes from this place on.
     Write(usize, Vec<u8>),
 }
+
+/// How many `#` may stand around a raw text, by the grammar.
+pub(super) const MAX_HASHES: usize = 4;
 
 /// The words that make a text raw when they touch its quote.
 const TAGS: &[&str] = &["r", "re", "cron", "url", "cidr", "ip", "time"];
@@ -204,7 +209,14 @@ impl Scanner<'_> {
         let closer = format!("\"{}", "#".repeat(hashes));
         let inside = self.at + hashes + 1;
         match self.text.get(inside..).and_then(|t| t.find(&closer)) {
-            Some(length) => self.at = inside + length + closer.len(),
+            Some(length) => {
+                let opened = self.at;
+                self.at = inside + length + closer.len();
+                if hashes > MAX_HASHES {
+                    self.found.flaws.push(Flaw::Hashes { at: opened, end: inside - 1 });
+                    self.found.repairs.push(Repair::Fill(start, self.at));
+                }
+            }
             None => {
                 let end = self.line_end();
                 self.found.flaws.push(Flaw::OpenRaw { opener: start, end });

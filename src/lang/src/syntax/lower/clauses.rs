@@ -17,7 +17,7 @@ impl<'i> Lower<'i> {
     /// Modifiers written twice are kept in `repeated` for the checker.
     pub(super) fn modifiers(&mut self, p: &P<'i>) -> Modifiers {
         let mut m = Modifiers::default();
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             let span = self.span(&k);
             let name = match k.as_rule() {
                 Rule::m_retry if m.retry.is_none() => {
@@ -55,7 +55,7 @@ impl<'i> Lower<'i> {
     fn retry(&mut self, p: &P<'i>) -> Retry {
         let span = self.span(p);
         let (mut backoff, mut when) = (None, None);
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             let at = self.span(&k);
             match k.as_rule() {
                 Rule::m_backoff => {
@@ -89,7 +89,7 @@ impl<'i> Lower<'i> {
             body: Block { stmts: Vec::new(), span: self.span(p) },
             otherwise: None,
         };
-        for k in main.clone().into_inner() {
+        for k in main.into_inner() {
             self.approve_clause(&mut approve, &k);
         }
         approve.body = self.block_in(&main);

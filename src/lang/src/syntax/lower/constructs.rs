@@ -245,7 +245,7 @@ impl<'i> Lower<'i> {
 
     fn waive(&mut self, p: &P<'i>) -> ExprKind {
         let (mut by, mut until) = (None, None);
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             let span = self.span(&k);
             match k.as_rule() {
                 Rule::by_clause => {
@@ -280,7 +280,7 @@ impl<'i> Lower<'i> {
 
     fn times(&mut self, p: &P<'i>) -> clauses::Times {
         let mut times = clauses::Times::default();
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             let span = self.span(&k);
             let (slot, name) = match k.as_rule() {
                 Rule::within_clause => (&mut times.within, "within"),

@@ -121,7 +121,7 @@ impl<'i> Lower<'i> {
     /// A flat list of prefix operators, operands with suffixes, and infix operators.
     fn operation(&mut self, p: P<'i>) -> Expr {
         let span = self.span(&p);
-        let operators = p.clone().into_inner().filter(|k| is_operator(k.as_rule())).count();
+        let operators = p.into_inner().filter(|k| is_operator(k.as_rule())).count();
         self.deeper(operators, span, |l| {
             let pieces = l.pieces(p);
             let mut pieces = pieces.into_iter().peekable();
@@ -346,7 +346,7 @@ impl<'i> Lower<'i> {
     }
 
     fn list_items(&mut self, p: &P<'i>) -> Vec<ListItem> {
-        let items = p.clone().into_inner();
+        let items = p.into_inner();
         items
             .filter_map(|k| match k.as_rule() {
                 Rule::spread => Some(ListItem::Spread(self.expr_in(&k))),
@@ -358,7 +358,7 @@ impl<'i> Lower<'i> {
     }
 
     fn entries(&mut self, p: &P<'i>) -> Vec<RecordEntry> {
-        p.clone().into_inner().filter_map(|k| self.entry(&k)).collect()
+        p.into_inner().filter_map(|k| self.entry(&k)).collect()
     }
 
     fn entry(&mut self, p: &P<'i>) -> Option<RecordEntry> {
@@ -373,7 +373,7 @@ impl<'i> Lower<'i> {
                 let key = kid(p, Rule::plain_text)?;
                 let key_span = self.span(&key);
                 let inside = key.as_str().get(1..key.as_str().len().saturating_sub(1)).unwrap_or("");
-                let key = SmolStr::new(self.unescape(inside, key.as_span().start() + 1));
+                let key = SmolStr::new(self.unescape(inside, key.start() + 1));
                 RecordEntry::TextKey { key, key_span, value: self.expr_in(p) }
             }
             Rule::computed_entry => {

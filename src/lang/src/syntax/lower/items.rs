@@ -25,7 +25,7 @@ impl<'i> Lower<'i> {
                 self.semicolon(&p);
                 return None;
             }
-            _ => self.comments.take_docs(p.as_span().start()),
+            _ => self.comments.take_docs(p.start()),
         };
         let kind = self.item_kind(p)?;
         self.check_place(&kind, place, span);
@@ -96,7 +96,7 @@ impl<'i> Lower<'i> {
 
     /// The body after a head that could not be read, for the mistakes in it.
     fn broken(&mut self, p: &P<'i>) {
-        for part in p.clone().into_inner() {
+        for part in p.into_inner() {
             match part.as_rule() {
                 Rule::header_clause => {
                     self.header_clause(part);
@@ -126,7 +126,7 @@ impl<'i> Lower<'i> {
     }
 
     fn variant(&mut self, p: P<'i>) -> Variant {
-        let docs = self.comments.take_docs(p.as_span().start());
+        let docs = self.comments.take_docs(p.start());
         Variant { docs, name: self.ident_in(&p), payload: self.params(&p), span: self.span(&p) }
     }
 
@@ -139,7 +139,7 @@ impl<'i> Lower<'i> {
     }
 
     fn field_decl(&mut self, p: P<'i>) -> FieldDecl {
-        let docs = self.comments.take_docs(p.as_span().start());
+        let docs = self.comments.take_docs(p.start());
         let ty = self.type_in(&p);
         FieldDecl { docs, name: self.ident_in(&p), ty, default: self.try_expr_in(&p), span: self.span(&p) }
     }
@@ -172,7 +172,7 @@ impl<'i> Lower<'i> {
             body: None,
             native: has(p, Rule::c_native),
         };
-        for clause in p.clone().into_inner() {
+        for clause in p.into_inner() {
             self.action_clause(&mut action, &clause);
         }
         action.body = kid(p, Rule::block).map(|b| self.block(b));
@@ -236,7 +236,7 @@ impl<'i> Lower<'i> {
             at: None,
             emit: None,
         };
-        for clause in p.clone().into_inner() {
+        for clause in p.into_inner() {
             self.event_clause(&mut event, &clause);
         }
         event

@@ -13,7 +13,6 @@ mod together;
 mod types;
 
 pub(super) use numbers::{DURATIONS, SIZES};
-use pest::iterators::Pair;
 use smol_str::SmolStr;
 
 use super::{
@@ -22,13 +21,12 @@ use super::{
     comments::Comments,
     grammar::Rule,
     habits,
+    nodes::P,
 };
 use crate::{
     diag::{Code, Diagnostic, codes},
     span::{FileId, Span},
 };
-
-pub(super) type P<'i> = Pair<'i, Rule>;
 
 /// Lowers the pairs of one text.
 pub(super) struct Lower<'i> {
@@ -69,20 +67,19 @@ impl<'i> Lower<'i> {
 
     /// The place of a pair without the space and comments that its rule may have swallowed at its end.
     fn span(&self, p: &P<'i>) -> Span {
-        let at = p.as_span();
-        self.span_at(at.start(), self.end(p))
+        self.span_at(p.start(), self.end(p))
     }
 
     fn end(&self, p: &P<'i>) -> usize {
-        let mut end = p.as_span().end();
-        let mut inner = p.clone();
+        let mut end = p.end();
+        let mut inner = *p;
         // Only what ends in space or in a comment may have swallowed something.
         while (self.ends_in_comment && end == self.text.len())
-            || self.text.get(..end).is_some_and(|t| t.ends_with(char::is_whitespace))
+            || end.checked_sub(1).and_then(|n| self.text.as_bytes().get(n)).is_some_and(u8::is_ascii_whitespace)
         {
-            match inner.into_inner().next_back() {
-                Some(last) if is_trivia(self.text.get(last.as_span().end()..end).unwrap_or("")) => {
-                    end = last.as_span().end();
+            match inner.last() {
+                Some(last) if is_trivia(self.text.get(last.end()..end).unwrap_or("")) => {
+                    end = last.end();
                     inner = last;
                 }
                 _ => break,
@@ -126,7 +123,7 @@ impl<'i> Lower<'i> {
 
     /// The first name among the children.
     fn ident_in(&self, p: &P<'i>) -> Ident {
-        match p.clone().into_inner().find(|k| matches!(k.as_rule(), Rule::ident | Rule::word)) {
+        match p.into_inner().find(|k| matches!(k.as_rule(), Rule::ident | Rule::word)) {
             Some(name) => self.ident(&name),
             None => Ident { name: SmolStr::default(), span: self.span(p).before() },
         }
@@ -134,7 +131,7 @@ impl<'i> Lower<'i> {
 
     fn path_in(&self, p: &P<'i>) -> Path {
         let names = |k: &P<'i>| matches!(k.as_rule(), Rule::ident | Rule::word);
-        let parts: Vec<Ident> = p.clone().into_inner().filter(names).map(|k| self.ident(&k)).collect();
+        let parts: Vec<Ident> = p.into_inner().filter(names).map(|k| self.ident(&k)).collect();
         let span = match (parts.first(), parts.last()) {
             (Some(first), Some(last)) => first.span.to(last.span),
             _ => self.span(p),
@@ -222,7 +219,7 @@ impl<'i> Lower<'i> {
 
 /// The first child of this rule.
 fn kid<'i>(p: &P<'i>, rule: Rule) -> Option<P<'i>> {
-    p.clone().into_inner().find(|k| k.as_rule() == rule)
+    p.into_inner().find(|k| k.as_rule() == rule)
 }
 
 fn has(p: &P<'_>, rule: Rule) -> bool {
@@ -231,12 +228,12 @@ fn has(p: &P<'_>, rule: Rule) -> bool {
 
 /// The children of this rule.
 fn kids<'i>(p: &P<'i>, rule: Rule) -> impl Iterator<Item = P<'i>> + use<'i> {
-    p.clone().into_inner().filter(move |k| k.as_rule() == rule)
+    p.into_inner().filter(move |k| k.as_rule() == rule)
 }
 
 /// The children that are expressions.
 fn exprs<'i>(p: &P<'i>) -> impl Iterator<Item = P<'i>> + use<'i> {
-    p.clone().into_inner().filter(|k| is_expr(k.as_rule()))
+    p.into_inner().filter(|k| is_expr(k.as_rule()))
 }
 
 fn is_expr(rule: Rule) -> bool {

@@ -66,7 +66,7 @@ impl<'i> Lower<'i> {
     fn pat_literal(&mut self, p: &P<'i>) -> PatternKind {
         let mut values = Vec::new();
         let mut inclusive = false;
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             match k.as_rule() {
                 Rule::range_op => inclusive = k.as_str() == "..=",
                 _ => values.push(self.pat_value(&k)),
@@ -82,7 +82,7 @@ impl<'i> Lower<'i> {
 
     fn pat_value(&mut self, p: &P<'i>) -> Expr {
         let span = self.span(p);
-        let Some(value) = p.clone().into_inner().find(|k| k.as_rule() != Rule::sub_op) else {
+        let Some(value) = p.into_inner().find(|k| k.as_rule() != Rule::sub_op) else {
             return self.missing(span);
         };
         let value = self.atom(value);
@@ -106,7 +106,7 @@ impl<'i> Lower<'i> {
 
     fn sub_patterns(&mut self, p: &P<'i>) -> (Vec<(Option<Ident>, Pattern)>, bool) {
         let (mut items, mut rest) = (Vec::new(), None);
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             match k.as_rule() {
                 Rule::pat_rest => rest = Some(self.span(&k)),
                 Rule::pat_named => {
@@ -126,7 +126,7 @@ impl<'i> Lower<'i> {
 
     fn pat_record(&mut self, p: &P<'i>) -> PatternKind {
         let (mut fields, mut rest) = (Vec::new(), None);
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             match k.as_rule() {
                 Rule::pat_rest => rest = Some(self.span(&k)),
                 Rule::pat_named => {

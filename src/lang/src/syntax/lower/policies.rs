@@ -6,7 +6,7 @@ use crate::syntax::grammar::Rule;
 impl<'i> Lower<'i> {
     pub(super) fn policy(&mut self, p: &P<'i>) -> Policy {
         let name = self.ident_in(p);
-        let rules = p.clone().into_inner().filter_map(|k| self.policy_rule(&k)).collect();
+        let rules = p.into_inner().filter_map(|k| self.policy_rule(&k)).collect();
         Policy { name, rules }
     }
 
@@ -28,7 +28,7 @@ impl<'i> Lower<'i> {
             _ => return None,
         };
         let mut clauses = RuleClauses::default();
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             self.rule_clause(&mut clauses, &k);
         }
         Some(PolicyRule { kind, clauses, span: self.span(p) })
@@ -42,7 +42,7 @@ impl<'i> Lower<'i> {
         let span = self.span(k);
         let (slot, name) = match k.as_rule() {
             Rule::y_during => {
-                let windows = k.clone().into_inner().filter(|w| w.as_rule() == Rule::window);
+                let windows = k.into_inner().filter(|w| w.as_rule() == Rule::window);
                 let windows: Vec<Window> = windows.filter_map(|w| self.window(&w)).collect();
                 clauses.during.extend(windows);
                 return;
@@ -69,7 +69,7 @@ impl<'i> Lower<'i> {
     }
 
     fn window(&mut self, p: &P<'i>) -> Option<Window> {
-        let inner = p.clone().into_inner().next()?;
+        let inner = p.into_inner().next()?;
         let span = self.span(&inner);
         let mut parts: Vec<Expr> = exprs(&inner).map(|e| self.expr(e)).collect();
         let zone = (parts.len() > 2).then(|| parts.pop()).flatten();

@@ -14,7 +14,7 @@ impl<'i> Lower<'i> {
             on_failure: None,
             finally: None,
         };
-        for part in p.clone().into_inner().skip(2) {
+        for part in p.into_inner().skip(2) {
             self.runbook_part(&mut runbook, part);
         }
         self.check_neighbours(&runbook.body);

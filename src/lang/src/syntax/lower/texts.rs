@@ -15,9 +15,9 @@ impl<'i> Lower<'i> {
     /// The parts of `"…"` or `"""…"""`.
     pub(super) fn text_parts(&mut self, p: &P<'i>) -> Vec<TextPart> {
         let mut pieces = Vec::new();
-        for k in p.clone().into_inner() {
+        for k in p.into_inner() {
             match k.as_rule() {
-                Rule::chars | Rule::block_chars => pieces.push(Raw::Chars(k.as_str(), k.as_span().start())),
+                Rule::chars | Rule::block_chars => pieces.push(Raw::Chars(k.as_str(), k.start())),
                 Rule::hole => pieces.push(Raw::Hole(self.expr_in(&k))),
                 _ => {}
             }
@@ -80,8 +80,13 @@ impl<'i> Lower<'i> {
     /// `r"…"` and the tagged literals.
     pub(super) fn raw(&mut self, p: &P<'i>) -> ExprKind {
         let tag = kid(p, Rule::tag).map_or("", |t| t.as_str());
-        let Some(content) = kid(p, Rule::raw_chars) else { return ExprKind::Missing };
-        let text = SmolStr::new(content.as_str());
+        let behind_tag = p.as_str().get(tag.len()..).unwrap_or("");
+        let quote = behind_tag.len() - behind_tag.trim_start_matches('#').len() + 1;
+        let Some(content) = behind_tag.get(quote..behind_tag.len().saturating_sub(quote)) else {
+            return ExprKind::Missing;
+        };
+        let text = SmolStr::new(content);
+        let start = p.start() + tag.len() + quote;
         let tag = match tag {
             "re" => Tag::Re,
             "cron" => Tag::Cron,
@@ -92,8 +97,7 @@ impl<'i> Lower<'i> {
             _ if text.is_empty() => return ExprKind::Text(Vec::new()),
             _ => return ExprKind::Text(vec![TextPart::Chars(text)]),
         };
-        let at = content.as_span();
-        ExprKind::Tagged { tag, text, content: self.span_at(at.start(), at.end()) }
+        ExprKind::Tagged { tag, text, content: self.span_at(start, start + content.len()) }
     }
 }
 

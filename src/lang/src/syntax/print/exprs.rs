@@ -1,10 +1,11 @@
 //! Expressions, with no more parentheses than they need.
 
-use super::{ANY, AS, ATOM, COMPARE, MODIFIER, NEGATE, NOT, OPERAND, OPERATION, Printer, Tightness};
-use crate::syntax::ast::*;
+use super::{ANY, AS, ATOM, COMPARE, MODIFIER, NEGATE, NOT, OPERAND, OPERATION, Place, Printer, Tightness};
+use crate::{span::Span, syntax::ast::*};
 
 impl Printer {
     pub(super) fn expr(&mut self, e: &Expr, least: Tightness) {
+        self.comments(e.span.start);
         if tightness(e) >= least {
             return self.bare(e, least);
         }
@@ -16,26 +17,25 @@ impl Printer {
     fn bare(&mut self, e: &Expr, least: Tightness) {
         match &e.kind {
             ExprKind::Bool(b) => self.push(if *b { "true" } else { "false" }),
-            ExprKind::Int(n) => self.push(&n.to_string()),
-            ExprKind::Float { value, percent } => self.float(*value, *percent),
-            ExprKind::Duration(ms) => self.duration(*ms),
-            ExprKind::Size(bytes) => self.size(*bytes),
-            ExprKind::Text(parts) => self.text(parts),
-            ExprKind::Tagged { tag, text, .. } => self.tagged(*tag, text),
+            ExprKind::Int(_)
+            | ExprKind::Float { .. }
+            | ExprKind::Duration(_)
+            | ExprKind::Size(_)
+            | ExprKind::Text(_)
+            | ExprKind::Tagged { .. } => {
+                if !self.as_written(e.span) {
+                    self.literal(&e.kind);
+                }
+            }
             ExprKind::None => self.push("none"),
             ExprKind::Name(name) => self.push(&name.name),
             ExprKind::List(items) => {
-                self.push("[");
-                self.list(items, |p, item| match item {
-                    ListItem::Item(e) => p.expr(e, ANY),
-                    ListItem::Spread(e) => {
-                        p.push("..");
-                        p.expr(e, ANY);
-                    }
-                });
-                self.push("]");
+                let (open, close) = (e.span.start + 1, e.span.end.saturating_sub(1));
+                let wide = items.first().is_some_and(|i| self.is_broken(open, item_start(i)));
+                let place = Place { open, close, braces: false, broken: wide };
+                self.bracketed(("[", "]"), place, items, |_, i| item_start(i), Self::list_item);
             }
-            ExprKind::Record(entries) => self.record(entries),
+            ExprKind::Record(entries) => self.record(entries, e.span),
             ExprKind::Unary { op: UnaryOp::Neg, operand } => {
                 self.push("-");
                 self.expr(operand, NEGATE);
@@ -44,7 +44,9 @@ impl Printer {
                 self.push("not ");
                 self.expr(operand, NOT);
             }
-            ExprKind::Binary { op, left, right, .. } => self.binary(*op, left, right, least),
+            ExprKind::Binary { op, op_span, left, right } => {
+                self.group(|p| p.indented(|p| p.binary(*op, *op_span, left, right, least)));
+            }
             ExprKind::Is { value, negated, pattern } => {
                 self.expr(value, COMPARE + 1);
                 self.push(if *negated { " is not " } else { " is " });
@@ -61,28 +63,16 @@ impl Printer {
                 self.push(" as ");
                 self.ty(ty);
             }
-            ExprKind::Field { base, name, optional } => {
-                self.expr(base, ATOM);
-                self.push(if *optional { "?." } else { "." });
-                self.push(&name.name);
-            }
-            ExprKind::Index { base, index } => {
-                self.expr(base, ATOM);
-                self.push("[");
-                self.expr(index, ANY);
-                self.push("]");
-            }
-            ExprKind::Call { callee, args, modifiers, .. } => {
-                self.expr(callee, ATOM);
-                self.push("(");
-                self.list(args, |p, a| p.named(a, ANY));
-                self.push(")");
-                self.modifiers(modifiers);
-            }
+            ExprKind::Call { modifiers, .. } if *modifiers != Modifiers::default() => self.group(|p| {
+                p.chain(e);
+                p.indented(|p| p.modifiers(modifiers));
+            }),
+            ExprKind::Field { .. } | ExprKind::Index { .. } | ExprKind::Call { .. } => self.chain(e),
             ExprKind::Lambda { params, body } => self.lambda(params, body),
             ExprKind::Paren(inner) => {
                 self.push("(");
                 self.expr(inner, ANY);
+                self.comments(e.span.end.saturating_sub(1));
                 self.push(")");
             }
             ExprKind::Missing => {}
@@ -124,18 +114,29 @@ impl Printer {
         }
     }
 
-    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr, least: Tightness) {
+    /// Inside a group: operators of one strength share its lines. A `-` stays on its line, for at the start of one it is a sign.
+    fn binary(&mut self, op: BinaryOp, op_span: Span, left: &Expr, right: &Expr, least: Tightness) {
         let own = strength(op);
         let (left_least, right_least) = match op {
             BinaryOp::Coalesce => (own + 1, own),
             _ if own == COMPARE => (own + 1, own + 1),
             _ => (own, own + 1),
         };
-        self.expr(left, left_least);
+        match &left.kind {
+            ExprKind::Binary { op, op_span, left, right } if strength(*op) == own && own >= left_least => {
+                self.binary(*op, *op_span, left, right, left_least);
+            }
+            _ => self.expr(left, left_least),
+        }
         match op {
             BinaryOp::Range | BinaryOp::RangeInclusive => self.push(op.symbol()),
+            BinaryOp::Sub => {
+                self.push(" -");
+                self.space();
+            }
             _ => {
-                self.push(" ");
+                self.comments(op_span.start);
+                self.space();
                 self.push(op.symbol());
                 self.push(" ");
             }
@@ -147,15 +148,105 @@ impl Printer {
         self.expr(right, right_least);
     }
 
-    fn record(&mut self, entries: &[RecordEntry]) {
-        match entries {
-            [] => return self.push("{ }"),
-            [RecordEntry::Shorthand(only)] => return self.push(&format!("{{ {}, }}", only.name)),
-            _ => {}
+    fn list_item(&mut self, item: &ListItem) {
+        match item {
+            ListItem::Item(e) => self.expr(e, ANY),
+            ListItem::Spread(e) => {
+                self.push("..");
+                self.expr(e, ANY);
+            }
         }
-        self.push("{ ");
-        self.list(entries, Self::entry);
-        self.push(" }");
+    }
+
+    fn record(&mut self, entries: &[RecordEntry], span: Span) {
+        let (open, close) = (span.start + 1, span.end.saturating_sub(1));
+        let place = Place { open, close, braces: true, broken: false };
+        if let [RecordEntry::Shorthand(only)] = entries {
+            self.push(&format!("{{ {}, ", only.name));
+            self.comments(close);
+            return self.push("}");
+        }
+        self.bracketed(("{", "}"), place, entries, |_, e| entry_start(e), Self::entry);
+    }
+
+    /// A name with what follows it: fields, indexes and calls. A chain of several calls breaks before its dots.
+    fn chain(&mut self, e: &Expr) {
+        let mut links = Vec::new();
+        let mut root = e;
+        loop {
+            let base = match &root.kind {
+                ExprKind::Field { base, .. } | ExprKind::Index { base, .. } => base,
+                ExprKind::Call { callee, modifiers, .. } if links.is_empty() || *modifiers == Modifiers::default() => {
+                    callee
+                }
+                _ => break,
+            };
+            links.push(root);
+            root = base;
+        }
+        links.reverse();
+        let methods = links.windows(2).filter(|w| is_method(w)).count();
+        if methods < 2 {
+            self.expr(root, ATOM);
+            return self.links(&links, |_| false);
+        }
+        let first = links.windows(2).position(is_method).unwrap_or(0);
+        self.group(|p| {
+            p.expr(root, ATOM);
+            p.indented(|p| p.links(&links, |i| i > first && links.get(i..i + 2).is_some_and(is_method)));
+        });
+    }
+
+    fn links(&mut self, links: &[&Expr], breaks: impl Fn(usize) -> bool) {
+        for (i, link) in links.iter().enumerate() {
+            match &link.kind {
+                ExprKind::Field { name, optional, .. } => {
+                    if breaks(i) {
+                        self.comments(name.span.start);
+                        self.soft();
+                    }
+                    self.push(if *optional { "?." } else { "." });
+                    self.push(&name.name);
+                }
+                ExprKind::Index { index, .. } => {
+                    self.push("[");
+                    self.expr(index, ANY);
+                    self.push("]");
+                }
+                ExprKind::Call { args, args_span, .. } => self.args(args, *args_span),
+                _ => {}
+            }
+        }
+    }
+
+    fn args(&mut self, args: &[NamedArg], span: Span) {
+        let (open, close) = (span.start + 1, span.end.saturating_sub(1));
+        let start = |a: &NamedArg| a.name.as_ref().map_or(a.value.span.start, |n| n.span.start);
+        if self.holds_last(args, span) {
+            self.push("(");
+            for (i, arg) in args.iter().enumerate() {
+                self.push(if i > 0 { ", " } else { "" });
+                self.named(arg, ANY);
+            }
+            return self.push(")");
+        }
+        let place = Place { open, close, braces: false, broken: false };
+        self.bracketed(("(", ")"), place, args, |_, a| start(a), |p, a| p.named(a, ANY));
+    }
+
+    /// Whether the last argument is one that brings its own lines, so that the brackets can hold on to it.
+    fn holds_last(&self, args: &[NamedArg], span: Span) -> bool {
+        let Some((last, others)) = args.split_last() else { return false };
+        let opens = match &last.value.kind {
+            ExprKind::Record(entries) => entries.len() > 1,
+            ExprKind::List(items) => items.len() > 1,
+            _ => false,
+        };
+        let short = |e: &Expr| {
+            matches!(e.kind, ExprKind::Name(_) | ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::None)
+                || (matches!(e.kind, ExprKind::Text(_)) && e.span.end - e.span.start < 24)
+        };
+        opens && others.len() < 3 && others.iter().all(|o| short(&o.value)) && !self.has_comment(span.end)
     }
 
     fn entry(&mut self, entry: &RecordEntry) {
@@ -166,10 +257,13 @@ impl Printer {
                 self.expr(value, ANY);
             }
             RecordEntry::Shorthand(name) => self.push(&name.name),
-            RecordEntry::TextKey { key, value, .. } => {
-                self.push("\"");
-                self.chars(key);
-                self.push("\": ");
+            RecordEntry::TextKey { key, key_span, value } => {
+                if !self.as_written(*key_span) {
+                    self.push("\"");
+                    self.chars(key);
+                    self.push("\"");
+                }
+                self.push(": ");
                 self.expr(value, ANY);
             }
             RecordEntry::Computed { key, value } => {
@@ -187,7 +281,9 @@ impl Printer {
 
     fn modifiers(&mut self, m: &Modifiers) {
         if let Some(retry) = &m.retry {
-            self.push(" retry ");
+            self.comments(retry.span.start);
+            self.space();
+            self.push("retry ");
             self.word_expr("unsafe ", retry.unsafe_reason.as_deref(), MODIFIER);
             if retry.unsafe_reason.is_some() {
                 self.push(" ");
@@ -197,10 +293,12 @@ impl Printer {
             self.word_expr(" backoff ", retry.backoff.as_deref(), MODIFIER);
             self.word_expr(" when ", retry.when.as_deref(), OPERATION);
         }
-        self.word_expr(" timeout ", m.timeout.as_deref(), MODIFIER);
-        self.word_expr(" key ", m.key.as_deref(), MODIFIER);
+        self.clause("timeout ", m.timeout.as_deref(), MODIFIER);
+        self.clause("key ", m.key.as_deref(), MODIFIER);
         if let Some(undo) = &m.undo {
-            self.push(" undo ");
+            self.comments(undo.span.start);
+            self.space();
+            self.push("undo ");
             self.block(undo);
         }
     }
@@ -208,10 +306,32 @@ impl Printer {
     /// A clause: its words and its expression, when it is there.
     pub(super) fn word_expr(&mut self, words: &str, e: Option<&Expr>, least: Tightness) {
         if let Some(e) = e {
+            self.comments(e.span.start);
             self.push(words);
             self.expr(e, least);
         }
     }
+}
+
+fn item_start(item: &ListItem) -> u32 {
+    match item {
+        ListItem::Item(e) => e.span.start,
+        ListItem::Spread(e) => e.span.start.saturating_sub(2),
+    }
+}
+
+fn entry_start(entry: &RecordEntry) -> u32 {
+    match entry {
+        RecordEntry::Field { name, .. } | RecordEntry::Shorthand(name) => name.span.start,
+        RecordEntry::TextKey { key_span, .. } => key_span.start,
+        RecordEntry::Computed { key, .. } => key.span.start.saturating_sub(1),
+        RecordEntry::Spread(e) => e.span.start.saturating_sub(2),
+    }
+}
+
+/// A field that is called.
+fn is_method(links: &[&Expr]) -> bool {
+    matches!(links, [Expr { kind: ExprKind::Field { .. }, .. }, Expr { kind: ExprKind::Call { .. }, .. }, ..])
 }
 
 pub(super) fn tightness(e: &Expr) -> Tightness {

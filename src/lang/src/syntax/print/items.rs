@@ -1,15 +1,40 @@
 //! Declarations and the clauses of runbooks.
 
-use super::{ANY, ATOM, OPERAND, OPERATION, Printer, effect_word};
+use super::{ANY, ATOM, OPERAND, OPERATION, Place, Printer, effect_word};
 use crate::syntax::ast::*;
 
 impl Printer {
-    pub(super) fn item(&mut self, item: &Item) {
-        if item.kind == ItemKind::Bad {
-            return;
+    /// Declarations; those that are always long stand apart.
+    pub(super) fn items(&mut self, items: &[Item]) {
+        let mut before_is_long = false;
+        for (i, item) in items.iter().filter(|i| i.kind != ItemKind::Bad).enumerate() {
+            let start = self.docs_start(item.span.start);
+            self.comments_apart(start, i > 0 && (before_is_long || is_long(item)));
+            self.item(item);
+            before_is_long = is_long(item);
         }
+    }
+
+    /// The comments before a declaration, with an empty line before them when the declaration stands apart.
+    fn comments_apart(&mut self, at: u32, apart: bool) {
+        let mut own_lines = false;
+        while self.has_comment(at) {
+            let trailing = self.next_trails();
+            if apart && !trailing && !own_lines {
+                self.pending = super::Pending::Blank;
+            }
+            own_lines |= !trailing;
+            self.comment();
+        }
+        self.before(at);
+        if apart && !own_lines {
+            self.pending = super::Pending::Blank;
+        }
+    }
+
+    fn item(&mut self, item: &Item) {
         self.docs(&item.docs);
-        self.start_line();
+        let close = item.span.end.saturating_sub(1);
         match &item.kind {
             ItemKind::Use(u) => self.use_item(u),
             ItemKind::Const(c) => {
@@ -23,17 +48,20 @@ impl Printer {
             }
             ItemKind::Settings(s) => {
                 self.push("settings ");
-                self.braces(s.fields.is_empty(), |p| s.fields.iter().for_each(|f| p.field_line(f)));
+                self.braces_to(close, s.fields.is_empty(), |p| s.fields.iter().for_each(|f| p.setting(f)));
             }
             ItemKind::Type(t) => {
                 self.named_head("type ", &t.name, &t.generics);
                 self.push(" = ");
-                self.type_decl(&t.ty);
+                self.ty(&t.ty);
             }
             ItemKind::Enum(e) => {
                 self.named_head("enum ", &e.name, &[]);
-                self.push(" ");
-                self.braces(e.variants.is_empty(), |p| e.variants.iter().for_each(|v| p.variant(v)));
+                let open = e.name.span.end;
+                let broken = !self.has_source() || e.variants.iter().any(|v| !v.docs.is_empty());
+                let starts = |p: &Self, v: &Variant| p.docs_start(v.span.start);
+                let place = Place { open, close, braces: true, broken };
+                self.bracketed((" {", "}"), place, &e.variants, starts, Self::variant);
             }
             ItemKind::Fn(f) => {
                 self.named_head("fn ", &f.name, &f.generics);
@@ -43,14 +71,14 @@ impl Printer {
                 self.block(&f.body);
             }
             ItemKind::Action(a) => self.action(a),
-            ItemKind::Runbook(r) => self.runbook(r),
+            ItemKind::Runbook(r) => self.runbook(r, close),
             ItemKind::Connector(c) => {
                 self.named_head("connector ", &c.name, &[]);
                 self.push(" ");
-                self.braces(c.items.is_empty(), |p| c.items.iter().for_each(|i| p.item(i)));
+                self.braces_to(close, c.items.is_empty(), |p| p.items(&c.items));
             }
-            ItemKind::Event(e) => self.event(e),
-            ItemKind::Policy(p) => self.policy(p),
+            ItemKind::Event(e) => self.event(e, close),
+            ItemKind::Policy(p) => self.policy(p, close),
             ItemKind::Bad => {}
         }
         self.end_line();
@@ -80,47 +108,27 @@ impl Printer {
         }
     }
 
-    /// A record type with one field to a line, so that the fields' docs have a place.
-    fn type_decl(&mut self, ty: &Type) {
-        match &ty.kind {
-            TypeKind::Record(fields) if fields.iter().any(|f| !f.docs.is_empty()) => {
-                self.braces(false, |p| fields.iter().for_each(|f| p.field_line(f)));
-            }
-            _ => self.ty(ty),
-        }
-    }
-
-    fn field_line(&mut self, field: &FieldDecl) {
-        self.docs(&field.docs);
-        self.start_line();
+    fn setting(&mut self, field: &FieldDecl) {
+        let start = self.docs_start(field.span.start);
+        self.before(start);
         self.field(field);
-        self.push(",");
         self.end_line();
     }
 
     fn variant(&mut self, v: &Variant) {
         self.docs(&v.docs);
-        self.start_line();
         self.push(&v.name.name);
         if !v.payload.is_empty() {
             self.params(&v.payload);
         }
-        self.push(",");
-        self.end_line();
     }
 
     fn params(&mut self, params: &[FieldDecl]) {
-        self.push("(");
-        if params.iter().any(|p| !p.docs.is_empty()) {
-            self.end_line();
-            self.indent += 1;
-            params.iter().for_each(|f| self.field_line(f));
-            self.indent -= 1;
-            self.start_line();
-        } else {
-            self.list(params, |p, f| p.field(f));
-        }
-        self.push(")");
+        let broken = params.iter().any(|p| !p.docs.is_empty());
+        let starts = |p: &Self, f: &FieldDecl| p.docs_start(f.span.start);
+        let close = params.last().map_or(0, |l| self.closing(l.span.end));
+        let place = Place { open: 0, close, braces: false, broken };
+        self.bracketed(("(", ")"), place, params, starts, Self::field);
     }
 
     fn returns(&mut self, ret: Option<&Type>) {
@@ -135,37 +143,54 @@ impl Printer {
     }
 
     fn action(&mut self, a: &ActionDecl) {
+        let blocks = a.undo.is_some() || matches!(a.class, Some((RepeatClass::Probe(_), _)));
         self.push(if a.native { "native " } else { "" });
         self.named_head("action ", &a.name, &a.generics);
         self.params(&a.params);
-        self.returns(a.ret.as_ref());
-        if let Some((effect, _)) = a.effect {
-            self.push(" ");
-            self.push(effect_word(effect));
-        }
+        self.group_broken(blocks, |p| {
+            p.returns(a.ret.as_ref());
+            if let Some((effect, _)) = a.effect {
+                p.push(" ");
+                p.push(effect_word(effect));
+            }
+            p.indented(|p| p.action_clauses(a));
+            if let Some(body) = &a.body {
+                p.comments(body.span.start);
+                p.space();
+                p.push("{");
+                p.inside_braces(body);
+            }
+        });
+    }
+
+    fn action_clauses(&mut self, a: &ActionDecl) {
         match a.class.as_ref().map(|(class, _)| class) {
             Some(RepeatClass::Idempotent) => self.push(" idempotent"),
             Some(RepeatClass::Keyed(within)) => self.word_expr(" keyed within ", Some(within), OPERAND),
-            Some(RepeatClass::Probe(block)) => {
-                self.push(" probe ");
-                self.block(block);
-            }
             Some(RepeatClass::Once) => self.push(" once"),
-            None => {}
+            Some(RepeatClass::Probe(_)) | None => {}
         }
-        self.word_expr(" target ", a.target.as_ref(), OPERAND);
-        self.push(if a.on_busy_fail { " on busy fail" } else { "" });
+        self.clause("target ", a.target.as_ref(), OPERAND);
+        if a.on_busy_fail {
+            self.space();
+            self.push("on busy fail");
+        }
+        if let Some((RepeatClass::Probe(block), _)) = &a.class {
+            self.clause_block("probe ", block);
+        }
         if let Some(undo) = &a.undo {
-            self.push(" undo ");
-            self.block(undo);
-        }
-        if let Some(body) = &a.body {
-            self.push(" ");
-            self.block(body);
+            self.clause_block("undo ", undo);
         }
     }
 
-    fn event(&mut self, e: &Event) {
+    fn clause_block(&mut self, words: &str, block: &Block) {
+        self.comments(block.span.start);
+        self.space();
+        self.push(words);
+        self.block(block);
+    }
+
+    fn event(&mut self, e: &Event, close: u32) {
         self.push("event ");
         self.push(&e.name.name);
         self.push(": ");
@@ -180,13 +205,12 @@ impl Printer {
             }
         }
         self.push(" ");
-        self.braces(false, |p| p.event_clauses(e));
+        self.braces_to(close, false, |p| p.event_clauses(e));
     }
 
     fn event_clauses(&mut self, e: &Event) {
         match &e.verify {
             Some(Verification::None { because, .. }) => {
-                self.start_line();
                 self.push("verify none");
                 self.word_expr(" because ", because.as_ref(), OPERAND);
                 self.end_line();
@@ -195,7 +219,7 @@ impl Printer {
             None => {}
         }
         if let Some((each, name)) = &e.each {
-            self.start_line();
+            self.before(each.span.start);
             self.word_expr("each ", Some(each), ATOM);
             self.push(" as ");
             self.push(&name.name);
@@ -207,44 +231,73 @@ impl Printer {
     }
 
     fn clause_line(&mut self, words: &str, e: Option<&Expr>, least: u8) {
-        if e.is_some() {
-            self.start_line();
+        if let Some(at) = e {
+            self.before(at.span.start);
             self.word_expr(words, e, least);
             self.end_line();
         }
     }
 
-    fn runbook(&mut self, r: &Runbook) {
+    fn runbook(&mut self, r: &Runbook, close: u32) {
         self.named_head("runbook ", &r.name, &[]);
         self.params(&r.params);
         self.push(" ");
         let empty = r.header.is_empty() && r.body.is_empty() && r.on_failure.is_none() && r.finally.is_none();
-        self.braces(empty, |p| {
+        self.braces_to(close, empty, |p| {
             for clause in &r.header {
-                p.start_line();
+                p.before(clause.span.start);
                 p.header(&clause.kind);
                 p.end_line();
             }
-            p.stmts(&r.body);
-            if let Some((binder, block)) = &r.on_failure {
-                p.start_line();
-                p.push("on failure ");
-                if let Some(binder) = binder {
-                    p.push(&format!("as {} ", binder.name));
-                }
-                p.block(block);
-                p.end_line();
-            }
-            if let Some(block) = &r.finally {
-                p.start_line();
-                p.push("finally ");
-                p.block(block);
-                p.end_line();
-            }
+            let (early, late) = parts(r);
+            p.stmts(early);
+            p.handlers(r);
+            p.stmts(late);
         });
     }
 
+    fn handlers(&mut self, r: &Runbook) {
+        let failure_first = match (&r.on_failure, &r.finally) {
+            (Some((_, failure)), Some(finally)) => failure.span.start <= finally.span.start,
+            _ => true,
+        };
+        if !failure_first {
+            self.finally(r);
+        }
+        if let Some((binder, block)) = &r.on_failure {
+            self.before_handler(block);
+            self.push("on failure ");
+            if let Some(binder) = binder {
+                self.push(&format!("as {} ", binder.name));
+            }
+            self.block(block);
+            self.end_line();
+        }
+        if failure_first {
+            self.finally(r);
+        }
+    }
+
+    fn finally(&mut self, r: &Runbook) {
+        if let Some(block) = &r.finally {
+            self.before_handler(block);
+            self.push("finally ");
+            self.block(block);
+            self.end_line();
+        }
+    }
+
+    /// The handler's words stand on the line of its brace.
+    fn before_handler(&mut self, block: &Block) {
+        let words = self.line_start(block.span.start);
+        self.before(words);
+    }
+
     fn header(&mut self, kind: &HeaderKind) {
+        self.group(|p| p.indented(|p| p.header_inside(kind)));
+    }
+
+    fn header_inside(&mut self, kind: &HeaderKind) {
         match kind {
             HeaderKind::Owner(e) => self.word_expr("owner ", Some(e), OPERAND),
             HeaderKind::Severity(name) => self.push(&format!("severity {}", name.name)),
@@ -294,7 +347,7 @@ impl Printer {
             HeaderKind::CancelWhen { on, because } => {
                 self.push("cancel when ");
                 self.trigger(on);
-                self.word_expr(" because ", because.as_ref(), OPERAND);
+                self.clause("because ", because.as_ref(), OPERAND);
             }
             HeaderKind::NoRollback => self.push("no rollback"),
             HeaderKind::Shadow => self.push("shadow"),
@@ -325,14 +378,34 @@ impl Printer {
             self.push(" as ");
             self.push(&binder.name);
         }
-        self.word_expr(" where ", on.condition.as_ref(), OPERATION);
+        self.clause("where ", on.condition.as_ref(), OPERATION);
         self.with_args(&on.with);
     }
 
     fn with_args(&mut self, with: &[NamedArg]) {
-        if !with.is_empty() {
-            self.push(" with ");
+        if let Some(first) = with.first() {
+            let start = first.name.as_ref().map_or(first.value.span.start, |n| n.span.start);
+            self.comments(start);
+            self.space();
+            self.push("with ");
             self.list(with, |p, a| p.named(a, OPERATION));
         }
     }
+}
+
+/// What always takes several lines, or should have room.
+fn is_long(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Use(_) | ItemKind::Const(_) | ItemKind::Type(_) | ItemKind::Enum(_) => !item.docs.is_empty(),
+        ItemKind::Action(a) => a.body.is_some() || !item.docs.is_empty(),
+        _ => true,
+    }
+}
+
+/// The statements before the handlers and those after them, which the checker refuses.
+fn parts(r: &Runbook) -> (&[Stmt], &[Stmt]) {
+    let handlers = r.on_failure.as_ref().map(|(_, b)| b).into_iter().chain(&r.finally);
+    let first = handlers.map(|b| b.span.start).min().unwrap_or(u32::MAX);
+    let early = r.body.iter().take_while(|s| s.span.start <= first).count();
+    r.body.split_at_checked(early).unwrap_or((&r.body, &[]))
 }

@@ -2,11 +2,23 @@
 
 use super::{ANY, Printer};
 use crate::syntax::{
-    ast::{Tag, TextPart},
+    ast::{ExprKind, Tag, TextPart},
     lower::{DURATIONS, SIZES},
 };
 
 impl Printer {
+    pub(super) fn literal(&mut self, kind: &ExprKind) {
+        match kind {
+            ExprKind::Int(n) => self.push(&n.to_string()),
+            ExprKind::Float { value, percent } => self.float(*value, *percent),
+            ExprKind::Duration(ms) => self.duration(*ms),
+            ExprKind::Size(bytes) => self.size(*bytes),
+            ExprKind::Text(parts) => self.text(parts),
+            ExprKind::Tagged { tag, text, .. } => self.tagged(*tag, text),
+            _ => {}
+        }
+    }
+
     pub(super) fn text(&mut self, parts: &[TextPart]) {
         self.push("\"");
         for part in parts {
@@ -34,7 +46,7 @@ impl Printer {
                 '\t' => self.push("\\t"),
                 '\r' => self.push("\\r"),
                 c if c.is_control() => self.push(&format!("\\u{{{:x}}}", u32::from(c))),
-                c => self.out.push(c),
+                c => self.push(c.encode_utf8(&mut [0; 4])),
             }
         }
     }

@@ -1,40 +1,42 @@
-//! The tree as text: plain, canonical, without comments. What it gives reads back to the same tree.
+//! The tree as text, in the one form that rrb has: what is printed reads back to the same tree. With the source at hand comments,
+//! groups of lines and the spelling of literals are kept; without it a tree that was made is printed.
 
 mod exprs;
 mod items;
+mod layout;
 mod literals;
-mod policies;
+mod source;
 mod stmts;
 
+use self::{
+    layout::{Document, Step},
+    source::Place,
+};
 use super::ast::*;
 
 /// The tree as text that reads back to the same tree. Comments are left out; what could not be read is left out, too.
 pub fn print(module: &Module) -> String {
-    let mut printer = Printer::default();
-    for line in doc_lines(&module.docs) {
-        printer.line(&format!("//!{line}"));
-    }
-    for (i, item) in module.items.iter().enumerate() {
-        if i > 0 || !module.docs.is_empty() {
-            printer.out.push('\n');
-        }
-        printer.item(item);
-    }
-    printer.out
+    Printer::default().module(module)
+}
+
+/// The tree of `source` as text, with its comments, its groups of lines and its literals as they were written.
+pub(super) fn print_source(module: &Module, source: &str) -> String {
+    let printer = Printer { source: source.into(), comments: module.comments.clone(), ..Printer::default() };
+    printer.module(module)
 }
 
 /// One expression on one line.
 pub fn print_expression(expr: &Expr) -> String {
     let mut printer = Printer { flat: 1, ..Printer::default() };
     printer.expr(expr, ANY);
-    printer.out
+    printer.doc.lines().trim_end_matches('\n').to_owned()
 }
 
 /// One type on one line.
 pub fn print_type(ty: &Type) -> String {
     let mut printer = Printer { flat: 1, ..Printer::default() };
     printer.ty(ty);
-    printer.out
+    printer.doc.lines().trim_end_matches('\n').to_owned()
 }
 
 /// How tight an expression must bind to stand without parentheses.
@@ -57,54 +59,159 @@ const ATOM: Tightness = 11;
 
 #[derive(Default)]
 struct Printer {
-    out: String,
-    indent: usize,
+    doc: Document,
     /// Above zero everything stays on one line, as in a hole.
     flat: usize,
+    /// Where the tree was read; empty for a tree that was not.
+    source: String,
+    /// The comments of the source, and how many are printed.
+    comments: Vec<Comment>,
+    printed: usize,
+    pending: Pending,
+    /// Whether what comes next is the first in its braces.
+    opening: bool,
+    /// Whether what was printed last is a comment on a line of its own.
+    after_comment: bool,
+}
+
+/// What stands between what is printed and what comes next. A comment at the end of the line still goes before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Pending {
+    #[default]
+    Nothing,
+    Line,
+    Blank,
 }
 
 impl Printer {
+    fn module(mut self, module: &Module) -> String {
+        for line in doc_lines(&module.docs) {
+            self.line(&format!("//!{line}"));
+        }
+        if !module.docs.is_empty() && (!module.items.is_empty() || !self.comments.is_empty()) {
+            self.pending = Pending::Blank;
+        }
+        self.opening = module.docs.is_empty();
+        self.items(&module.items);
+        self.comments(u32::MAX);
+        self.doc.lines()
+    }
+
     fn push(&mut self, text: &str) {
-        self.out.push_str(text);
+        if text.is_empty() {
+            return;
+        }
+        match std::mem::take(&mut self.pending) {
+            Pending::Nothing => {}
+            Pending::Line => self.doc.step(Step::Hard),
+            Pending::Blank => {
+                self.doc.step(Step::Hard);
+                self.doc.step(Step::Blank);
+            }
+        }
+        self.opening = false;
+        self.after_comment = false;
+        self.doc.text(text);
     }
 
     fn line(&mut self, text: &str) {
-        self.start_line();
         self.push(text);
         self.end_line();
     }
 
-    fn start_line(&mut self) {
+    fn end_line(&mut self) {
         if self.flat == 0 {
-            (0..self.indent).for_each(|_| self.out.push_str("  "));
+            self.pending = self.pending.max(Pending::Line);
+        } else {
+            self.push(" ");
         }
     }
 
-    fn end_line(&mut self) {
-        self.out.push(if self.flat == 0 { '\n' } else { ' ' });
+    /// A space, or a line break where the group is broken.
+    fn space(&mut self) {
+        self.break_or(Step::Line, " ");
     }
 
-    /// `{`, the lines, `}`; `{ }` when there are none.
-    fn braces(&mut self, empty: bool, lines: impl FnOnce(&mut Self)) {
-        if empty {
-            return self.push("{ }");
+    /// Nothing, or a line break where the group is broken.
+    fn soft(&mut self) {
+        self.break_or(Step::Soft, "");
+    }
+
+    fn break_or(&mut self, step: Step, flat: &str) {
+        match (self.flat, self.pending) {
+            (0, Pending::Nothing) => self.doc.step(step),
+            (0, _) => {}
+            _ => self.push(flat),
+        }
+    }
+
+    /// What stands on one line when it fits there.
+    fn group(&mut self, inside: impl FnOnce(&mut Self)) {
+        self.group_broken(false, inside);
+    }
+
+    fn group_broken(&mut self, broken: bool, inside: impl FnOnce(&mut Self)) {
+        self.push_pending();
+        self.doc.step(Step::Open { broken: broken && self.flat == 0 });
+        inside(self);
+        self.doc.step(Step::Close);
+    }
+
+    /// A line break that waits goes before what opens now.
+    fn push_pending(&mut self) {
+        match std::mem::take(&mut self.pending) {
+            Pending::Nothing => {}
+            Pending::Line => self.doc.step(Step::Hard),
+            Pending::Blank => {
+                self.doc.step(Step::Hard);
+                self.doc.step(Step::Blank);
+            }
+        }
+    }
+
+    fn indented(&mut self, inside: impl FnOnce(&mut Self)) {
+        self.doc.step(Step::Indent);
+        inside(self);
+        self.doc.step(Step::Dedent);
+    }
+
+    fn nested(&mut self, inside: impl FnOnce(&mut Self)) {
+        self.doc.step(Step::Nest);
+        inside(self);
+        self.doc.end_nest();
+    }
+
+    /// `{`, the lines, `}`; `{}` when there are none. The `}` stands at the byte `close` of the source, for the comments before it.
+    fn braces_to(&mut self, close: u32, empty: bool, lines: impl FnOnce(&mut Self)) {
+        if empty && !self.has_comment(close) {
+            return self.push("{}");
         }
         self.push("{");
         self.end_line();
-        self.indent += 1;
-        lines(self);
-        self.indent -= 1;
-        self.start_line();
+        self.opening = true;
+        self.nested(|p| {
+            lines(p);
+            p.comments(close);
+        });
+        if self.pending == Pending::Blank {
+            self.pending = Pending::Line;
+        }
         self.push("}");
     }
 
+    /// Things with commas between them, on as many lines as they need.
     fn list<T>(&mut self, items: &[T], mut one: impl FnMut(&mut Self, &T)) {
-        for (i, item) in items.iter().enumerate() {
-            if i > 0 {
-                self.push(", ");
-            }
-            one(self, item);
-        }
+        self.group(|p| {
+            p.indented(|p| {
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        p.push(",");
+                        p.space();
+                    }
+                    one(p, item);
+                }
+            });
+        });
     }
 
     fn docs(&mut self, docs: &str) {
@@ -139,9 +246,10 @@ impl Printer {
             }
             TypeKind::Record(fields) if fields.is_empty() => self.push("{ }"),
             TypeKind::Record(fields) => {
-                self.push("{ ");
-                self.list(fields, |p, f| p.field(f));
-                self.push(" }");
+                let broken = fields.iter().any(|f| !f.docs.is_empty());
+                let starts = |p: &Self, f: &FieldDecl| p.docs_start(f.span.start);
+                let place = Place { open: ty.span.start + 1, close: ty.span.end.saturating_sub(1), braces: true, broken };
+                self.bracketed(("{", "}"), place, fields, starts, Self::field);
             }
             TypeKind::Function { params, ret, effect } => {
                 self.push("(");
@@ -162,6 +270,9 @@ impl Printer {
     }
 
     fn field(&mut self, field: &FieldDecl) {
+        if self.flat == 0 {
+            self.docs(&field.docs);
+        }
         self.push(&field.name.name);
         self.push(": ");
         self.ty(&field.ty);

@@ -4,14 +4,14 @@ use super::{OPERAND, OPERATION, Printer};
 use crate::syntax::ast::*;
 
 impl Printer {
-    pub(super) fn policy(&mut self, policy: &Policy) {
+    pub(super) fn policy(&mut self, policy: &Policy, close: u32) {
         self.push("policy ");
         self.push(&policy.name.name);
         self.push(" ");
-        self.braces(policy.rules.is_empty(), |p| {
+        self.braces_to(close, policy.rules.is_empty(), |p| {
             for rule in &policy.rules {
-                p.start_line();
-                p.policy_rule(rule);
+                p.before(rule.span.start);
+                p.group(|p| p.indented(|p| p.policy_rule(rule)));
                 p.end_line();
             }
         });
@@ -40,25 +40,27 @@ impl Printer {
                 self.expr(file, OPERAND);
             }
         }
-        self.operands(" from ", &clauses.from);
-        self.word_expr(" quorum ", clauses.quorum.as_ref(), OPERAND);
+        self.operands("from ", &clauses.from);
+        self.clause("quorum ", clauses.quorum.as_ref(), OPERAND);
         if let Some((allowed, _)) = clauses.requester {
-            self.push(if allowed { " allow requester" } else { " not requester" });
+            self.clause_words(if allowed { "allow requester" } else { "not requester" });
         }
-        self.push(if clauses.require_comment.is_some() { " require comment" } else { "" });
-        self.word_expr(" within ", clauses.within.as_ref(), OPERAND);
+        if clauses.require_comment.is_some() {
+            self.clause_words("require comment");
+        }
+        self.clause("within ", clauses.within.as_ref(), OPERAND);
         if let Some(effect) = of {
-            self.push(&format!(" for {}", effect.name));
+            self.clause_words(&format!("for {}", effect.name));
         }
-        self.word_expr(" by ", clauses.by.as_ref(), OPERAND);
+        self.clause("by ", clauses.by.as_ref(), OPERAND);
         if !clauses.during.is_empty() {
-            self.push(" during ");
+            self.clause_words("during ");
             self.list(&clauses.during, |p, w| p.window(w));
         }
-        self.word_expr(" where ", clauses.condition.as_ref(), OPERATION);
-        self.word_expr(" unless ", clauses.unless.as_ref(), OPERATION);
-        self.word_expr(" query ", clauses.query.as_ref(), OPERAND);
-        self.word_expr(" because ", clauses.because.as_ref(), OPERAND);
+        self.clause("where ", clauses.condition.as_ref(), OPERATION);
+        self.clause("unless ", clauses.unless.as_ref(), OPERATION);
+        self.clause("query ", clauses.query.as_ref(), OPERAND);
+        self.clause("because ", clauses.because.as_ref(), OPERAND);
     }
 
     fn window(&mut self, window: &Window) {

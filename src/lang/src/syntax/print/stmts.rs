@@ -1,6 +1,6 @@
 //! Statements and the expressions that begin with a keyword.
 
-use super::{ANY, OPERAND, OPERATION, Printer, effect_word};
+use super::{ANY, OPERAND, OPERATION, Place, Printer, Tightness, effect_word};
 use crate::syntax::ast::*;
 
 /// Words that begin a clause: alone on a line they would be read as one.
@@ -30,13 +30,46 @@ const CLAUSE_WORDS: &[&str] = &[
 ];
 
 impl Printer {
+    /// On one line when it was, has one statement and fits.
     pub(super) fn block(&mut self, block: &Block) {
-        self.braces(block.stmts.is_empty(), |p| p.stmts(&block.stmts));
+        match self.one_liner(block) {
+            Some(only) => self.group(|p| p.inline_block(block, only)),
+            None => self.open_block(block),
+        }
+    }
+
+    fn open_block(&mut self, block: &Block) {
+        let close = block.span.end.saturating_sub(1);
+        self.braces_to(close, block.stmts.is_empty(), |p| p.stmts(&block.stmts));
+    }
+
+    /// A block that is as broken as the group around it.
+    fn inline_block(&mut self, block: &Block, only: &Stmt) {
+        self.push("{");
+        self.indented(|p| {
+            p.space();
+            p.stmt(only, false);
+            p.comments(block.span.end.saturating_sub(1));
+        });
+        self.space();
+        self.push("}");
+    }
+
+    /// What stands behind a `{` that is printed, and the `}`.
+    pub(super) fn inside_braces(&mut self, block: &Block) {
+        let close = block.span.end.saturating_sub(1);
+        self.end_line();
+        self.opening = true;
+        self.nested(|p| {
+            p.stmts(&block.stmts);
+            p.comments(close);
+        });
+        self.push("}");
     }
 
     pub(super) fn stmts(&mut self, stmts: &[Stmt]) {
         for (i, stmt) in stmts.iter().enumerate() {
-            self.start_line();
+            self.before(stmt.span.start);
             self.stmt(stmt, i + 1 < stmts.len());
             self.end_line();
         }
@@ -112,9 +145,10 @@ impl Printer {
             ExprKind::If { condition, then, otherwise } => self.if_expr(condition, then, otherwise.as_deref()),
             ExprKind::Match { value, arms } => {
                 self.push("match ");
-                self.expr(value, OPERATION);
-                self.push(" ");
-                self.braces(arms.is_empty(), |p| arms.iter().for_each(|a| p.arm(a)));
+                self.indented(|p| p.expr(value, OPERATION));
+                let (open, close) = (value.span.end, e.span.end.saturating_sub(1));
+                let place = Place { open, close, braces: true, broken: !self.has_source() && self.flat == 0 };
+                self.bracketed((" {", "}"), place, arms, |_, a| a.span.start, Self::arm);
             }
             ExprKind::Do(call) => self.word_expr("do ", Some(call), ANY),
             ExprKind::Fail(why) => self.word_expr("fail ", Some(why), ANY),
@@ -134,18 +168,18 @@ impl Printer {
             ExprKind::Step { name, body } => self.headed("step ", name, body),
             ExprKind::Approve(approve) => self.approve(approve),
             ExprKind::Waive { reason, by, until, body } => {
-                self.word_expr("waive ", Some(reason), OPERAND);
-                self.word_expr(" by ", by.as_deref(), OPERAND);
-                self.word_expr(" until ", until.as_deref(), OPERAND);
-                self.push(" ");
+                self.clauses("waive ", reason, |p| {
+                    p.clause("by ", by.as_deref(), OPERAND);
+                    p.clause("until ", until.as_deref(), OPERAND);
+                });
                 self.block(body);
             }
             ExprKind::Verify { name, within, every, settle, body } => {
-                self.word_expr("verify ", Some(name), OPERAND);
-                self.word_expr(" within ", within.as_deref(), OPERAND);
-                self.word_expr(" every ", every.as_deref(), OPERAND);
-                self.word_expr(" settle ", settle.as_deref(), OPERAND);
-                self.push(" ");
+                self.clauses("verify ", name, |p| {
+                    p.clause("within ", within.as_deref(), OPERAND);
+                    p.clause("every ", every.as_deref(), OPERAND);
+                    p.clause("settle ", settle.as_deref(), OPERAND);
+                });
                 self.block(body);
             }
             _ => self.loop_or_wait(e),
@@ -159,9 +193,13 @@ impl Printer {
             }
             ExprKind::Wait(time) => self.word_expr("wait ", Some(time), OPERAND),
             ExprKind::WaitUntil { condition, every, within } => {
-                self.word_expr("wait until ", Some(condition), OPERATION);
-                self.word_expr(" every ", every.as_deref(), OPERAND);
-                self.word_expr(" within ", within.as_deref(), OPERAND);
+                self.group(|p| {
+                    p.indented(|p| {
+                        p.word_expr("wait until ", Some(condition), OPERATION);
+                        p.clause("every ", every.as_deref(), OPERAND);
+                        p.clause("within ", within.as_deref(), OPERAND);
+                    });
+                });
             }
             ExprKind::For { pattern, items, body } => {
                 self.push("for ");
@@ -174,8 +212,12 @@ impl Printer {
                 self.braces(branches.is_empty(), |p| branches.iter().for_each(|b| p.branch(b)));
             }
             ExprKind::While { condition, max, body } => {
-                self.word_expr("while ", Some(condition), OPERATION);
-                self.word_expr(" max ", max.as_deref(), OPERAND);
+                self.group(|p| {
+                    p.indented(|p| {
+                        p.word_expr("while ", Some(condition), OPERATION);
+                        p.word_expr(" max ", max.as_deref(), OPERAND);
+                    });
+                });
                 self.push(" ");
                 self.block(body);
             }
@@ -183,6 +225,7 @@ impl Printer {
                 self.push("try ");
                 self.block(body);
                 if let Some(handler) = handler {
+                    self.comments(handler.span.start);
                     self.push(" catch ");
                     self.binder(binder.as_ref());
                     self.block(handler);
@@ -244,59 +287,117 @@ impl Printer {
         }
     }
 
+    /// All its blocks stand on the line, or none does.
     fn if_expr(&mut self, condition: &Expr, then: &Block, otherwise: Option<&Expr>) {
-        self.word_expr("if ", Some(condition), OPERATION);
+        let inline = self.all_one_liners(then, otherwise);
+        self.group(|p| p.if_chain(condition, then, otherwise, inline));
+    }
+
+    fn all_one_liners(&self, then: &Block, otherwise: Option<&Expr>) -> bool {
+        self.one_liner(then).is_some()
+            && match otherwise.map(|o| &o.kind) {
+                Some(ExprKind::If { then, otherwise, .. }) => self.all_one_liners(then, otherwise.as_deref()),
+                Some(ExprKind::Block(block)) => self.one_liner(block).is_some(),
+                _ => true,
+            }
+    }
+
+    fn if_chain(&mut self, condition: &Expr, then: &Block, otherwise: Option<&Expr>, inline: bool) {
+        self.indented(|p| p.word_expr("if ", Some(condition), OPERATION));
         self.push(" ");
-        self.block(then);
-        match otherwise.map(|o| &o.kind) {
-            None => {}
-            Some(ExprKind::If { condition, then, otherwise }) => {
+        self.if_block(then, inline);
+        let Some(otherwise) = otherwise else { return };
+        self.comments(otherwise.span.start);
+        match &otherwise.kind {
+            ExprKind::If { condition, then, otherwise } => {
                 self.push(" else ");
-                self.if_expr(condition, then, otherwise.as_deref());
+                self.if_chain(condition, then, otherwise.as_deref(), inline);
             }
-            Some(ExprKind::Block(block)) => {
+            ExprKind::Block(block) => {
                 self.push(" else ");
-                self.block(block);
+                self.if_block(block, inline);
             }
-            Some(_) => {}
+            _ => {}
+        }
+    }
+
+    fn if_block(&mut self, block: &Block, inline: bool) {
+        match self.one_liner(block).filter(|_| inline) {
+            Some(only) => self.inline_block(block, only),
+            None => self.open_block(block),
         }
     }
 
     fn arm(&mut self, arm: &Arm) {
-        self.start_line();
-        self.pattern(&arm.pattern);
-        self.word_expr(" if ", arm.guard.as_ref(), OPERATION);
+        self.indented(|p| {
+            p.pattern(&arm.pattern);
+            p.word_expr(" if ", arm.guard.as_ref(), OPERATION);
+        });
         self.push(" => ");
         self.body(&arm.body);
-        self.push(",");
-        self.end_line();
     }
 
     fn approve(&mut self, a: &Approve) {
-        self.word_expr("approve ", Some(&a.question), OPERAND);
-        self.operands(" from ", &a.from);
-        self.word_expr(" quorum ", a.quorum.as_ref(), OPERAND);
-        self.push(if a.allow_requester { " allow requester" } else { "" });
-        self.word_expr(" within ", a.within.as_ref(), OPERAND);
-        for (to, after) in &a.escalate {
-            self.operands(" escalate to ", to);
-            self.word_expr(" after ", Some(after), OPERAND);
-        }
-        self.word_expr(" remind every ", a.remind.as_ref(), OPERAND);
-        a.ask.iter().for_each(|ask| self.word_expr(" ask ", Some(ask), OPERAND));
-        self.word_expr(" showing ", a.showing.as_ref(), OPERAND);
-        self.push(if a.require_comment { " require comment" } else { "" });
-        self.push(" ");
+        self.clauses("approve ", &a.question, |p| p.approve_clauses(a));
         self.block(&a.body);
         if let Some((binder, block)) = &a.otherwise {
+            self.comments(block.span.start);
             self.push(" otherwise ");
             self.binder(binder.as_ref());
             self.block(block);
         }
     }
 
+    fn approve_clauses(&mut self, a: &Approve) {
+        self.operands("from ", &a.from);
+        self.clause("quorum ", a.quorum.as_ref(), OPERAND);
+        if a.allow_requester {
+            self.clause_words("allow requester");
+        }
+        self.clause("within ", a.within.as_ref(), OPERAND);
+        for (to, after) in &a.escalate {
+            self.operands("escalate to ", to);
+            self.word_expr(" after ", Some(after), OPERAND);
+        }
+        self.clause("remind every ", a.remind.as_ref(), OPERAND);
+        a.ask.iter().for_each(|ask| self.clause("ask ", Some(ask), OPERAND));
+        self.clause("showing ", a.showing.as_ref(), OPERAND);
+        if a.require_comment {
+            self.clause_words("require comment");
+        }
+    }
+
+    /// A head with clauses, on one line or each on its own.
+    fn clauses(&mut self, words: &str, head: &Expr, clauses: impl FnOnce(&mut Self)) {
+        self.group(|p| {
+            p.indented(|p| {
+                p.word_expr(words, Some(head), OPERAND);
+                clauses(p);
+            });
+        });
+        self.push(" ");
+    }
+
+    /// A clause of words alone.
+    pub(super) fn clause_words(&mut self, words: &str) {
+        self.space();
+        self.push(words);
+    }
+
+    /// A clause that goes to a line of its own where its group is broken.
+    pub(super) fn clause(&mut self, words: &str, e: Option<&Expr>, least: Tightness) {
+        if let Some(e) = e {
+            self.comments(e.span.start);
+            self.space();
+            self.push(words);
+            self.expr(e, least);
+        }
+    }
+
     pub(super) fn operands(&mut self, words: &str, all: &[Expr]) {
-        if !all.is_empty() {
+        if let Some(first) = all.first() {
+            self.comments(first.span.start);
+            self.space();
             self.push(words);
             self.list(all, |p, e| p.expr(e, OPERAND));
         }

@@ -1,6 +1,7 @@
 //! What the reader promises for every text: a tree, an answer in time, and no panic; and that printing and reading are inverse.
 
 mod fixtures;
+mod format;
 mod generate;
 mod limits;
 mod trees;

@@ -108,7 +108,7 @@ fn a_brace_is_a_record_or_a_block_by_its_place() {
     reads_as("x => { x: x }", "x => { x: x }");
     reads_as("x => { \"a\": x }", "x => { \"a\": x }");
     reads_as("x => { ..x }", "x => { ..x }");
-    reads_as("x => { }", "x => { }");
+    reads_as("x => { }", "x => {}");
     reads_as("x => { [k]: x }", "x => ({ [k]: x })");
     reads_as("x => { [k] }", "x => {\n  [k]\n}");
     reads_as("f({ x })", "f({ x, })");

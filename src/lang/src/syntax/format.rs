@@ -1,0 +1,65 @@
+//! `rrb fmt`: a text in the one form that rrb has.
+
+use smol_str::SmolStr;
+
+use super::{Parsed, ast::Module, parse, print, strip};
+use crate::{diag::Diagnostic, span::FileId};
+
+/// How often a text may be formatted until it stays as it is.
+const MOST_ROUNDS: usize = 6;
+
+/// Why a text was not formatted. It is to be left as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FormatError {
+    /// What could not be read of it.
+    Syntax(Vec<Diagnostic>),
+    /// The formatted text would not say the same as this one. That is a mistake of the formatter.
+    Changed,
+}
+
+/// Formats a source file. What it gives has the same meaning and the same comments, and formats to itself.
+///
+/// # Errors
+/// When the text cannot be read; and when the formatter made a mistake, which it looks for each time.
+pub fn format(file: FileId, text: &str) -> Result<String, FormatError> {
+    let read = parse(file, text);
+    if read.diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(FormatError::Syntax(read.diagnostics));
+    }
+    let mut formatted = print::print_source(&read.module, text);
+    if formatted == text {
+        return Ok(formatted);
+    }
+    let mut again = parse(file, &formatted);
+    if !is_same(read.module, &again) {
+        return Err(FormatError::Changed);
+    }
+    // A bracket that had to be opened counts as one that was opened on purpose from then on, and what holds it may close up.
+    for _ in 0..MOST_ROUNDS {
+        let next = print::print_source(&again.module, &formatted);
+        if next == formatted {
+            return Ok(formatted);
+        }
+        let read = parse(file, &next);
+        if !is_same(again.module, &read) {
+            return Err(FormatError::Changed);
+        }
+        (formatted, again) = (next, read);
+    }
+    Err(FormatError::Changed)
+}
+
+/// Whether nothing was lost: the trees are equal but for places and parentheses, and the comments are the same ones.
+fn is_same(mut before: Module, after: &Parsed) -> bool {
+    let mut formatted = after.module.clone();
+    let same_comments = comments(&before) == comments(&formatted);
+    strip(&mut before);
+    strip(&mut formatted);
+    after.diagnostics.is_empty() && same_comments && before == formatted
+}
+
+fn comments(module: &Module) -> Vec<SmolStr> {
+    let mut all: Vec<SmolStr> = module.comments.iter().map(|c| c.text.clone()).collect();
+    all.sort_unstable();
+    all
+}

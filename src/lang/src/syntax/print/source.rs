@@ -1,0 +1,192 @@
+//! What is kept of the source: comments, groups of lines, the spelling of literals, and which brackets were opened wide.
+
+use super::{Pending, Printer};
+use crate::{
+    span::Span,
+    syntax::ast::{Block, Stmt},
+};
+
+/// Where the elements between two brackets stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Behind the opening bracket.
+    pub(super) open: u32,
+    /// The closing bracket.
+    pub(super) close: u32,
+    /// Whether the brackets stand off their elements, and keep a line break behind the opening one.
+    pub(super) braces: bool,
+    /// Whether each element has its own line in any case.
+    pub(super) broken: bool,
+}
+
+impl Printer {
+    pub(super) fn has_source(&self) -> bool {
+        !self.source.is_empty() && self.flat == 0
+    }
+
+    /// A literal as it was written.
+    pub(super) fn as_written(&mut self, span: Span) -> bool {
+        let text = if span.start < span.end { self.slice(span.start, span.end).to_owned() } else { String::new() };
+        self.push(&text);
+        !text.is_empty()
+    }
+
+    fn slice(&self, start: u32, end: u32) -> &str {
+        if self.flat > 0 { "" } else { self.source.get(start as usize..end as usize).unwrap_or("") }
+    }
+
+    fn before_byte(&self, at: u32) -> &str {
+        self.source.get(..at as usize).unwrap_or(&self.source)
+    }
+
+    /// Whether a comment that is not printed yet stands before the byte `at`.
+    pub(super) fn has_comment(&self, at: u32) -> bool {
+        self.comments.get(self.printed).is_some_and(|c| c.span.start < at)
+    }
+
+    /// Prints the comments that stand before the byte `at`: at the end of the line, or on lines of their own as they were.
+    pub(super) fn comments(&mut self, at: u32) {
+        while self.has_comment(at) {
+            self.comment();
+        }
+    }
+
+    /// Whether the next comment stands behind something on its line.
+    pub(super) fn next_trails(&self) -> bool {
+        self.comments.get(self.printed).is_some_and(|c| {
+            let line = self.before_byte(c.span.start).rsplit('\n').next().unwrap_or("");
+            !line.trim().is_empty()
+        })
+    }
+
+    pub(super) fn comment(&mut self) {
+        let trailing = self.next_trails();
+        let Some(comment) = self.comments.get(self.printed).cloned() else { return };
+        self.printed += 1;
+        // Behind another comment there is no more room on the line.
+        if trailing && !self.after_comment {
+            return self.doc.trailing(&comment.text);
+        }
+        if !self.doc.is_empty() {
+            self.new_line(comment.span.start);
+        }
+        self.push(&comment.text);
+        self.pending = Pending::Line;
+        self.after_comment = true;
+        self.doc.break_groups();
+    }
+
+    /// Where the line of the byte `at` has its first character.
+    pub(super) fn line_start(&self, at: u32) -> u32 {
+        let line = self.before_byte(at).rsplit('\n').next().unwrap_or("");
+        let code = u32::try_from(line.trim_start().len()).unwrap_or(0);
+        at.saturating_sub(code)
+    }
+
+    /// A new line for what begins at the byte `at`, and an empty one before it where the source has any.
+    fn new_line(&mut self, at: u32) {
+        let blank = !self.opening && self.blank_before(at);
+        self.pending = self.pending.max(if blank { Pending::Blank } else { Pending::Line });
+    }
+
+    /// Whether an empty line stands before the byte `at`.
+    pub(super) fn blank_before(&self, at: u32) -> bool {
+        let before = self.before_byte(at);
+        let code = before.trim_end();
+        before.get(code.len()..).unwrap_or("").matches('\n').count() > 1
+    }
+
+    /// The comments before a statement or a declaration, and an empty line where it had one.
+    pub(super) fn before(&mut self, at: u32) {
+        self.comments(at);
+        if self.has_source() && self.pending == Pending::Line && !self.opening && self.blank_before(at) {
+            self.pending = Pending::Blank;
+        }
+    }
+
+    /// Where the doc comments begin that stand right before the byte `at`.
+    pub(super) fn docs_start(&self, at: u32) -> u32 {
+        let mut start = at;
+        loop {
+            let code = self.before_byte(start).trim_end();
+            let line = code.rsplit('\n').next().unwrap_or("");
+            let doc = line.trim_start();
+            let ours = doc.starts_with("///") && !doc.starts_with("////");
+            match u32::try_from(code.len() - doc.len()) {
+                Ok(found) if ours => start = found,
+                _ => return start,
+            }
+        }
+    }
+
+    /// Where the bracket stands that closes a list whose last element ends at the byte `at`.
+    pub(super) fn closing(&self, at: u32) -> u32 {
+        let mut rest = self.source.get(at as usize..).unwrap_or("");
+        loop {
+            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+            match rest.strip_prefix("//") {
+                Some(comment) => rest = comment.find('\n').and_then(|n| comment.get(n..)).unwrap_or(""),
+                None => return u32::try_from(self.source.len() - rest.len()).unwrap_or(at),
+            }
+        }
+    }
+
+    /// Whether there is a line break between two places.
+    pub(super) fn is_broken(&self, start: u32, end: u32) -> bool {
+        self.has_source() && self.slice(start, end).contains('\n')
+    }
+
+    /// The only statement of a block that was written on one line.
+    pub(super) fn one_liner<'b>(&self, block: &'b Block) -> Option<&'b Stmt> {
+        match block.stmts.as_slice() {
+            [only] if self.has_source() && block.span.start < block.span.end => {
+                Some(only).filter(|s| !self.is_broken(block.span.start, s.span.start))
+            }
+            _ => None,
+        }
+    }
+
+    /// The elements between two brackets: on one line, or each on its own.
+    pub(super) fn bracketed<T>(
+        &mut self,
+        (open, close): (&str, &str),
+        place: Place,
+        all: &[T],
+        start: impl Fn(&Self, &T) -> u32,
+        mut one: impl FnMut(&mut Self, &T),
+    ) {
+        self.push(open);
+        if all.is_empty() {
+            if self.has_comment(place.close) {
+                self.indented(|p| p.comments(place.close));
+            }
+            return self.push(close);
+        }
+        let wide = place.braces && all.first().is_some_and(|f| self.is_broken(place.open, start(self, f)));
+        self.group_broken(place.broken || wide, |p| {
+            p.indented(|p| {
+                for (i, item) in all.iter().enumerate() {
+                    let at = start(p, item);
+                    p.comments(at);
+                    if i > 0 && (wide || place.broken) && p.has_source() && p.blank_before(at) {
+                        p.pending = Pending::Blank;
+                    }
+                    if i > 0 || place.braces {
+                        p.space();
+                    } else {
+                        p.soft();
+                    }
+                    one(p, item);
+                    if i + 1 < all.len() {
+                        p.push(",");
+                    } else if p.flat == 0 {
+                        p.doc.step(super::Step::Comma);
+                    }
+                }
+                p.comments(place.close);
+            });
+            if place.braces { p.space() } else { p.soft() }
+        });
+        self.push(close);
+    }
+}
