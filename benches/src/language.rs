@@ -1,8 +1,9 @@
-//! The front end in MB/s, and the machine on the tasks that the peers do.
+//! The front end in MB/s and by size, and the machine on the tasks that the peers do.
 
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use rrb_lang::check::{CheckInput, ModuleSource, check};
 use rrb_lang::ids::FnId;
@@ -13,7 +14,7 @@ use rrb_lang::vm::protocol::SettingValues;
 use rrb_lang::{program, syntax, vm};
 
 use crate::Outcome;
-use crate::report::{median_ns, table, time};
+use crate::report::{cpu_ns, median_ns, table, time};
 
 const FUEL: u64 = u64::MAX;
 const EVENTS: usize = 256;
@@ -101,6 +102,67 @@ pub fn front_end() -> Outcome {
         &["to", "MB/s", "all"],
         &[row("tree", parse), row("typed tree (with the library's modules)", checked), row("program", compiled)],
     );
+    Ok(())
+}
+
+/// The front end alone: its speed, the two tasks that have a limit, and how the cost grows.
+pub fn front() -> Outcome {
+    front_end()?;
+    limits()?;
+    sizes()
+}
+
+/// Seconds of the clock and of CPU time that `work` takes: the best of `rounds`.
+fn best(rounds: usize, mut work: impl FnMut()) -> (f64, f64) {
+    let samples = (0..rounds).map(|_| {
+        let (start, cpu) = (Instant::now(), cpu_ns());
+        work();
+        (start.elapsed().as_nanos() as f64, (cpu_ns() - cpu) as f64)
+    });
+    samples.fold((f64::MAX, f64::MAX), |a, b| (a.0.min(b.0), a.1.min(b.1)))
+}
+
+fn lines(modules: &[ModuleSource]) -> usize {
+    modules.iter().map(|m| m.text.lines().count()).sum()
+}
+
+fn checks(modules: &[ModuleSource]) {
+    black_box(check(CheckInput { modules: modules.to_vec(), ..CheckInput::default() }));
+}
+
+/// What must hold: a file of 5,000 lines in 50 ms, 10,000 runbooks in 5 s.
+fn limits() -> Outcome {
+    let file = vec![runbooks(0, 173)];
+    let project: Vec<ModuleSource> = (0..200).map(|m| runbooks(m, 50)).collect();
+    build(file.clone())?;
+    let mut rows = Vec::new();
+    for (what, modules, rounds, limit) in [("one file", &file, 9, "50 ms"), ("10,000 runbooks in 200 files", &project, 3, "5 s")] {
+        let (clock, cpu) = best(rounds, || checks(modules));
+        rows.push(vec![what.to_owned(), lines(modules).to_string(), time(clock), time(cpu), limit.to_owned()]);
+    }
+    table("`rrb check`, best of some", &["what", "lines", "time", "CPU time", "limit"], &rows);
+    Ok(())
+}
+
+/// The cost of a line in projects of different sizes, modules of some 1,450 lines: linear when the columns stay level.
+fn sizes() -> Outcome {
+    let mut rows = Vec::new();
+    for count in [1_000, 3_000, 10_000, 30_000, 100_000] {
+        let modules: Vec<ModuleSource> = (0..count / 1_000).map(|m| runbooks(m, 35)).collect();
+        let all = lines(&modules);
+        let rounds = if count < 30_000 { 5 } else { 2 };
+        let per_line = |ns: f64| time(ns / all as f64);
+        let (_, parsed) = best(rounds, || {
+            for m in &modules {
+                black_box(syntax::parse(FileId(0), &m.text));
+            }
+        });
+        let (clock, checked) = best(rounds, || checks(&modules));
+        let (_, compiled) = best(rounds, || drop(black_box(build(modules.clone()))));
+        rows.push(vec![all.to_string(), per_line(parsed), per_line(checked), per_line(compiled), time(clock)]);
+    }
+    let head = ["lines", "tree, CPU a line", "typed tree, CPU a line", "program, CPU a line", "typed tree, time"];
+    table("Front end by size", &head, &rows);
     Ok(())
 }
 

@@ -19,7 +19,7 @@ fn main() -> Outcome {
     match args.as_slice() {
         ["bare", database] => bare::serve(Path::new(database)),
         ["all", peers, rrb] => {
-            language::front_end()?;
+            language::front()?;
             language::machine(Path::new(peers))?;
             matching::run()?;
             daemon::ingest(Path::new(rrb))?;
@@ -29,9 +29,10 @@ fn main() -> Outcome {
             language::front_end()?;
             language::machine(Path::new(peers))
         }
+        ["front"] => language::front(),
         ["matching"] => matching::run(),
         ["ingest", rrb] => daemon::ingest(Path::new(rrb)),
         ["memory", rrb] => daemon::memory(Path::new(rrb)),
-        _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | matching | ingest RRB | memory RRB".into()),
+        _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | front | matching | ingest RRB | memory RRB".into()),
     }
 }

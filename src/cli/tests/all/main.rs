@@ -6,5 +6,6 @@ mod command;
 mod daemon;
 mod lsp;
 mod operations;
+mod fmt;
 mod render;
 mod samples;

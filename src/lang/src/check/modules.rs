@@ -1,35 +1,80 @@
 //! The modules of a check: those of the project, those of the standard library that are used, the native ones; and what `use`
 //! brings from one into another.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smol_str::SmolStr;
 
 use super::ModuleSource;
 use super::cx::{Checker, Def, Home, ModuleInfo, Named, Names};
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::span::Span;
+use crate::span::{FileId, Span};
 use crate::stdlib;
-use crate::syntax::{self, ast};
+use crate::syntax::{self, Parsed, ast};
 
 /// The path as written: `std.slack`.
 fn dotted(path: &ast::Path) -> String {
     path.parts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(".")
 }
 
+/// A module before it is read.
+struct Unread<'t> {
+    name: SmolStr,
+    file: &'t str,
+    text: &'t str,
+    native: bool,
+}
+
+/// How many bytes of source make it worth while to read on several threads.
+const WORTH_THREADS: usize = 128 * 1024;
+
+/// How many threads read at most.
+const MOST_THREADS: usize = 8;
+
+/// Reads every text; the larger a project, the more of the machine's cores do it. The order of the result is that of the texts.
+fn parse_all(texts: &[(FileId, &str)]) -> Vec<Parsed> {
+    let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    if bytes < WORTH_THREADS || cores < 2 || texts.len() < 2 {
+        return texts.iter().map(|(id, text)| syntax::parse(*id, text)).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let read = || {
+        let mut mine = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((id, text)) = texts.get(at) else { return mine };
+            mine.push((at, syntax::parse(*id, text)));
+        }
+    };
+    let mut all = std::thread::scope(|scope| {
+        let worker = || std::thread::Builder::new().name("read".into()).stack_size(super::STACK);
+        // Where no thread is to be had, this one reads everything.
+        let workers: Vec<_> = (1..cores).filter_map(|_| worker().spawn_scoped(scope, read).ok()).collect();
+        let mut all = read();
+        for worker in workers {
+            all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        all
+    });
+    all.sort_unstable_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, parsed)| parsed).collect()
+}
+
 impl Checker {
     /// Loads the native modules, the project's and, as far as they are used, those of the standard library.
     pub fn load(&mut self, project: Vec<ModuleSource>) {
-        for (name, file, text) in stdlib::natives() {
-            self.add_module(SmolStr::new_static(name), file, text, true);
-        }
-        let natives = self.modules.len();
-        for m in project {
-            if self.module_index.contains_key(&m.name) && !self.is_native(&m.name) {
-                continue;
-            }
-            self.add_module(m.name, &m.file, &m.text, false);
-        }
+        let native = stdlib::natives()
+            .iter()
+            .map(|(name, file, text)| Unread { name: SmolStr::new_static(name), file, text, native: true });
+        let native: Vec<Unread<'_>> = native.collect();
+        let natives = native.len();
+        let mut seen: HashSet<&SmolStr> = HashSet::with_capacity(project.len());
+        let own = project.iter().filter(|m| seen.insert(&m.name));
+        let own = own.map(|m| Unread { name: m.name.clone(), file: &m.file, text: &m.text, native: false });
+        self.add_modules(native.into_iter().chain(own).collect());
         let mut next = natives;
         while let Some(module) = self.modules.get(next) {
             next += 1;
@@ -40,7 +85,7 @@ impl Checker {
                 if self.project_module(&name).is_none()
                     && let Some((file, text)) = stdlib::get(&name)
                 {
-                    self.add_module(name.into(), file, text, false);
+                    self.add_modules(vec![Unread { name: name.into(), file, text, native: false }]);
                 }
             }
         }
@@ -50,13 +95,15 @@ impl Checker {
         self.module_index.get(name).and_then(|i| self.modules.get(*i)).is_some_and(|m| m.native)
     }
 
-    fn add_module(&mut self, name: SmolStr, file: &str, text: &str, native: bool) {
-        let id = self.sources.add(file, text);
-        let parsed = syntax::parse(id, text);
-        self.note_syntax(&parsed.module, &parsed.diagnostics);
-        self.syntax.extend(parsed.diagnostics);
-        self.module_index.insert(name.clone(), self.modules.len());
-        self.modules.push(ModuleInfo { name, ast: Arc::new(parsed.module), names: Names::new(), native });
+    fn add_modules(&mut self, all: Vec<Unread<'_>>) {
+        let texts: Vec<(FileId, &str)> = all.iter().map(|m| (self.sources.add(m.file, m.text), m.text)).collect();
+        for (m, parsed) in all.into_iter().zip(parse_all(&texts)) {
+            self.note_syntax(&parsed.module, &parsed.diagnostics);
+            self.syntax.extend(parsed.diagnostics);
+            self.module_index.insert(m.name.clone(), self.modules.len());
+            let ast = Arc::new(parsed.module);
+            self.modules.push(ModuleInfo { name: m.name, ast, names: Names::new(), native: m.native });
+        }
     }
 
     /// Notes the declarations that could not be read whole: what else is found in them follows from that.

@@ -124,6 +124,9 @@ pub(super) fn unexpected(context: &Context<'_>, at: usize, error: &Error<Rule>) 
         ErrorVariant::ParsingError { positives, .. } => positives,
         ErrorVariant::CustomError { .. } => return too_complex(context, found),
     };
+    if let Some(token) = hole(context, at) {
+        return nothing_follows(context, token);
+    }
     if let Some(diagnostic) = habits::known(context, found, rules) {
         return diagnostic;
     }
@@ -136,8 +139,40 @@ fn too_complex(context: &Context<'_>, found: Token<'_>) -> Diagnostic {
         .help("give the inner part a name, or move it into a function")
 }
 
-/// Where the mistake really is: `if { … }` reads as a record, and lacks its condition.
+/// What must be followed by something: when the line ends there and the next one does not go on, the place is here.
+const UNFINISHED: &[&str] = &[
+    "=", "+=", "-=", "==", "!=", "<=", ">=", "<", "+", "-", "*", "/", "??", "..=", "..", "=>", "->", ":", "and", "or", "not", "mod", "matches",
+    "in", "is", "as", "where", "do", "fail", "let", "var", "if", "while", "match", "for",
+];
+
+/// The token at the end of an earlier line that lacks what should follow it, when the mistake is found at `found`.
+pub(super) fn hole<'a>(context: &Context<'a>, found: usize) -> Option<Token<'a>> {
+    let before = context.before(found);
+    let between = context.text.get(before.start + before.text.len()..found)?;
+    let line = context.text.get(..before.start)?.rsplit('\n').next()?;
+    let ends_line = between.contains('\n') && !line.contains("//");
+    Some(before).filter(|b| ends_line && UNFINISHED.contains(&b.text))
+}
+
+fn nothing_follows(context: &Context<'_>, token: Token<'_>) -> Diagnostic {
+    let what = match token.text {
+        "->" | ":" | "as" => "a type",
+        "let" | "var" | "for" => "a name",
+        "is" => "a pattern",
+        "do" => "an action",
+        "if" | "while" | "where" => "a condition",
+        _ => "a value",
+    };
+    let message = format!("{what} is missing after `{}`", token.text);
+    Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, context.token_span(token), "nothing follows")
+        .help(format!("write {what} behind it, or remove `{}`", token.text))
+}
+
+/// Where the mistake really is: behind the end of an earlier line; or, as `if { … }` reads as a record, where the condition lacks.
 pub(super) fn anchor(context: &Context<'_>, found: usize) -> usize {
+    if let Some(token) = hole(context, found) {
+        return token.start;
+    }
     match context.around(found) {
         Some(o) if o.kind == Open::Curly && habits::HEADS.contains(&context.before(o.at).text) => o.at,
         _ => found,

@@ -12,4 +12,5 @@ mod bounds;
 mod check;
 mod guide;
 mod mistakes;
+mod mutations;
 mod vm;

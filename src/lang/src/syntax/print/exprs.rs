@@ -31,8 +31,7 @@ impl Printer {
             ExprKind::Name(name) => self.push(&name.name),
             ExprKind::List(items) => {
                 let (open, close) = (e.span.start + 1, e.span.end.saturating_sub(1));
-                let wide = items.first().is_some_and(|i| self.is_broken(open, item_start(i)));
-                let place = Place { open, close, braces: false, broken: wide };
+                let place = Place { open, close, braces: false, broken: self.is_wide(e) };
                 self.bracketed(("[", "]"), place, items, |_, i| item_start(i), Self::list_item);
             }
             ExprKind::Record(entries) => self.record(entries, e.span),
@@ -105,6 +104,12 @@ impl Printer {
     pub(super) fn body(&mut self, body: &Expr) {
         match &body.kind {
             ExprKind::Block(block) => self.block(block),
+            ExprKind::Record(entries) if matches!(entries.as_slice(), [RecordEntry::Shorthand(_)]) => {
+                let [RecordEntry::Shorthand(only)] = entries.as_slice() else { return };
+                self.push(&format!("{{ {}, ", only.name));
+                self.comments(body.span.end.saturating_sub(1));
+                self.push("}");
+            }
             _ if begins_with_brace(body) && !is_clear_record(body) => {
                 self.push("(");
                 self.expr(body, ANY);
@@ -160,12 +165,8 @@ impl Printer {
 
     fn record(&mut self, entries: &[RecordEntry], span: Span) {
         let (open, close) = (span.start + 1, span.end.saturating_sub(1));
-        let place = Place { open, close, braces: true, broken: false };
-        if let [RecordEntry::Shorthand(only)] = entries {
-            self.push(&format!("{{ {}, ", only.name));
-            self.comments(close);
-            return self.push("}");
-        }
+        let broken = entries.iter().any(|e| entry_value(e).is_some_and(|v| self.is_wide(v)));
+        let place = Place { open, close, braces: true, broken };
         self.bracketed(("{", "}"), place, entries, |_, e| entry_start(e), Self::entry);
     }
 
@@ -230,8 +231,19 @@ impl Printer {
             }
             return self.push(")");
         }
-        let place = Place { open, close, braces: false, broken: false };
+        let broken = args.iter().any(|a| self.is_wide(&a.value));
+        let place = Place { open, close, braces: false, broken };
         self.bracketed(("(", ")"), place, args, |_, a| start(a), |p, a| p.named(a, ANY));
+    }
+
+    /// A record or list that was opened on a line of its own.
+    fn is_wide(&self, e: &Expr) -> bool {
+        let first = match &e.kind {
+            ExprKind::Record(entries) => entries.first().map(entry_start),
+            ExprKind::List(items) => items.first().map(item_start),
+            _ => None,
+        };
+        first.is_some_and(|first| self.is_broken(e.span.start + 1, first))
     }
 
     /// Whether the last argument is one that brings its own lines, so that the brackets can hold on to it.
@@ -311,6 +323,20 @@ impl Printer {
             self.expr(e, least);
         }
     }
+}
+
+fn entry_value(entry: &RecordEntry) -> Option<&Expr> {
+    match entry {
+        RecordEntry::Field { value, .. } | RecordEntry::TextKey { value, .. } | RecordEntry::Computed { value, .. } => {
+            Some(value)
+        }
+        RecordEntry::Shorthand(_) | RecordEntry::Spread(_) => None,
+    }
+}
+
+/// `a ?? fail "…"`, which needs no parentheses where nothing follows.
+pub(super) fn ends_greedily(e: &Expr) -> bool {
+    matches!(&e.kind, ExprKind::Binary { op: BinaryOp::Coalesce, right, .. } if is_greedy(right))
 }
 
 fn item_start(item: &ListItem) -> u32 {

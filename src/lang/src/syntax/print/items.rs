@@ -157,8 +157,7 @@ impl Printer {
             if let Some(body) = &a.body {
                 p.comments(body.span.start);
                 p.space();
-                p.push("{");
-                p.inside_braces(body);
+                p.block(body);
             }
         });
     }
@@ -233,6 +232,7 @@ impl Printer {
     fn clause_line(&mut self, words: &str, e: Option<&Expr>, least: u8) {
         if let Some(at) = e {
             self.before(at.span.start);
+            let least = if super::exprs::ends_greedily(at) { ANY } else { least };
             self.word_expr(words, e, least);
             self.end_line();
         }

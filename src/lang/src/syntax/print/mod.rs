@@ -5,6 +5,7 @@ mod exprs;
 mod items;
 mod layout;
 mod literals;
+mod policies;
 mod source;
 mod stmts;
 
@@ -317,12 +318,7 @@ impl Printer {
                 self.rest(*rest, items.is_empty());
                 self.push("]");
             }
-            PatternKind::Or(all) => {
-                for (i, one) in all.iter().enumerate() {
-                    self.push(if i > 0 { " | " } else { "" });
-                    self.inner_pattern(one);
-                }
-            }
+            PatternKind::Or(all) => self.group(|p| p.indented(|p| p.alternatives(all))),
             PatternKind::As { pattern, name } => {
                 if matches!(pattern.kind, PatternKind::As { .. }) {
                     self.inner_pattern(pattern);
@@ -333,6 +329,16 @@ impl Printer {
                 self.push(&name.name);
             }
             PatternKind::Missing => {}
+        }
+    }
+
+    fn alternatives(&mut self, all: &[Pattern]) {
+        for (i, one) in all.iter().enumerate() {
+            if i > 0 {
+                self.space();
+                self.push("| ");
+            }
+            self.inner_pattern(one);
         }
     }
 

@@ -55,18 +55,6 @@ impl Printer {
         self.push("}");
     }
 
-    /// What stands behind a `{` that is printed, and the `}`.
-    pub(super) fn inside_braces(&mut self, block: &Block) {
-        let close = block.span.end.saturating_sub(1);
-        self.end_line();
-        self.opening = true;
-        self.nested(|p| {
-            p.stmts(&block.stmts);
-            p.comments(close);
-        });
-        self.push("}");
-    }
-
     pub(super) fn stmts(&mut self, stmts: &[Stmt]) {
         for (i, stmt) in stmts.iter().enumerate() {
             self.before(stmt.span.start);
@@ -367,15 +355,15 @@ impl Printer {
         }
     }
 
-    /// A head with clauses, on one line or each on its own.
+    /// A head with clauses, on one line or each on its own; then the brace of the body, too.
     fn clauses(&mut self, words: &str, head: &Expr, clauses: impl FnOnce(&mut Self)) {
         self.group(|p| {
             p.indented(|p| {
                 p.word_expr(words, Some(head), OPERAND);
                 clauses(p);
             });
+            p.space();
         });
-        self.push(" ");
     }
 
     /// A clause of words alone.

@@ -111,7 +111,7 @@ fn a_brace_is_a_record_or_a_block_by_its_place() {
     reads_as("x => { }", "x => {}");
     reads_as("x => { [k]: x }", "x => ({ [k]: x })");
     reads_as("x => { [k] }", "x => {\n  [k]\n}");
-    reads_as("f({ x })", "f({ x, })");
+    reads_as("f({ x })", "f({ x })");
     reads_as("match x { _ => { a: 1 } }", "match x {\n  _ => { a: 1 },\n}");
 }
 
