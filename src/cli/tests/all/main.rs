@@ -4,8 +4,8 @@
 
 mod command;
 mod daemon;
+mod fmt;
 mod lsp;
 mod operations;
-mod fmt;
 mod render;
 mod samples;

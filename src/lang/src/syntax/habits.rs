@@ -6,7 +6,7 @@ use super::{
     scan::Open,
 };
 use crate::{
-    diag::{Code, Diagnostic, codes},
+    diag::{Code, Diagnostic, codes, nearest},
     span::Span,
 };
 
@@ -46,7 +46,24 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 /// What needs something between it and its block.
-pub(super) const HEADS: &[&str] = &["if", "elif", "while", "match", "step", "approve", "verify", "waive", "in"];
+pub(super) const HEADS: &[&str] =
+    &["if", "elif", "while", "match", "step", "approve", "verify", "waive", "in", "and", "or", "not"];
+
+/// The clauses of a runbook's header, as they look.
+const CLAUSES: &[(&str, &str)] = &[
+    ("owner", "owner \"platform\""),
+    ("severity", "severity high"),
+    ("tags", "tags [\"disk\"]"),
+    ("controls", "controls [\"ISO 27001 A.8.6\"]"),
+    ("every", "every 5m"),
+    ("at", "at cron\"0 4 * * *\" in \"UTC\""),
+    ("dedupe", "dedupe by unit for 10m"),
+    ("limit", "limit 3 per 1h"),
+    ("concurrency", "concurrency 1 by unit queue"),
+    ("timeout", "timeout 30m"),
+    ("give", "give up after 3 ineffective in 1h"),
+    ("cancel", "cancel when alertmanager.resolved as calm where calm.name == \"Disk\""),
+];
 
 /// Words of the language that this version does not know yet.
 const LATER: &[&str] = &["restart", "test", "run", "start", "during"];
@@ -121,6 +138,32 @@ pub(super) fn statement(foreign: &str, span: Span) -> Option<Diagnostic> {
     Some(d.help(format!("write `{rrb}`")).fix(format!("write `{rrb}`"), fix))
 }
 
+/// The same where a header's clause may stand: one that is not as it should be, or that is misspelt.
+pub(super) fn header_word(word: &str, span: Span) -> Option<Diagnostic> {
+    if let Some(known) = statement(word, span) {
+        return Some(known);
+    }
+    if let Some((_, example)) = CLAUSES.iter().find(|(clause, _)| *clause == word) {
+        let message = format!("this `{word}` is not as the clause should be");
+        let d = Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, "something lacks, or is too much");
+        return Some(d.help(format!("write it like `{example}`")));
+    }
+    let better = nearest(word, CLAUSES.iter().map(|(clause, _)| *clause)).filter(|_| word.len() > 3)?;
+    let d = Diagnostic::error(codes::SYNTAX_UNEXPECTED, format!("`{word}` cannot stand here"), span, "unexpected");
+    Some(d.help(format!("did you mean `{better}`?")).fix(format!("write `{better}`"), vec![(span, better.to_owned())]))
+}
+
+/// A clause of the header that went on into the next line because something of it is wrong.
+fn broken_clause(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> {
+    let first = context.token(context.start);
+    let behind = context.text.get(first.start + first.text.len()..).unwrap_or("").trim_start_matches(' ');
+    let name = behind.starts_with(['=', '.', '(', '[', '+', '-', ':', '\n']);
+    if name || first == found || !CLAUSES.iter().any(|(clause, _)| *clause == first.text) {
+        return None;
+    }
+    header_word(first.text, context.token_span(first))
+}
+
 fn later(word: &str, span: Span) -> Diagnostic {
     let message = format!("`{word}` is not part of this version of rrb");
     Diagnostic::error(codes::SYNTAX_RESERVED, message, span, "kept for later")
@@ -148,6 +191,7 @@ pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> 
         .or_else(|| head_missing(context, found))
         .or_else(|| incomplete(context, found, before, rules))
         .or_else(|| loop_head(context, found, before))
+        .or_else(|| broken_clause(context, found))
         .or_else(|| block_for_record(context, found, before))
 }
 
@@ -271,6 +315,7 @@ fn head_missing(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> {
         "if" | "elif" | "while" => ("condition", "a condition"),
         "match" => ("value to match", "a value"),
         "in" => ("list to go through", "a list"),
+        "and" | "or" | "not" => ("right side", "a condition"),
         "step" | "verify" => ("name", "a text"),
         "approve" => ("question", "a text"),
         "waive" => ("reason", "a text"),

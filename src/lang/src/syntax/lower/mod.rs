@@ -176,21 +176,25 @@ impl<'i> Lower<'i> {
 
     fn stmts(&mut self, p: P<'i>) -> Vec<Stmt> {
         let stmts: Vec<Stmt> = p.into_inner().filter_map(|k| self.stmt(k)).collect();
-        self.check_neighbours(&stmts);
+        self.check_neighbours(&stmts, habits::statement);
         stmts
     }
 
-    /// A bare name with more on its line is a word that rrb does not have: `switch x {`, `run other()`.
-    fn check_neighbours(&mut self, stmts: &[Stmt]) {
+    /// A bare name with more on its line is a word that rrb does not have: `switch x {`, `run other()`. Gives the place of the
+    /// first that `explain` knows.
+    fn check_neighbours(&mut self, stmts: &[Stmt], explain: fn(&str, Span) -> Option<Diagnostic>) -> Option<Span> {
+        let mut first = None;
         for (name, next) in stmts.iter().zip(stmts.iter().skip(1)) {
             let StmtKind::Expr(Expr { kind: ExprKind::Name(word), span }) = &name.kind else { continue };
             let between = self.text.get(span.end as usize..next.span.start as usize).unwrap_or("\n");
             if !between.contains('\n')
-                && let Some(d) = habits::statement(&word.name, *span)
+                && let Some(d) = explain(&word.name, *span)
             {
+                first = first.or(Some(*span));
                 self.diagnostics.push(d);
             }
         }
+        first
     }
 
     /// Reports the second of two clauses that may stand once.

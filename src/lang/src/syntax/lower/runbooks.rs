@@ -1,7 +1,11 @@
 //! Runbooks: header, body, tail.
 
 use super::{super::ast::*, Lower, P, exprs, has, kid, kids};
-use crate::{diag::codes, syntax::grammar::Rule};
+use crate::{
+    diag::codes,
+    span::Span,
+    syntax::{grammar::Rule, habits},
+};
 
 impl<'i> Lower<'i> {
     pub(super) fn runbook(&mut self, p: &P<'i>) -> Runbook {
@@ -17,7 +21,12 @@ impl<'i> Lower<'i> {
         for part in p.into_inner().skip(2) {
             self.runbook_part(&mut runbook, part);
         }
-        self.check_neighbours(&runbook.body);
+        if let Some(first) = self.check_neighbours(&runbook.body, habits::header_word) {
+            // What was to be a clause is a statement now, so that the clauses behind it seem to come too late.
+            let header = |s: &Span| runbook.header.iter().any(|h| h.span == *s);
+            self.diagnostics
+                .retain(|d| d.code != codes::SYNTAX_PLACE || d.span().start < first.start || !header(&d.span()));
+        }
         runbook
     }
 

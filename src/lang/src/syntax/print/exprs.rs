@@ -146,6 +146,9 @@ impl Printer {
                 self.push(" ");
             }
         }
+        if let (BinaryOp::Coalesce, ExprKind::Binary { op: BinaryOp::Coalesce, op_span, left, right }) = (op, &right.kind) {
+            return self.binary(BinaryOp::Coalesce, *op_span, left, right, least);
+        }
         // `a ?? fail "…"` needs no parentheses when nothing follows.
         if op == BinaryOp::Coalesce && least == ANY && is_greedy(right) {
             return self.bare(right, ANY);
@@ -336,7 +339,10 @@ fn entry_value(entry: &RecordEntry) -> Option<&Expr> {
 
 /// `a ?? fail "…"`, which needs no parentheses where nothing follows.
 pub(super) fn ends_greedily(e: &Expr) -> bool {
-    matches!(&e.kind, ExprKind::Binary { op: BinaryOp::Coalesce, right, .. } if is_greedy(right))
+    match &e.kind {
+        ExprKind::Binary { op: BinaryOp::Coalesce, right, .. } => is_greedy(right) || ends_greedily(right),
+        _ => false,
+    }
 }
 
 fn item_start(item: &ListItem) -> u32 {

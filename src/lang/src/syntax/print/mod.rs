@@ -171,6 +171,7 @@ impl Printer {
     }
 
     fn indented(&mut self, inside: impl FnOnce(&mut Self)) {
+        self.push_pending();
         self.doc.step(Step::Indent);
         inside(self);
         self.doc.step(Step::Dedent);
