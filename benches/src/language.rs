@@ -136,7 +136,9 @@ fn limits() -> Outcome {
     let project: Vec<ModuleSource> = (0..200).map(|m| runbooks(m, 50)).collect();
     build(file.clone())?;
     let mut rows = Vec::new();
-    for (what, modules, rounds, limit) in [("one file", &file, 9, "50 ms"), ("10,000 runbooks in 200 files", &project, 3, "5 s")] {
+    for (what, modules, rounds, limit) in
+        [("one file", &file, 9, "50 ms"), ("10,000 runbooks in 200 files", &project, 3, "5 s")]
+    {
         let (clock, cpu) = best(rounds, || checks(modules));
         rows.push(vec![what.to_owned(), lines(modules).to_string(), time(clock), time(cpu), limit.to_owned()]);
     }

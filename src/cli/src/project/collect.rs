@@ -117,7 +117,8 @@ pub fn files_of(place: &Place) -> Result<Vec<PathBuf>, CliError> {
 /// When there is no such path, it is a file of another kind, or the bounds above are passed.
 pub fn files_below(path: &Path) -> Result<Vec<PathBuf>, CliError> {
     let shown = crate::text::clean(&path.to_string_lossy()).into_owned();
-    let full = path.canonicalize().map_err(|e| CliError::not_found(format!("cannot open `{shown}`: {}", reason(&e))))?;
+    let full =
+        path.canonicalize().map_err(|e| CliError::not_found(format!("cannot open `{shown}`: {}", reason(&e))))?;
     if full.is_file() {
         if is_rrb(&full) {
             return Ok(vec![full]);

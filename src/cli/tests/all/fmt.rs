@@ -40,7 +40,10 @@ fn what_cannot_be_read_stays_with_its_mistakes() {
     let output = rrb(dir.path(), &["fmt"]);
     assert_eq!(code(&output), 1);
     let said = stdout(&output);
-    assert!(said.contains("rrb::syntax::") && said.contains("c.rrb: error: cannot read: byte 8 is not UTF-8"), "{said}");
+    assert!(
+        said.contains("rrb::syntax::") && said.contains("c.rrb: error: cannot read: byte 8 is not UTF-8"),
+        "{said}"
+    );
     assert!(said.ends_with("1 file formatted, 0 unchanged, 2 left as they are because of errors\n"), "{said}");
     assert_eq!(std::fs::read_to_string(dir.path().join("a.rrb")).unwrap(), broken);
     assert_eq!(std::fs::read_to_string(dir.path().join("b.rrb")).unwrap(), NEAT);

@@ -66,9 +66,12 @@ fn parse_all(texts: &[(FileId, &str)]) -> Vec<Parsed> {
 impl Checker {
     /// Loads the native modules, the project's and, as far as they are used, those of the standard library.
     pub fn load(&mut self, project: Vec<ModuleSource>) {
-        let native = stdlib::natives()
-            .iter()
-            .map(|(name, file, text)| Unread { name: SmolStr::new_static(name), file, text, native: true });
+        let native = stdlib::natives().iter().map(|(name, file, text)| Unread {
+            name: SmolStr::new_static(name),
+            file,
+            text,
+            native: true,
+        });
         let native: Vec<Unread<'_>> = native.collect();
         let natives = native.len();
         let mut seen: HashSet<&SmolStr> = HashSet::with_capacity(project.len());

@@ -141,8 +141,8 @@ fn too_complex(context: &Context<'_>, found: Token<'_>) -> Diagnostic {
 
 /// What must be followed by something: when the line ends there and the next one does not go on, the place is here.
 const UNFINISHED: &[&str] = &[
-    "=", "+=", "-=", "==", "!=", "<=", ">=", "<", "+", "-", "*", "/", "??", "..=", "..", "=>", "->", ":", "and", "or", "not", "mod", "matches",
-    "in", "is", "as", "where", "do", "fail", "let", "var", "if", "while", "match", "for",
+    "=", "+=", "-=", "==", "!=", "<=", ">=", "<", "+", "-", "*", "/", "??", "..=", "..", "=>", "->", ":", "and", "or",
+    "not", "mod", "matches", "in", "is", "as", "where", "do", "fail", "let", "var", "if", "while", "match", "for",
 ];
 
 /// The token at the end of an earlier line that lacks what should follow it, when the mistake is found at `found`.

@@ -5,6 +5,9 @@ use smol_str::SmolStr;
 use super::{Parsed, ast::Module, parse, print, strip};
 use crate::{diag::Diagnostic, span::FileId};
 
+/// The stack for it: the printer goes as deep as the text nests, and a caller's thread may have little.
+const STACK: usize = 32 << 20;
+
 /// How often a text may be formatted until it stays as it is.
 const MOST_ROUNDS: usize = 6;
 
@@ -22,6 +25,17 @@ pub enum FormatError {
 /// # Errors
 /// When the text cannot be read; and when the formatter made a mistake, which it looks for each time.
 pub fn format(file: FileId, text: &str) -> Result<String, FormatError> {
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().name("format".into()).stack_size(STACK);
+        match worker.spawn_scoped(scope, || format_here(file, text)) {
+            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // No thread to be had: the stack that is there does for all but the deepest texts.
+            Err(_) => format_here(file, text),
+        }
+    })
+}
+
+fn format_here(file: FileId, text: &str) -> Result<String, FormatError> {
     let read = parse(file, text);
     if read.diagnostics.iter().any(Diagnostic::is_error) {
         return Err(FormatError::Syntax(read.diagnostics));

@@ -70,7 +70,10 @@ fn tokens(text: &str) -> Vec<Token> {
             at += word;
             if bytes[start].is_ascii_digit() { Kind::Number } else { Kind::Word }
         } else {
-            at += MARKS.iter().find(|m| rest.starts_with(**m)).map_or(rest.chars().next().unwrap().len_utf8(), |m| m.len());
+            at += MARKS
+                .iter()
+                .find(|m| rest.starts_with(**m))
+                .map_or(rest.chars().next().unwrap().len_utf8(), |m| m.len());
             Kind::Mark
         };
         found.push(Token { kind, start, end: at });
@@ -156,7 +159,9 @@ impl Subject {
     fn first_error(&self, text: &str) -> Option<(u32, String)> {
         let found = |sources: &Sources, all: &[Diagnostic]| {
             let errors = all.iter().filter(|d| d.is_error());
-            let first = errors.map(|d| (sources.name(d.span().file) != "main.rrb", d.span().start, d)).min_by_key(|e| (e.0, e.1));
+            let first = errors
+                .map(|d| (sources.name(d.span().file) != "main.rrb", d.span().start, d))
+                .min_by_key(|e| (e.0, e.1));
             first.map(|(_, _, d)| (sources.line_col(d.span().file, d.span().start).line, d.message.clone()))
         };
         if self.native {

@@ -19,7 +19,7 @@ impl<'i> Lower<'i> {
             between: None,
         };
         let mut clauses = false;
-        for k in main.clone().into_inner() {
+        for k in main.into_inner() {
             let span = self.span(&k);
             let (slot, name) = match k.as_rule() {
                 Rule::f_waves => (&mut fan.waves, "in waves"),

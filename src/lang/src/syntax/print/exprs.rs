@@ -146,7 +146,9 @@ impl Printer {
                 self.push(" ");
             }
         }
-        if let (BinaryOp::Coalesce, ExprKind::Binary { op: BinaryOp::Coalesce, op_span, left, right }) = (op, &right.kind) {
+        if let (BinaryOp::Coalesce, ExprKind::Binary { op: BinaryOp::Coalesce, op_span, left, right }) =
+            (op, &right.kind)
+        {
             return self.binary(BinaryOp::Coalesce, *op_span, left, right, least);
         }
         // `a ?? fail "…"` needs no parentheses when nothing follows.

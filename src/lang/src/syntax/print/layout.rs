@@ -35,7 +35,9 @@ pub(super) enum Step {
     /// The end of either.
     Dedent,
     /// A group, and whether it must be broken.
-    Open { broken: bool },
+    Open {
+        broken: bool,
+    },
     Close,
 }
 
@@ -130,7 +132,17 @@ struct Setter<'d> {
 
 impl<'d> Setter<'d> {
     fn new(document: &'d Document) -> Self {
-        Self { document, out: String::with_capacity(document.text.len() * 5 / 4), indent: 0, indents: Vec::new(), column: 0, begins: 0, fresh: true, flat: Vec::new(), waiting: Vec::new() }
+        Self {
+            document,
+            out: String::with_capacity(document.text.len() * 5 / 4),
+            indent: 0,
+            indents: Vec::new(),
+            column: 0,
+            begins: 0,
+            fresh: true,
+            flat: Vec::new(),
+            waiting: Vec::new(),
+        }
     }
 
     fn set(&mut self, at: usize, step: Step) {
@@ -229,7 +241,8 @@ impl<'d> Setter<'d> {
                 }
                 Step::Hard | Step::Blank => return true,
                 Step::Line | Step::Soft => {
-                    let broken = inside == 0 && !around.checked_sub(1).and_then(|n| self.flat.get(n)).copied().unwrap_or(false);
+                    let broken =
+                        inside == 0 && !around.checked_sub(1).and_then(|n| self.flat.get(n)).copied().unwrap_or(false);
                     if broken {
                         return true;
                     }

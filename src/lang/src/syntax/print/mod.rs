@@ -250,7 +250,8 @@ impl Printer {
             TypeKind::Record(fields) => {
                 let broken = fields.iter().any(|f| !f.docs.is_empty());
                 let starts = |p: &Self, f: &FieldDecl| p.docs_start(f.span.start);
-                let place = Place { open: ty.span.start + 1, close: ty.span.end.saturating_sub(1), braces: true, broken };
+                let place =
+                    Place { open: ty.span.start + 1, close: ty.span.end.saturating_sub(1), braces: true, broken };
                 self.bracketed(("{", "}"), place, fields, starts, Self::field);
             }
             TypeKind::Function { params, ret, effect } => {

@@ -197,7 +197,8 @@ impl Printer {
             ExprKind::FanOut(fan) => self.fan_out(fan),
             ExprKind::Together { race, branches } => {
                 self.push(if *race { "race " } else { "parallel " });
-                self.braces(branches.is_empty(), |p| branches.iter().for_each(|b| p.branch(b)));
+                let close = e.span.end.saturating_sub(1);
+                self.braces_to(close, branches.is_empty(), |p| branches.iter().for_each(|b| p.branch(b)));
             }
             ExprKind::While { condition, max, body } => {
                 self.group(|p| {
@@ -231,22 +232,30 @@ impl Printer {
     }
 
     fn fan_out(&mut self, fan: &FanOut) {
-        self.push("for ");
-        self.pattern(&fan.pattern);
-        self.word_expr(" in ", Some(&fan.items), OPERAND);
-        self.word_expr(" in waves ", fan.waves.as_ref(), OPERAND);
-        self.word_expr(" pausing ", fan.pausing.as_ref(), OPERAND);
-        self.word_expr(" parallel ", fan.parallel.as_ref(), OPERAND);
-        self.push(if fan.collect.is_some() { " collect failures " } else { " " });
+        self.group(|p| {
+            p.push("for ");
+            p.indented(|p| {
+                p.pattern(&fan.pattern);
+                p.word_expr(" in ", Some(&fan.items), OPERAND);
+                p.clause("in waves ", fan.waves.as_ref(), OPERAND);
+                p.clause("pausing ", fan.pausing.as_ref(), OPERAND);
+                p.clause("parallel ", fan.parallel.as_ref(), OPERAND);
+                if fan.collect.is_some() {
+                    p.clause_words("collect failures");
+                }
+            });
+            p.space();
+        });
         self.block(&fan.body);
         if let Some(between) = &fan.between {
+            self.comments(between.span.start);
             self.push(" between ");
             self.block(between);
         }
     }
 
     fn branch(&mut self, branch: &Branch) {
-        self.start_line();
+        self.before(branch.span.start);
         self.push(&branch.name.name);
         match &branch.body.kind {
             ExprKind::Block(block) => {

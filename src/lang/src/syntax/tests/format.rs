@@ -95,6 +95,20 @@ fn what_cannot_be_read_is_left_alone() {
     }
 }
 
+#[test]
+fn the_deepest_texts_are_formatted() {
+    let deep = [
+        format!("let a = {}1{}", "(".repeat(MAX_NESTING), ")".repeat(MAX_NESTING)),
+        format!("let a = {}1{}", "[".repeat(MAX_NESTING), "]".repeat(MAX_NESTING)),
+        format!("fn f() {{ {} {} }}", "if a { ".repeat(MAX_NESTING - 1), "}".repeat(MAX_NESTING - 1)),
+        format!("let a = {}1", "1 + ".repeat(300)),
+        format!("let a = x{}", ".y(1)".repeat(150)),
+    ];
+    for text in deep {
+        stable(&text);
+    }
+}
+
 /// Puts comments where the text has a space, as `seed` says, and keeps those texts that are still valid.
 fn with_comments(text: &str, seed: u64) -> Option<String> {
     let mut state = seed | 1;
