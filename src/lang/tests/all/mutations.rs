@@ -170,7 +170,7 @@ impl Subject {
             return found(&sources, &syntax::parse(file, text).diagnostics);
         }
         let main = ModuleSource { name: self.module.as_str().into(), file: "main.rrb".into(), text: text.into() };
-        let checked = check(CheckInput { modules: vec![main], project: self.config.clone(), ..CheckInput::default() });
+        let checked = check(CheckInput { modules: vec![main], project: self.config.clone() });
         found(&checked.sources, &checked.diagnostics)
     }
 
