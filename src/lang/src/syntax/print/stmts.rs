@@ -239,7 +239,9 @@ impl Printer {
                 p.word_expr(" in ", Some(&fan.items), OPERAND);
                 p.clause("in waves ", fan.waves.as_ref(), OPERAND);
                 p.clause("pausing ", fan.pausing.as_ref(), OPERAND);
-                p.clause("parallel ", fan.parallel.as_ref(), OPERAND);
+                // A `{` behind the word would be the body.
+                let braced = fan.parallel.as_ref().is_some_and(super::exprs::begins_with_brace);
+                p.clause("parallel ", fan.parallel.as_ref(), if braced { super::ATOM + 1 } else { OPERAND });
                 if fan.collect.is_some() {
                     p.clause_words("collect failures");
                 }
