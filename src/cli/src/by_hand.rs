@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rrb_engine::code::{Code, Evaluated, Interpreter, PlanMaker};
 use rrb_engine::compiled::Compiled;
-use rrb_lang::hir::{Connector, Event, Runbook, Setting, TriggerKind};
+use rrb_lang::hir::{Connector, Event, Policy, Runbook, Setting, TriggerKind};
 use rrb_lang::ids::{ConstId, FnId, SiteId};
 use rrb_lang::json::Json;
 use rrb_lang::program::Program;
@@ -58,6 +58,18 @@ impl Code for ByHand {
 
     fn settings(&self) -> &[Setting] {
         self.compiled.settings()
+    }
+
+    fn policies(&self) -> &[Policy] {
+        self.compiled.policies()
+    }
+
+    fn policies_digest(&self) -> &str {
+        self.compiled.policies_digest()
+    }
+
+    fn changes(&self, runbook: &Runbook) -> bool {
+        self.compiled.changes(runbook)
     }
 
     fn site(&self, id: SiteId) -> Option<String> {

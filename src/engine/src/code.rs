@@ -64,20 +64,13 @@ pub trait Code: Send + Sync + 'static {
     fn settings(&self) -> &[Setting];
 
     /// What is asked before runs and calls.
-    fn policies(&self) -> &[Policy] {
-        &[]
-    }
+    fn policies(&self) -> &[Policy];
 
     /// Of what the policies say.
-    fn policies_digest(&self) -> &str {
-        ""
-    }
+    fn policies_digest(&self) -> &str;
 
     /// Whether a run of this runbook may do more than read.
-    fn changes(&self, runbook: &Runbook) -> bool {
-        let _ = runbook;
-        true
-    }
+    fn changes(&self, runbook: &Runbook) -> bool;
 
     /// A site as timelines show it: `runbooks/disk.rrb:12:5`.
     fn site(&self, id: SiteId) -> Option<String>;

@@ -5,6 +5,7 @@
 mod command;
 mod daemon;
 mod fmt;
+mod guardrails;
 mod lsp;
 mod operations;
 mod render;

@@ -304,6 +304,18 @@ fn json(value: &Value) -> Json {
 }
 
 impl Code for Script {
+    fn policies(&self) -> &[rrb_lang::hir::Policy] {
+        &[]
+    }
+
+    fn policies_digest(&self) -> &str {
+        ""
+    }
+
+    fn changes(&self, _: &Runbook) -> bool {
+        true
+    }
+
     fn id(&self) -> &str {
         &self.id
     }
