@@ -8,6 +8,7 @@
     reason = "it is all test code: a panic is how a test fails"
 )]
 
+mod correlations;
 mod crash_points;
 mod kill;
 mod layering;

@@ -25,7 +25,7 @@ impl ByHand {
     pub fn new(program: Arc<Program>) -> Self {
         let mut runbooks = program.runbooks.clone();
         for runbook in &mut runbooks {
-            runbook.triggers.retain(|t| matches!(t.kind, TriggerKind::Event { .. }));
+            runbook.triggers.retain(|t| !matches!(t.kind, TriggerKind::Every { .. } | TriggerKind::Cron { .. }));
         }
         Self { compiled: Compiled(program), runbooks }
     }
@@ -70,6 +70,10 @@ impl Code for ByHand {
 
     fn changes(&self, runbook: &Runbook) -> bool {
         self.compiled.changes(runbook)
+    }
+
+    fn by_clock(&self) -> bool {
+        false
     }
 
     fn site(&self, id: SiteId) -> Option<String> {

@@ -85,6 +85,8 @@ pub enum Command {
     Events(events::EventsCommand),
     /// Say what became of an event, trigger by trigger.
     Why(why::WhyArgs),
+    /// Say why an event did not start a runbook, condition by condition.
+    WhyNot(why_not::WhyNotArgs),
     /// Send a sample event to the daemon.
     Emit(emit::EmitArgs),
     /// Verify the audit log and read it.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use rrb_engine::api::{
     Actor, ApiError, ControlPlane, Delivery, EmitEvent, EventView, Receipt, RunView, StartRun, Status, TimelineItem,
-    Vote,
+    Vote, WhyNot,
 };
 use rrb_engine::audit::{AuditRecord, Verdict};
 use rrb_engine::store::{ApprovalRow, DeliveryRow, EventFilter, EventRow, RunFilter, RunRow, TokenRow};
@@ -257,6 +257,10 @@ impl ControlPlane for Client {
 
     async fn why(&self, event: &str) -> Result<EventView, ApiError> {
         self.get(&format!("events/{}", segment(event)), &[]).await
+    }
+
+    async fn why_not(&self, runbook: &str, event: &str) -> Result<WhyNot, ApiError> {
+        self.get(&format!("events/{}/why-not/{}", segment(event), segment(runbook)), &[]).await
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeliveryRow>, ApiError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rrb_engine::api::{
     Actor, ApiError, ControlPlane, Delivery, EmitEvent, EventView, Receipt, RunView, StartRun, Status, TimelineItem,
-    Vote,
+    Vote, WhyNot,
 };
 use rrb_engine::audit::{AuditDraft, AuditRecord, Verdict};
 use rrb_engine::clock::Clock;
@@ -109,6 +109,10 @@ impl ControlPlane for Offline {
 
     async fn why(&self, event: &str) -> Result<EventView, ApiError> {
         self.engine.why(event).await
+    }
+
+    async fn why_not(&self, runbook: &str, event: &str) -> Result<WhyNot, ApiError> {
+        self.engine.why_not(runbook, event).await
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeliveryRow>, ApiError> {

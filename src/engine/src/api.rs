@@ -42,6 +42,8 @@ pub trait ControlPlane: Send + Sync + 'static {
     async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, ApiError>;
     /// What became of an event.
     async fn why(&self, event: &str) -> Result<EventView, ApiError>;
+    /// Why an event did not start a runbook: what became of it there, and each trigger asked again.
+    async fn why_not(&self, runbook: &str, event: &str) -> Result<WhyNot, ApiError>;
     async fn dead_letters(&self) -> Result<Vec<DeliveryRow>, ApiError>;
     async fn audit(&self, after: u64, limit: u32, run: Option<&str>) -> Result<Vec<AuditRecord>, ApiError>;
     async fn verify_audit(&self) -> Result<Verdict, ApiError>;
@@ -165,6 +167,38 @@ pub struct RunView {
 pub struct EventView {
     pub event: EventRow,
     pub dispositions: Vec<DispositionRow>,
+}
+
+/// What a runbook made of an event, and what its triggers say of it now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhyNot {
+    pub runbook: String,
+    pub event: EventRow,
+    /// What was decided when the event was judged, and what became of it since.
+    pub dispositions: Vec<DispositionRow>,
+    /// By the program that is loaded now, in the order of the runbook.
+    pub triggers: Vec<TriggerAnswer>,
+}
+
+/// What one trigger says of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerAnswer {
+    /// The trigger as written, or its event.
+    pub trigger: String,
+    /// Why not, or what is missing still.
+    pub says: String,
+    /// The parts of its `where` that concern this event alone.
+    pub conditions: Vec<ConditionAnswer>,
+}
+
+/// What one part of a `where` says of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConditionAnswer {
+    /// As written.
+    pub text: String,
+    pub holds: bool,
+    /// The values that made it false, or how it failed.
+    pub detail: String,
 }
 
 /// What the daemon is doing.

@@ -72,6 +72,11 @@ pub trait Code: Send + Sync + 'static {
     /// Whether a run of this runbook may do more than read.
     fn changes(&self, runbook: &Runbook) -> bool;
 
+    /// Whether time fires its triggers. Not in a process that hears nothing: silence means nothing there.
+    fn by_clock(&self) -> bool {
+        true
+    }
+
     /// A site as timelines show it: `runbooks/disk.rrb:12:5`.
     fn site(&self, id: SiteId) -> Option<String>;
 

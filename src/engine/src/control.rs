@@ -10,13 +10,13 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::api::{
     Actor, ApiError, ControlPlane, Delivery, EmitEvent, EventView, Receipt, Refusal, RunView, StartRun, Status,
-    TimelineItem, Vote, What,
+    TimelineItem, Vote, What, WhyNot,
 };
 use crate::audit::{AuditDraft, AuditRecord, Verdict, Verifier};
 use crate::code::{event_name, runbook_names};
 use crate::engine::Engine;
 use crate::matcher::book::Book;
-use crate::matcher::{LEFT_OUT, Task, left_out};
+use crate::matcher::{self, LEFT_OUT, Task, left_out};
 use crate::programs::Loaded;
 use crate::run::ask;
 use crate::run::journal::{self, Act};
@@ -370,6 +370,26 @@ impl ControlPlane for Engine {
             dispositions.extend(asked);
         }
         Ok(EventView { event, dispositions })
+    }
+
+    async fn why_not(&self, runbook: &str, event: &str) -> Result<WhyNot, ApiError> {
+        let EventView { event, mut dispositions } = self.why(event).await?;
+        let mut triggers = Vec::new();
+        let mut name = runbook.to_owned();
+        if let Some(loaded) = self.programs.current() {
+            let book = Book::new(loaded).map_err(ApiError::Failed)?;
+            let by_end = |n: &&String| n.rsplit('.').next() == Some(runbook);
+            let named = book.index.named(runbook).map(|_| name.clone());
+            let Some(found) = named.or_else(|| book.index.names().iter().find(by_end).cloned()) else {
+                let hint = nearest(runbook, book.index.names().iter().map(String::as_str)).map(str::to_owned);
+                return Err(ApiError::NotFound { what: "runbook", id: runbook.to_owned(), hint });
+            };
+            let n = book.index.named(&found).unwrap_or_default();
+            triggers = matcher::why_not(&book, n, &event).map_err(ApiError::Conflict)?;
+            name = found;
+        }
+        dispositions.retain(|d| d.runbook == name);
+        Ok(WhyNot { runbook: name, event, dispositions, triggers })
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeliveryRow>, ApiError> {

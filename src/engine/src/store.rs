@@ -126,6 +126,13 @@ pub enum Op {
     DropMarks {
         before: Millis,
     },
+    /// An event waits in a window of a trigger; again is fine.
+    PutWait(WaitRow),
+    /// It waits there no longer, in whatever role.
+    DropWait {
+        window: String,
+        event: String,
+    },
     HoldTarget {
         target: String,
         run: String,
@@ -161,6 +168,8 @@ pub struct Recovered {
     pub unmatched: Vec<EventRow>,
     pub approvals: Vec<ApprovalRow>,
     pub marks: Vec<MarkRow>,
+    /// Events that wait in windows, in the order in which they began to.
+    pub waits: Vec<(WaitRow, EventRow)>,
     /// `(target, run)`
     pub targets: Vec<(String, String)>,
     pub schedules: Vec<(String, Millis)>,
@@ -304,7 +313,8 @@ pub struct EventFilter {
 pub struct DispositionRow {
     pub event: String,
     pub runbook: String,
-    /// `started queued cancelled where with dedupe give_up limit policy concurrency paused error duplicate no_trigger`
+    /// `started queued cancelled where with dedupe give_up limit policy concurrency paused error duplicate no_trigger`, and of triggers
+    /// on several events `waiting answered joined expired max_keys`.
     pub verdict: String,
     pub run: Option<String>,
     /// The clause and the values that decided, for people.
@@ -365,6 +375,16 @@ pub struct MarkRow {
     pub key: String,
     pub at: Millis,
     pub run: String,
+}
+
+/// An event that waits in a window of a trigger for others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WaitRow {
+    /// The runbook and the trigger as written.
+    pub window: String,
+    pub event: String,
+    /// `first`, `second`, or `one` where a trigger has one event.
+    pub role: String,
 }
 
 /// An API token; the secret itself is nowhere.

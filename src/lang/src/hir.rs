@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use crate::ids::{ConnectorId, ConstId, EventId, FnId, RunbookId, SettingId, SiteId, TypeId};
 use crate::span::Span;
-use crate::syntax::ast::{BinaryOp, ConcurrencyMode, Effect, Missed, UnaryOp};
+use crate::syntax::ast::{BinaryOp, ConcurrencyMode, Effect, Joint, Missed, UnaryOp};
 use crate::types::{Ty, TypeTable};
 use crate::value::Value;
 use crate::windows::Window;
@@ -403,6 +403,8 @@ pub enum TriggerKind {
         /// Takes the event; gives the record of parameters, or skips.
         with: FnId,
     },
+    /// More than one event, or that one stays away.
+    Several(Box<Correlation>),
     Every {
         every_ms: i64,
         missed: Missed,
@@ -414,6 +416,83 @@ pub enum TriggerKind {
         missed: Missed,
         with: FnId,
     },
+}
+
+/// A trigger that looks at more than one event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Correlation {
+    /// The trigger as written, without `with` and with one space between words: names its window across restarts and new versions of
+    /// the program.
+    pub text: SmolStr,
+    pub shape: Shape,
+    /// `within`, for silence `for`.
+    pub within_ms: i64,
+    /// Keys that its window holds, for pairs events that wait on either side.
+    pub max_keys: u32,
+    /// Count: takes the list of events. Pair: takes both. `without`: takes the first. Silence: takes the last event heard. Gives the
+    /// record of parameters, or skips.
+    pub with: FnId,
+}
+
+/// How the events of a correlation belong together.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Shape {
+    /// So many with one key.
+    Count { count: u32, part: Part, key: Option<FnId> },
+    /// Two that belong together.
+    Pair {
+        joint: Joint,
+        first: Part,
+        second: Part,
+        /// `a.x == b.y`: takes the event of its own side and gives what must be equal.
+        joins: Vec<Join>,
+        /// What is said of both: takes the first and the second.
+        both: Vec<Conjunct>,
+    },
+    /// None any more of a key that was heard.
+    Silence { part: Part, key: Option<FnId> },
+}
+
+/// One event of a correlation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Part {
+    pub event: EventId,
+    pub instance: Option<SmolStr>,
+    /// What is said of this event alone.
+    pub condition: Vec<Conjunct>,
+}
+
+/// An equality between the two events of a pair.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Join {
+    pub first: FnId,
+    pub second: FnId,
+    /// As written.
+    pub text: SmolStr,
+}
+
+impl Correlation {
+    /// Its events: one, or the first and the second.
+    pub fn parts(&self) -> (&Part, Option<&Part>) {
+        match &self.shape {
+            Shape::Count { part, .. } | Shape::Silence { part, .. } => (part, None),
+            Shape::Pair { first, second, .. } => (first, Some(second)),
+        }
+    }
+}
+
+impl TriggerKind {
+    /// The events it listens to, each with the instance when only one is meant.
+    pub fn events(&self) -> Vec<(EventId, Option<&SmolStr>)> {
+        match self {
+            Self::Event { event, instance, .. } => vec![(*event, instance.as_ref())],
+            Self::Several(several) => {
+                let (first, second) = several.parts();
+                std::iter::once(first).chain(second).map(|p| (p.event, p.instance.as_ref())).collect()
+            }
+            Self::Every { .. } | Self::Cron { .. } => Vec::new(),
+        }
+    }
 }
 
 /// One operand of the `and`s of a condition.

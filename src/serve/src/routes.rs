@@ -231,6 +231,18 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Get,
+        path: "/v1/events/{id}/why-not/{runbook}",
+        access: Access::Scope(Scope::EventsRead),
+        name: "whyNot",
+        summary: "What a runbook made of an event, and what each of its triggers says of it now.",
+        query: &[],
+        body: None,
+        answer: (200, "WhyNot"),
+        problems: &["not_found", "conflict"],
+        handler: api!(events::why_not),
+    },
+    Route {
+        verb: Verb::Get,
         path: "/v1/dead-letters",
         access: Access::Scope(Scope::EventsRead),
         name: "listDeadLetters",

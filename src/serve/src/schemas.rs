@@ -176,6 +176,21 @@ pub(crate) const OBJECTS: &[(&str, &str, Fields)] = &[
     ),
     ("EventView", "An event with its story.", &[("event", "Event"), ("dispositions", "[]Disposition")]),
     (
+        "WhyNot",
+        "What a runbook made of an event, and what its triggers say of it now.",
+        &[("runbook", "text"), ("event", "Event"), ("dispositions", "[]Disposition"), ("triggers", "[]TriggerAnswer")],
+    ),
+    (
+        "TriggerAnswer",
+        "What one trigger says of an event: why not, or what is missing still.",
+        &[("trigger", "text"), ("says", "text"), ("conditions", "[]ConditionAnswer")],
+    ),
+    (
+        "ConditionAnswer",
+        "Whether one part of a `where` holds for an event; `detail` has the values that made it false.",
+        &[("text", "text"), ("holds", "bool"), ("detail", "text")],
+    ),
+    (
         "Disposition",
         "What a runbook made of an event, and why.",
         &[

@@ -2,7 +2,7 @@
 
 use rrb_engine::store::{
     ApprovalRow, ApprovalState, DeliveryRow, DispositionRow, EventRow, JournalRow, MarkRow, Op, RunRow, SnapshotRow,
-    TokenRow, VoteRow,
+    TokenRow, VoteRow, WaitRow,
 };
 use rusqlite::{Connection, Params, params};
 use serde_json::Value;
@@ -53,6 +53,10 @@ pub(crate) fn apply(db: &Connection, op: Op, head: &mut Head) -> Result<(), Faul
         }
         Op::PutMark(row) => put_mark(db, &row),
         Op::DropMarks { before } => run(db, "DELETE FROM marks WHERE at < ?1", params![before]).map(drop),
+        Op::PutWait(row) => put_wait(db, &row),
+        Op::DropWait { window, event } => {
+            run(db, "DELETE FROM waits WHERE window = ?1 AND event = ?2", params![window, event]).map(drop)
+        }
         Op::HoldTarget { target, run: id, at } => run(
             db,
             "INSERT INTO targets (target, run, at) VALUES (?1, ?2, ?3)
@@ -249,6 +253,11 @@ fn put_vote(db: &Connection, r: &VoteRow) -> Result<(), Fault> {
 fn put_mark(db: &Connection, r: &MarkRow) -> Result<(), Fault> {
     let sql = "INSERT INTO marks (kind, runbook, key, at, run) VALUES (?1, ?2, ?3, ?4, ?5)";
     run(db, sql, params![r.kind, r.runbook, r.key, r.at, r.run]).map(drop)
+}
+
+fn put_wait(db: &Connection, r: &WaitRow) -> Result<(), Fault> {
+    let sql = "INSERT INTO waits (window, event, role) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    run(db, sql, params![r.window, r.event, r.role]).map(drop)
 }
 
 fn put_token(db: &Connection, r: &TokenRow) -> Result<(), Fault> {

@@ -87,11 +87,12 @@ pub(crate) fn recover(db: &mut Connection) -> Result<Recovered, Fault> {
     let open = format!("SELECT {APPROVAL} FROM approvals WHERE state = 'open' ORDER BY asked, n");
     let approvals = rows::approvals(&tx, &open, [])?;
     let marks = all(&tx, "SELECT kind, runbook, key, at, run FROM marks ORDER BY n", [], rows::mark)?;
+    let waits = all(&tx, rows::WAIT, [], rows::wait)?;
     let targets = all(&tx, "SELECT target, run FROM targets ORDER BY target", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
     let schedules = all(&tx, "SELECT key, fired FROM schedules ORDER BY key", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
     let paused = all(&tx, "SELECT runbook FROM paused ORDER BY runbook", [], |r| {
         r.get::<_, String>(0).map(|name| Some(name).filter(|n| !n.is_empty()))
     })?;
     let latest = tx.query_row("SELECT latest FROM head", [], |r| r.get(0))?;
-    Ok(Recovered { runs, unmatched, approvals, marks, targets, schedules, paused, latest })
+    Ok(Recovered { runs, unmatched, approvals, marks, waits, targets, schedules, paused, latest })
 }

@@ -3,6 +3,7 @@
 use rrb_engine::audit::{AuditDraft, AuditRecord};
 use rrb_engine::store::{
     ApprovalRow, DeliveryRow, DispositionRow, EventRow, JournalRow, MarkRow, RunRow, SnapshotRow, TokenRow, VoteRow,
+    WaitRow,
 };
 use rusqlite::{Connection, Params, Row, params};
 
@@ -144,6 +145,16 @@ fn vote(r: &Row<'_>) -> rusqlite::Result<VoteRow> {
         method: r.get(4)?,
         at: r.get(5)?,
     })
+}
+
+/// Events that wait, each with itself.
+pub(crate) const WAIT: &str =
+    "SELECT e.id, e.delivery, e.source, e.instance, e.sender_id, e.at, e.received, e.payload, w.window, w.role
+  FROM waits w JOIN events e ON e.id = w.event ORDER BY w.n";
+
+pub(crate) fn wait(r: &Row<'_>) -> rusqlite::Result<(WaitRow, EventRow)> {
+    let row = event(r)?;
+    Ok((WaitRow { window: r.get(8)?, event: row.id.clone(), role: r.get(9)? }, row))
 }
 
 pub(crate) fn mark(r: &Row<'_>) -> rusqlite::Result<MarkRow> {

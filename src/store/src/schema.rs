@@ -8,7 +8,7 @@ use crate::fault::Fault;
 pub(crate) const APPLICATION_ID: i64 = 0x7272_6201;
 
 /// Statements by version, from 1. A version that was released is never changed.
-pub(crate) const MIGRATIONS: &[&str] = &[V1];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, WAITS];
 
 /// The version this program writes.
 pub(crate) fn version() -> i64 {
@@ -195,4 +195,15 @@ CREATE INDEX audit_run ON audit (run, seq) WHERE run IS NOT NULL;
 -- the log is only ever added to
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
+";
+
+/// Events that wait in windows of triggers.
+const WAITS: &str = "
+CREATE TABLE waits (
+  n INTEGER PRIMARY KEY,
+  window TEXT NOT NULL,
+  event TEXT NOT NULL REFERENCES events (id),
+  role TEXT NOT NULL,
+  UNIQUE (window, event, role)
+) STRICT;
 ";

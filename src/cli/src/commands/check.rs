@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rrb_lang::check::cost::{EVENT_BYTES, WindowCost};
 use rrb_lang::diag::Diagnostic;
 use serde_json::json;
 
 use crate::context::Context;
 use crate::diagnostics::{self, Format};
 use crate::exit::{CliError, Exit};
+use crate::out::{Look, table};
 use crate::project::{self, Loaded};
+use crate::text::clean;
 
 /// What to check, and how to say it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb check                        # the project of this folder\n  rrb check examples/*/            # several projects\n  rrb check lib/paging.rrb         # the whole project, but only what concerns this file\n  rrb check --format github        # annotations in a pull request\n\nExit code: 0 when there is no error, 1 when there is one."
+    after_help = "Examples:\n  rrb check                        # the project of this folder\n  rrb check examples/*/            # several projects\n  rrb check lib/paging.rrb         # the whole project, but only what concerns this file\n  rrb check --format github        # annotations in a pull request\n  rrb check --cost                 # and how much the windows of triggers may come to hold\n\nExit code: 0 when there is no error, 1 when there is one."
 )]
 pub struct CheckArgs {
     /// Folders of projects, or single files. The current project when none is given.
@@ -28,6 +31,9 @@ pub struct CheckArgs {
     /// Take warnings for errors.
     #[arg(long)]
     deny_warnings: bool,
+    /// Print the worst case of every window that a trigger on several events keeps: keys, events and memory.
+    #[arg(long)]
+    cost: bool,
 }
 
 /// What one path led to.
@@ -40,6 +46,13 @@ struct Checked {
 impl Checked {
     fn wanted(&self, d: &Diagnostic) -> bool {
         self.only.as_deref().is_none_or(|name| self.loaded.sources.name(d.span().file) == name)
+    }
+
+    /// The windows of the triggers in what is asked about; none when it does not check.
+    fn windows(&self) -> Option<Vec<WindowCost>> {
+        let here =
+            |w: &&WindowCost| self.only.as_deref().is_none_or(|name| self.loaded.sources.name(w.span.file) == name);
+        self.loaded.windows.as_ref().map(|all| all.iter().filter(here).cloned().collect())
     }
 
     fn diagnostics(&self) -> Vec<Diagnostic> {
@@ -64,8 +77,13 @@ pub fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
         }
     }
     match format {
-        Format::Json => print_json(context, &checked)?,
-        _ => checked.iter().for_each(|c| print(context, c, format)),
+        Format::Json => print_json(context, &checked, args.cost)?,
+        _ => checked.iter().for_each(|c| {
+            print(context, c, format);
+            if args.cost && format == Format::Human {
+                cost_lines(&context.out.look, c).iter().for_each(|l| context.out.line(l));
+            }
+        }),
     }
     let bad = |c: &Checked| {
         let (errors, warnings) = diagnostics::tally(&c.diagnostics());
@@ -119,15 +137,85 @@ fn print(context: &Context, checked: &Checked, format: Format) {
     }
 }
 
-fn print_json(context: &Context, checked: &[Checked]) -> Result<(), CliError> {
+/// The windows of a project, and what they come to at most.
+fn cost_lines(look: &Look, checked: &Checked) -> Vec<String> {
+    let Some(windows) = checked.windows() else {
+        return vec!["the cost is not known while there are errors".to_owned()];
+    };
+    if windows.is_empty() {
+        return vec!["no trigger keeps a window".to_owned()];
+    }
+    let row = |w: &WindowCost| {
+        vec![
+            w.runbook.to_string(),
+            format!("on {}", clean(&w.trigger)),
+            crate::text::duration(w.holds_ms),
+            w.keys.to_string(),
+            w.events.to_string(),
+            memory(w.bytes),
+        ]
+    };
+    let header = ["runbook", "trigger", "keeps", "keys", "events", "memory"];
+    let mut lines = table(look, &header, &windows.iter().map(row).collect::<Vec<_>>());
+    let events: u64 = windows.iter().map(|w| w.events).sum();
+    let bytes: u64 = windows.iter().map(|w| w.bytes).sum();
+    lines.push(format!(
+        "at most {events} events and {} in {}, at {} an event",
+        memory(bytes),
+        crate::text::count(windows.len(), "window"),
+        memory(EVENT_BYTES)
+    ));
+    lines
+}
+
+/// A size as people read it: `40 MiB`.
+fn memory(bytes: u64) -> String {
+    let units = [(1_u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let Some((size, unit)) = units.into_iter().find(|(size, _)| bytes >= *size) else { return format!("{bytes} B") };
+    let tenths = bytes.saturating_mul(10).div_ceil(size);
+    match tenths % 10 {
+        0 => format!("{} {unit}", tenths / 10),
+        rest => format!("{}.{rest} {unit}", tenths / 10),
+    }
+}
+
+fn print_json(context: &Context, checked: &[Checked], cost: bool) -> Result<(), CliError> {
     let one = |c: &Checked| {
         let shown = c.diagnostics();
         let (errors, warnings) = diagnostics::tally(&shown);
-        json!({
+        let mut all = json!({
             "root": c.loaded.place.root, "files": c.loaded.files, "errors": errors + c.loaded.unreadable.len(), "warnings": warnings,
             "diagnostics": shown.iter().map(|d| diagnostics::to_json(&c.loaded.sources, d)).collect::<Vec<_>>(),
             "unreadable": c.loaded.unreadable.iter().map(|u| json!({"file": u.name, "reason": u.reason})).collect::<Vec<_>>(),
-        })
+        });
+        if let (true, Some(all)) = (cost, all.as_object_mut()) {
+            let windows = c.windows();
+            let sum = |of: fn(&WindowCost) -> u64| windows.as_ref().map(|w| w.iter().map(of).sum::<u64>());
+            let total = json!({"events": sum(|w| w.events), "bytes": sum(|w| w.bytes), "event_bytes": EVENT_BYTES});
+            all.insert("cost".to_owned(), json!({"windows": windows, "total": total}));
+        }
+        all
     };
     context.out.json(&json!({"projects": checked.iter().map(one).collect::<Vec<_>>()}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded_up() {
+        let table = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (4096, "4 KiB"),
+            (4097, "4.1 KiB"),
+            (240 << 20, "240 MiB"),
+            (5 << 40, "5 TiB"),
+        ];
+        for (bytes, text) in table {
+            assert_eq!(memory(bytes), text);
+        }
+    }
 }

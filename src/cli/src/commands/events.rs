@@ -89,6 +89,8 @@ fn summary(rows: &[DispositionRow]) -> String {
         (runbook, verdict @ ("started" | "shadow" | "queued" | "error" | "cancelled")) => {
             format!("{verdict} {runbook}")
         }
+        (runbook, "waiting") => format!("{runbook} waits"),
+        (runbook, verdict @ ("answered" | "joined" | "expired")) => format!("{runbook}: {verdict}"),
         (runbook, verdict) => format!("{runbook}: no, {verdict}"),
     };
     // What happened says more than what did not.

@@ -16,6 +16,7 @@ pub mod status;
 pub mod token;
 pub mod watch;
 pub mod why;
+pub mod why_not;
 
 use crate::cli::Command;
 use crate::context::Context;
@@ -36,6 +37,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Approvals(command) => approvals::dispatch(context, command).await,
         Command::Events(command) => events::dispatch(context, command).await,
         Command::Why(args) => why::why(context, &args).await,
+        Command::WhyNot(args) => why_not::why_not(context, &args).await,
         Command::Emit(args) => emit::emit(context, &args).await,
         Command::Audit(command) => audit::dispatch(context, command).await,
         Command::Token(command) => token::dispatch(context, command).await,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use rrb_engine::api::EventView;
-use rrb_engine::store::EventFilter;
+use rrb_engine::store::{DispositionRow, EventFilter};
 
 use crate::connect::{Need, connect};
 use crate::context::Context;
@@ -116,15 +116,22 @@ pub fn show(look: &Look, view: &EventView, now: i64) -> Vec<String> {
     if view.dispositions.is_empty() {
         lines.push(look.warn("no runbook has looked at it yet"));
     }
-    for d in &view.dispositions {
-        let runbook = look.bold(clean(if d.runbook.is_empty() { "no runbook" } else { &d.runbook }));
-        let detail = if d.detail.is_empty() { String::new() } else { format!(": {}", clean(&d.detail)) };
-        lines.push(match (&d.run, d.verdict.as_str()) {
-            (Some(run), "started") => format!("{} {runbook} started {}", look.good("✓"), clean(run)),
-            (Some(run), verdict) => format!("{} {runbook} {} {}{detail}", look.warn("…"), clean(verdict), clean(run)),
-            (None, "error") => format!("{} {runbook} {}{detail}", look.bad("✗"), look.bad("error")),
-            (None, verdict) => format!("{} {runbook} no, {}{detail}", look.dim("·"), clean(verdict)),
-        });
-    }
+    lines.extend(view.dispositions.iter().map(|d| said(look, d)));
     lines
+}
+
+/// One line of an event's story: what a runbook made of it.
+pub fn said(look: &Look, d: &DispositionRow) -> String {
+    let runbook = look.bold(clean(if d.runbook.is_empty() { "no runbook" } else { &d.runbook }));
+    let detail = if d.detail.is_empty() { String::new() } else { format!(": {}", clean(&d.detail)) };
+    match (&d.run, d.verdict.as_str()) {
+        (Some(run), "started") => format!("{} {runbook} started {}{detail}", look.good("✓"), clean(run)),
+        (Some(run), verdict) => format!("{} {runbook} {} {}{detail}", look.warn("…"), clean(verdict), clean(run)),
+        (None, "error") => format!("{} {runbook} {}{detail}", look.bad("✗"), look.bad("error")),
+        (None, "waiting") => format!("{} {runbook} waits{detail}", look.warn("…")),
+        (None, verdict @ ("answered" | "joined" | "expired")) => {
+            format!("{} {runbook} {verdict}{detail}", look.dim("·"))
+        }
+        (None, verdict) => format!("{} {runbook} no, {}{detail}", look.dim("·"), clean(verdict)),
+    }
 }

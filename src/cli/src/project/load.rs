@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rrb_engine::policy::check_delegates;
+use rrb_lang::check::cost::{self, WindowCost};
 use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
 use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
@@ -30,6 +31,8 @@ pub struct Loaded {
     pub files: usize,
     /// Milliseconds it took.
     pub millis: u128,
+    /// What its triggers may come to hold; none when it does not check.
+    pub windows: Option<Vec<WindowCost>>,
     sound: Option<Sound>,
 }
 
@@ -75,6 +78,7 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
     let config = Arc::new(config);
     let mut sources = checked.sources;
     let program = checked.program.filter(|_| !has_errors(&diagnostics));
+    let windows = program.as_ref().map(|p| cost::windows(&p.runbooks));
     let mut sound = None;
     if let Some(program) = program {
         let made = compile(&program, &sources).and_then(|program| {
@@ -98,6 +102,7 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
         unreadable: files.unreadable,
         files: count,
         millis: began.elapsed().as_millis(),
+        windows,
         sound,
     })
 }

@@ -1,5 +1,9 @@
 //! What becomes of an event: the runs it stops, the runs it starts, and for every runbook that listens why not.
 
+use std::sync::Arc;
+
+use rrb_lang::hir::{Trigger, TriggerKind};
+use rrb_lang::ids::EventId;
 use rrb_lang::value::Value;
 use serde_json::json;
 
@@ -7,9 +11,11 @@ use super::admit::Origin;
 use super::book::{self, Book};
 use super::cancels::Stops;
 use super::index::TriggerRef;
-use super::judge;
-use super::{After, Batch, Matcher};
-use crate::api::{TimelineItem, What};
+use super::judge::{self, No};
+use super::several::{Asked, Said};
+use super::windows::{Behind, Waiting};
+use super::{Batch, Matcher};
+use crate::code::event_name;
 use crate::store::{DispositionRow, EventRow, Op, RunStatus};
 
 /// Up to so many listeners, every one is asked; above, the index leaves out those whose equality does not hold, and `why` asks them
@@ -32,6 +38,8 @@ impl Matcher {
         batch: &mut Batch,
     ) {
         let mut told: Vec<DispositionRow> = Vec::new();
+        self.windows.judged = self.windows.judged.max(row.received);
+        self.windows.behind.extend(Behind::of(row).map(|b| (row.source.clone(), b)));
         self.stop_runs(row, &mut told, batch).await;
         if book.index.listeners(&row.source) == 0 {
             if told.is_empty() {
@@ -61,14 +69,7 @@ impl Matcher {
         batch.ops.push(self.audit("event.matched", "engine", Some(&row.id), body));
         batch.ops.push(Op::EventMatched { id: row.id.clone() });
         for disposition in told {
-            let item = TimelineItem {
-                at: disposition.at,
-                run: disposition.run.clone(),
-                runbook: Some(disposition.runbook.clone()).filter(|r| !r.is_empty()),
-                event: Some(row.id.clone()),
-                what: What::Disposition { verdict: disposition.verdict.clone(), detail: disposition.detail.clone() },
-            };
-            batch.after.push(After::Tell(Box::new(item)));
+            self.tell_disposition(&disposition, batch);
             batch.ops.push(Op::PutDisposition(disposition));
         }
     }
@@ -147,9 +148,80 @@ impl Matcher {
         batch: &mut Batch,
     ) -> DispositionRow {
         let name = book.index.name(n).to_owned();
-        let params = match book.runbook(n) {
-            Some(runbook) => judge::triggers(&book.loaded, runbook, &of_event(book, n, &row.source), value, row),
-            None => return self.disposition(row, &name, "error", None, "the runbook is not loaded".to_owned()),
+        let Some(runbook) = book.runbook(n) else {
+            return self.disposition(row, &name, "error", None, "the runbook is not loaded".to_owned());
+        };
+        let mut heard = Heard::default();
+        let event = self.windows.waiting(row, value);
+        for at in of_event(book, n, &row.source) {
+            let Some(trigger) = runbook.triggers.get(at.trigger) else { continue };
+            match &trigger.kind {
+                TriggerKind::Event { instance, condition, with, .. } if heard.matched.is_none() => {
+                    match judge::one(&book.loaded, runbook, instance.as_deref(), condition, *with, value, row) {
+                        Ok(params) => {
+                            heard.matched = Some(Match { at, params, events: vec![event.clone()], alone: true })
+                        }
+                        Err(no) => heard.reasons.push(no),
+                    }
+                }
+                TriggerKind::Several(several) => {
+                    let used = heard.matched.is_some();
+                    let asked = Asked { book, at, trigger: several, event: &event, used };
+                    for said in self.ask_several(&asked, batch) {
+                        self.hear_out(book, at, said, &event, &mut heard, batch);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.answer(book, n, row, &event, heard, batch).await
+    }
+
+    /// Takes in what one trigger said.
+    fn hear_out(
+        &mut self,
+        book: &Book,
+        at: TriggerRef,
+        said: Said,
+        event: &Arc<Waiting>,
+        heard: &mut Heard,
+        batch: &mut Batch,
+    ) {
+        match said {
+            Said::No(no) => heard.reasons.push(no),
+            Said::Waits(detail) => heard.waits.push(detail),
+            Said::Answered(detail) => heard.answered.push(detail),
+            Said::Complete { events, params: Ok(params) } => {
+                heard.matched = Some(Match { at, params, events, alone: false });
+            }
+            Said::Complete { events, params: Err(no) } => {
+                self.joined(book, at, &events, event, &Err(no.clone()), batch);
+                heard.reasons.push(no);
+            }
+        }
+    }
+
+    /// What a runbook made of an event, once all its triggers have spoken.
+    async fn answer(
+        &mut self,
+        book: &Book,
+        n: usize,
+        row: &EventRow,
+        event: &Arc<Waiting>,
+        heard: Heard,
+        batch: &mut Batch,
+    ) -> DispositionRow {
+        let name = book.index.name(n).to_owned();
+        let Heard { matched, waits, answered, reasons } = heard;
+        let Some(matched) = matched else {
+            if !waits.is_empty() {
+                return self.disposition(row, &name, "waiting", None, waits.join("; "));
+            }
+            if !answered.is_empty() {
+                return self.disposition(row, &name, "answered", None, answered.join("; "));
+            }
+            let no = judge::furthest(reasons);
+            return self.disposition(row, &name, no.verdict, None, no.why);
         };
         let actor = format!("trigger:{}", row.source);
         let origin = Origin {
@@ -160,13 +232,21 @@ impl Matcher {
             counted: true,
             id: None,
         };
-        let admitted = match params {
-            Ok(params) => self.admit(book, n, params, origin, batch).await,
-            Err(no) => Err(no),
-        };
+        let admitted = self.admit(book, n, matched.params, origin, batch).await;
+        if !matched.alone {
+            self.joined(book, matched.at, &matched.events, event, &admitted, batch);
+        }
         match admitted {
             Ok(run) => {
-                let (verdict, detail) = run.told();
+                self.spent(n, &matched.events, batch);
+                let (verdict, mut detail) = run.told();
+                if detail.is_empty() {
+                    detail = match matched.events.len() {
+                        0 | 1 => String::new(),
+                        2 => "with 1 other event".to_owned(),
+                        more => format!("with {} other events", more - 1),
+                    };
+                }
                 self.disposition(row, &name, verdict, Some(run.run), detail)
             }
             Err(no) => self.disposition(row, &name, no.verdict, None, no.why),
@@ -174,15 +254,30 @@ impl Matcher {
     }
 }
 
+/// What the triggers of one runbook said of an event.
+#[derive(Default)]
+struct Heard {
+    matched: Option<Match>,
+    waits: Vec<String>,
+    answered: Vec<String>,
+    reasons: Vec<No>,
+}
+
+/// The trigger that said yes.
+struct Match {
+    at: TriggerRef,
+    params: Vec<Value>,
+    events: Vec<Arc<Waiting>>,
+    /// Whether it looks at one event.
+    alone: bool,
+}
+
 /// The triggers of a runbook on this event.
 pub fn of_event(book: &Book, n: usize, source: &str) -> Vec<TriggerRef> {
     let Some(runbook) = book.runbook(n) else { return Vec::new() };
-    let on = |t: &rrb_lang::hir::Trigger| match &t.kind {
-        rrb_lang::hir::TriggerKind::Event { event, .. } => {
-            book.code().events().get(event.index()).is_some_and(|e| crate::code::event_name(book.code(), e) == source)
-        }
-        _ => false,
-    };
+    let code = book.code();
+    let named = |id: EventId| code.events().get(id.index()).is_some_and(|e| event_name(code, e) == source);
+    let on = |t: &Trigger| t.kind.events().iter().any(|(event, _)| named(*event));
     let places = runbook.triggers.iter().enumerate().filter(|(_, t)| on(t));
     places.map(|(trigger, _)| TriggerRef { runbook: n, trigger }).collect()
 }

@@ -8,7 +8,7 @@ use super::admit::Origin;
 use super::book::{self, Book};
 use super::judge::{self, No};
 use super::schedule::{LATE_MS, Schedule};
-use super::{Batch, Matcher};
+use super::{Batch, Matcher, WINDOWS};
 use crate::code::Evaluated;
 use crate::store::{EventRow, Op};
 
@@ -42,6 +42,10 @@ impl Matcher {
         let Some(book) = self.book.clone() else { return };
         let now = self.core.now();
         for key in self.schedules.due(now) {
+            if key == WINDOWS {
+                self.windows.alarm = None;
+                continue;
+            }
             let Some(schedule) = book.schedules.iter().find(|s| s.key == key) else { continue };
             let last = self.fired.get(&key).copied().unwrap_or(now);
             if let Some(nominal) = schedule.last(last, now) {

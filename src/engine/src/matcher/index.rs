@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rrb_lang::hir::TriggerKind;
+use rrb_lang::hir::{Conjunct, TriggerKind};
+use rrb_lang::ids::EventId;
 use rrb_lang::json::Json;
 use rrb_lang::value::Value;
 use smol_str::SmolStr;
@@ -52,17 +53,18 @@ impl Index {
         let mut events: HashMap<String, Listeners> = HashMap::new();
         for (runbook, r) in code.runbooks().iter().enumerate() {
             for (trigger, t) in r.triggers.iter().enumerate() {
-                let TriggerKind::Event { event, condition, .. } = &t.kind else { continue };
-                let Some(name) = event_names.get(event.index()) else { continue };
-                let listeners = events.entry(name.clone()).or_default();
-                listeners.runbooks.insert(runbook);
                 let at = TriggerRef { runbook, trigger };
-                match condition.iter().find_map(|c| c.equals.as_ref().and_then(|(p, v)| Some((p, key(v)?)))) {
-                    Some((path, value)) => {
-                        let values = listeners.by_path.entry(path.clone()).or_default();
-                        values.entry(value).or_default().push(at);
+                for (event, condition) in heard(&t.kind) {
+                    let Some(name) = event_names.get(event.index()) else { continue };
+                    let listeners = events.entry(name.clone()).or_default();
+                    listeners.runbooks.insert(runbook);
+                    match condition.iter().find_map(|c| c.equals.as_ref().and_then(|(p, v)| Some((p, key(v)?)))) {
+                        Some((path, value)) => {
+                            let values = listeners.by_path.entry(path.clone()).or_default();
+                            values.entry(value).or_default().push(at);
+                        }
+                        None => listeners.always.push(at),
                     }
-                    None => listeners.always.push(at),
                 }
             }
         }
@@ -106,7 +108,21 @@ impl Index {
             }
         }
         found.sort_unstable();
+        // Both events of a pair may be of this kind.
+        found.dedup();
         found
+    }
+}
+
+/// The events that a trigger listens to, each with what it says of it alone.
+fn heard(kind: &TriggerKind) -> Vec<(EventId, &[Conjunct])> {
+    match kind {
+        TriggerKind::Event { event, condition, .. } => vec![(*event, condition)],
+        TriggerKind::Several(several) => {
+            let (first, second) = several.parts();
+            std::iter::once(first).chain(second).map(|p| (p.event, p.condition.as_slice())).collect()
+        }
+        TriggerKind::Every { .. } | TriggerKind::Cron { .. } => Vec::new(),
     }
 }
 

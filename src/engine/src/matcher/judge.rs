@@ -1,12 +1,12 @@
 //! What a runbook's triggers make of an event: the parameters of a run, or the clause that said no with the values that decided.
 
-use rrb_lang::hir::{Conjunct, Runbook, TriggerKind};
+use rrb_lang::hir::{Conjunct, Part, Runbook, TriggerKind};
 use rrb_lang::ids::FnId;
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::SettingValues;
 
 use super::index::TriggerRef;
-use crate::code::{Code, Evaluated};
+use crate::code::{Code, Evaluated, event_name};
 use crate::programs::Loaded;
 use crate::store::EventRow;
 
@@ -24,33 +24,56 @@ fn no(verdict: &'static str, why: impl Into<String>) -> No {
     No { verdict, why: why.into() }
 }
 
-/// Asks the triggers of one runbook in order: the first that says yes gives the parameters.
+/// What a runbook says that has no trigger to say yes: the clause that came furthest, with the other reasons behind it.
+pub fn furthest(mut reasons: Vec<No>) -> No {
+    let order = ["with", "max_keys", "error"];
+    let verdict = order.into_iter().find(|v| reasons.iter().any(|r| r.verdict == *v)).unwrap_or("where");
+    reasons.sort_by_key(|r| r.verdict != verdict);
+    let why: Vec<String> = reasons.into_iter().map(|r| r.why).collect();
+    No { verdict, why: why.join("; ") }
+}
+
+/// Asks the triggers of one runbook without letting anything wait: for one that is known to say no.
 ///
 /// # Errors
-/// Why none did: what is said of the trigger that came furthest, with the others' reasons behind it.
+/// Why none said yes.
 pub fn triggers(
     loaded: &Loaded,
     runbook: &Runbook,
     triggers: &[TriggerRef],
     event: &Value,
     row: &EventRow,
-) -> Result<Vec<Value>, No> {
+) -> Result<(), No> {
     let mut reasons: Vec<No> = Vec::new();
     for at in triggers {
         let Some(trigger) = runbook.triggers.get(at.trigger) else { continue };
-        let TriggerKind::Event { instance, condition, with, .. } = &trigger.kind else { continue };
-        match one(loaded, runbook, instance.as_deref(), condition, *with, event, row) {
-            Ok(params) => return Ok(params),
-            Err(no) => reasons.push(no),
+        match &trigger.kind {
+            TriggerKind::Event { instance, condition, with, .. } => {
+                match one(loaded, runbook, instance.as_deref(), condition, *with, event, row) {
+                    Ok(_) => return Ok(()),
+                    Err(no) => reasons.push(no),
+                }
+            }
+            TriggerKind::Several(several) => {
+                let (first, second) = several.parts();
+                for of in std::iter::once(first).chain(second).filter(|p| is_of(&*loaded.code, p, row)) {
+                    match part(loaded, of, event, row) {
+                        Ok(()) => return Ok(()),
+                        Err(no) => reasons.push(no),
+                    }
+                }
+            }
+            TriggerKind::Every { .. } | TriggerKind::Cron { .. } => {}
         }
     }
-    let furthest = ["with", "error"].into_iter().find(|v| reasons.iter().any(|r| r.verdict == *v)).unwrap_or("where");
-    reasons.sort_by_key(|r| r.verdict != furthest);
-    let why: Vec<String> = reasons.into_iter().map(|r| r.why).collect();
-    Err(No { verdict: furthest, why: why.join("; ") })
+    Err(furthest(reasons))
 }
 
-fn one(
+/// Asks a trigger on one event: the parameters when it says yes.
+///
+/// # Errors
+/// The clause that said no.
+pub fn one(
     loaded: &Loaded,
     runbook: &Runbook,
     instance: Option<&str>,
@@ -59,16 +82,45 @@ fn one(
     event: &Value,
     row: &EventRow,
 ) -> Result<Vec<Value>, No> {
-    if let Some(wanted) = instance
-        && wanted != row.instance
-    {
-        return Err(no("where", format!("it listens to the instance `{wanted}`, this came from `{}`", row.instance)));
-    }
+    of_instance(instance, row)?;
     let code = &*loaded.code;
     for conjunct in condition {
-        holds(code, &loaded.settings, conjunct, event)?;
+        holds(code, &loaded.settings, conjunct, std::slice::from_ref(event))?;
     }
-    match code.eval(with, vec![event.clone()], &loaded.settings, "") {
+    with_params(loaded, runbook, with, vec![event.clone()])
+}
+
+/// Whether a part of a correlation is about events of this kind.
+pub fn is_of(code: &dyn Code, part: &Part, row: &EventRow) -> bool {
+    code.events().get(part.event.index()).is_some_and(|e| event_name(code, e) == row.source)
+}
+
+/// Whether an event can have its part in a correlation, as far as it alone can say.
+///
+/// # Errors
+/// The clause that said no.
+pub fn part(loaded: &Loaded, part: &Part, event: &Value, row: &EventRow) -> Result<(), No> {
+    of_instance(part.instance.as_deref(), row)?;
+    let says = |c| holds(&*loaded.code, &loaded.settings, c, std::slice::from_ref(event));
+    part.condition.iter().try_for_each(says)
+}
+
+fn of_instance(wanted: Option<&str>, row: &EventRow) -> Result<(), No> {
+    match wanted {
+        Some(wanted) if wanted != row.instance => {
+            Err(no("where", format!("it listens to the instance `{wanted}`, this came from `{}`", row.instance)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The parameters that `with` gives.
+///
+/// # Errors
+/// When it skips or fails.
+pub fn with_params(loaded: &Loaded, runbook: &Runbook, with: FnId, args: Vec<Value>) -> Result<Vec<Value>, No> {
+    let code = &*loaded.code;
+    match code.eval(with, args, &loaded.settings, "") {
         Ok(Evaluated::Value(given)) => params(code, runbook, &given),
         Ok(Evaluated::Skip) => Err(no("with", "`with` said `skip`")),
         Err(why) => Err(no("with", format!("`with` failed: {why}"))),
@@ -76,22 +128,22 @@ fn one(
 }
 
 /// Whether one part of a `where` holds; one that fails counts as false.
-pub fn holds(code: &dyn Code, settings: &SettingValues, conjunct: &Conjunct, event: &Value) -> Result<(), No> {
-    match code.eval(conjunct.function, vec![event.clone()], settings, "") {
+pub fn holds(code: &dyn Code, settings: &SettingValues, conjunct: &Conjunct, events: &[Value]) -> Result<(), No> {
+    match code.eval(conjunct.function, events.to_vec(), settings, "") {
         Ok(Evaluated::Value(Value::Bool(true))) => Ok(()),
         Ok(Evaluated::Value(_)) => {
-            Err(no("where", format!("`{}` is false{}", conjunct.text, operands(code, settings, conjunct, event))))
+            Err(no("where", format!("`{}` is false{}", conjunct.text, operands(code, settings, conjunct, events))))
         }
         Ok(Evaluated::Skip) => Err(no("error", format!("`{}` said `skip`", conjunct.text))),
         Err(why) => Err(no("error", format!("`{}` failed: {why}", conjunct.text))),
     }
 }
 
-fn operands(code: &dyn Code, settings: &SettingValues, conjunct: &Conjunct, event: &Value) -> String {
+fn operands(code: &dyn Code, settings: &SettingValues, conjunct: &Conjunct, events: &[Value]) -> String {
     let shown: Vec<String> = conjunct
         .operands
         .iter()
-        .filter_map(|(text, function)| match code.eval(*function, vec![event.clone()], settings, "") {
+        .filter_map(|(text, function)| match code.eval(*function, events.to_vec(), settings, "") {
             Ok(Evaluated::Value(value)) => Some(format!("{text} is {}", short(code, &value))),
             _ => None,
         })
@@ -120,7 +172,7 @@ pub fn params(code: &dyn Code, runbook: &Runbook, given: &Value) -> Result<Vec<V
     runbook.params.iter().map(value).collect()
 }
 
-/// The value of a key over the parameters; one key for all without a function.
+/// The value of a key over its arguments, the parameters or an event; one key for all without a function.
 ///
 /// # Errors
 /// When it fails: then nobody can say what it counts towards.

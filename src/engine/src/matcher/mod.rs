@@ -11,7 +11,12 @@ mod places;
 mod admit;
 mod events;
 mod fire;
+mod join_key;
+mod open;
+mod several;
 mod start;
+mod why_not;
+mod windows;
 
 pub mod book;
 
@@ -42,9 +47,13 @@ pub use cancels::untold;
 use counters::Counters;
 pub use events::{LEFT_OUT, left_out};
 use places::Places;
+pub use why_not::why_not;
 
 /// How much is decided in one commit.
 const BATCH: usize = 64;
+
+/// The alarm of the windows among those of the schedules.
+const WINDOWS: &str = "windows";
 
 /// How often old marks are forgotten.
 const FORGET_MS: i64 = 60 * 60 * 1000;
@@ -129,6 +138,7 @@ pub struct Matcher {
     cancels: Cancels,
     fired: BTreeMap<String, Millis>,
     schedules: Arc<Timers<String>>,
+    windows: open::Windows,
     /// Runs that were created in this batch and are not durable yet.
     fresh: HashMap<String, RunRow>,
     forget_at: Millis,
@@ -160,6 +170,7 @@ impl Matcher {
             cancels: Cancels::default(),
             fired: BTreeMap::new(),
             schedules: schedules.clone(),
+            windows: open::Windows::default(),
             fresh: HashMap::new(),
             forget_at: 0,
             bounds,
@@ -173,6 +184,7 @@ impl Matcher {
             self.counters.add(mark);
         }
         self.fired.extend(recovered.schedules.iter().cloned());
+        self.windows.recover(&recovered.waits, recovered.latest);
         for row in &recovered.unmatched {
             self.queued.fetch_add(1, Ordering::SeqCst);
             self.early.push((row.clone(), self.core.work()));
@@ -228,6 +240,10 @@ impl Matcher {
                 }
             }
             self.fire_due(&mut batch).await;
+            // An event that is still to be judged may be the one that a window waits for.
+            let more = self.queued.load(Ordering::SeqCst) > events;
+            let now = if more { self.windows.judged } else { self.core.now() };
+            self.windows_due(now, &mut batch).await;
             self.forget_old(&mut batch);
             if !self.settle(batch).await {
                 return;
@@ -335,6 +351,7 @@ impl Matcher {
         batch.ops.push(Op::PutProgram { id, bytes });
         batch.ops.push(self.audit("program.loaded", "engine", None, body));
         self.arm(&book, batch);
+        self.open_windows(&book, batch);
         self.book = Some(book.clone());
         batch.after.push(After::Loaded(loaded, reply));
         let early = std::mem::take(&mut self.early);

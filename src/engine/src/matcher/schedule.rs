@@ -40,7 +40,7 @@ impl Schedule {
     /// When the expression or the time zone is not known.
     pub fn new(name: &str, runbook: usize, trigger: &Trigger) -> Result<Option<Self>, String> {
         let (key, missed, with, rule) = match &trigger.kind {
-            TriggerKind::Event { .. } => return Ok(None),
+            TriggerKind::Event { .. } | TriggerKind::Several(_) => return Ok(None),
             TriggerKind::Every { every_ms, missed, with } => (
                 format!("{name} every {}", super::counters::shown(*every_ms)),
                 *missed,

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     ApprovalRow, ApprovalState, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, MarkRow, Op, RunFilter,
-    RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, VoteRow,
+    RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, VoteRow, WaitRow,
 };
 use crate::audit::{AuditDraft, GENESIS, Verdict, Verifier};
 
@@ -42,6 +42,7 @@ pub async fn all<S: Subject>(subject: &S) {
     deliveries_and_dead_letters(subject).await;
     approvals_keep_their_votes(subject).await;
     small_state_survives(subject).await;
+    waiting_events_survive(subject).await;
     commits_side_by_side(subject).await;
 }
 
@@ -338,6 +339,29 @@ async fn small_state_survives<S: Subject>(subject: &S) {
     assert_eq!(store.tokens().await.unwrap(), vec![token.clone()]);
     store.commit(vec![Op::RevokeToken { id: "tok_1".to_owned(), at: 44 }]).await.unwrap();
     assert_eq!(store.tokens().await.unwrap(), vec![TokenRow { revoked: Some(44), ..token }]);
+}
+
+async fn waiting_events_survive<S: Subject>(subject: &S) {
+    let store = subject.fresh().await;
+    let wait = |window: &str, event: &str, role: &str| WaitRow {
+        window: window.to_owned(),
+        event: event.to_owned(),
+        role: role.to_owned(),
+    };
+    let rows = [("a", "evt_2", "first"), ("a", "evt_1", "one"), ("a", "evt_2", "second"), ("b", "evt_2", "first")];
+    let mut ops = vec![Op::PutEvent(event("evt_1", None, 1)), Op::PutEvent(event("evt_2", None, 2))];
+    ops.extend(rows.iter().chain(&rows).map(|(w, e, r)| Op::PutWait(wait(w, e, r))));
+    store.commit(ops).await.unwrap();
+    let store = subject.reopen(store).await;
+    let found = store.recover().await.unwrap().waits;
+    let kept: Vec<WaitRow> = found.iter().map(|(w, _)| w.clone()).collect();
+    assert_eq!(kept, rows.map(|(w, e, r)| wait(w, e, r)), "once each, in the order in which they began");
+    assert!(found.iter().all(|(w, e)| w.event == e.id));
+    let gone = Op::DropWait { window: "a".to_owned(), event: "evt_2".to_owned() };
+    store.commit(vec![gone.clone(), gone]).await.unwrap();
+    let store = subject.reopen(store).await;
+    let kept: Vec<WaitRow> = store.recover().await.unwrap().waits.into_iter().map(|(w, _)| w).collect();
+    assert_eq!(kept, [wait("a", "evt_1", "one"), wait("b", "evt_2", "first")], "in both roles, in that window only");
 }
 
 async fn commits_side_by_side<S: Subject>(subject: &S) {

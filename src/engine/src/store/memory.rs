@@ -10,7 +10,7 @@ use rrb_lang::vm::protocol::Millis;
 
 use super::{
     ApprovalRow, ApprovalState, Committed, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, MarkRow, Op,
-    Recovered, RunFilter, RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow,
+    Recovered, RunFilter, RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, WaitRow,
 };
 use crate::audit::{AuditRecord, GENESIS};
 
@@ -52,6 +52,7 @@ struct Data {
     snapshots: HashMap<String, SnapshotRow>,
     approvals: IndexMap<String, ApprovalRow>,
     marks: Vec<MarkRow>,
+    waits: Vec<WaitRow>,
     targets: BTreeMap<String, String>,
     schedules: BTreeMap<String, Millis>,
     tokens: IndexMap<String, TokenRow>,
@@ -204,6 +205,12 @@ impl Data {
                 self.marks.push(mark);
             }
             Op::DropMarks { before } => self.marks.retain(|m| m.at >= before),
+            Op::PutWait(row) => {
+                if !self.waits.contains(&row) {
+                    self.waits.push(row);
+                }
+            }
+            Op::DropWait { window, event } => self.waits.retain(|w| w.window != window || w.event != event),
             Op::HoldTarget { target, run, at } => {
                 self.saw(at);
                 self.targets.insert(target, run);
@@ -302,6 +309,7 @@ impl Data {
             unmatched: self.unmatched.keys().filter_map(|id| self.events.get(id).cloned()).collect(),
             approvals: self.approvals.values().filter(|a| a.state == ApprovalState::Open).cloned().collect(),
             marks: self.marks.clone(),
+            waits: self.waits.iter().filter_map(|w| Some((w.clone(), self.events.get(&w.event)?.clone()))).collect(),
             targets: self.targets.iter().map(|(t, r)| (t.clone(), r.clone())).collect(),
             schedules: self.schedules.iter().map(|(k, at)| (k.clone(), *at)).collect(),
             paused: self.paused.iter().cloned().collect(),

@@ -4,6 +4,7 @@
 
 mod approvals;
 mod backlog;
+mod correlation;
 mod crash;
 mod gates;
 mod intake;

@@ -27,7 +27,7 @@ fn word(kind: &HeaderKind) -> &'static str {
         HeaderKind::Severity(_) => "severity",
         HeaderKind::Tags(_) => "tags",
         HeaderKind::Controls(_) => "controls",
-        HeaderKind::On(_) | HeaderKind::Every { .. } | HeaderKind::At { .. } => "on",
+        HeaderKind::On(_) | HeaderKind::OnSeveral(_) | HeaderKind::Every { .. } | HeaderKind::At { .. } => "on",
         HeaderKind::Dedupe { .. } => "dedupe",
         HeaderKind::Limit { .. } => "limit",
         HeaderKind::Concurrency { .. } => "concurrency",
@@ -144,6 +144,7 @@ impl Checker {
                 let condition = words(&part(&on.condition), binder.as_deref());
                 format!("{} [{}] {condition}", path.join("."), part(&on.instance))
             }
+            HeaderKind::OnSeveral(on) => self.correlation_text(on).into(),
             _ => words(self.sources.text(clause.span), None),
         };
         if let Some((_, first)) = seen.iter().find(|(t, _)| *t == text) {
@@ -170,6 +171,10 @@ impl Checker {
             HeaderKind::On(on) => {
                 let kind = self.event_trigger(on, info, span);
                 out.triggers.extend(kind.map(|kind| Trigger { kind, span }));
+            }
+            HeaderKind::OnSeveral(on) => {
+                let kind = self.correlation(on, info);
+                out.triggers.extend(kind.map(|c| Trigger { kind: TriggerKind::Several(Box::new(c)), span }));
             }
             HeaderKind::Every { every, missed, with } => {
                 let every_ms = self.constant_duration(every, "`every`").unwrap_or(HOUR);
@@ -324,7 +329,7 @@ impl Checker {
     }
 
     /// A list literal is a key of parts that need no common type.
-    fn key_value(&mut self, e: &ast::Expr) -> hir::Expr {
+    pub(super) fn key_value(&mut self, e: &ast::Expr) -> hir::Expr {
         match &e.kind {
             ast::ExprKind::List(_) => {
                 let mixed = self.quietly(|c| c.expr(e, &Want::Any)).is_none();

@@ -8,9 +8,7 @@ use smol_str::SmolStr;
 use super::summary::literal;
 use super::visit;
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::hir::{
-    ActionCall, Class, Connector, EventSource, ExprKind, FunctionKind, Program, Setting, SettingOwner, TriggerKind,
-};
+use crate::hir::{ActionCall, Class, Connector, EventSource, ExprKind, FunctionKind, Program, Setting, SettingOwner};
 use crate::ids::{ConnectorId, EventId, FnId};
 use crate::project::{ConnectorConfig, Declared, ProjectConfig, TomlKind, TomlTable, check_given};
 use crate::span::Span;
@@ -158,8 +156,10 @@ impl<'a> Pass<'a> {
         }
         for runbook in &self.program.runbooks {
             for trigger in &runbook.triggers {
-                if let TriggerKind::Event { event, instance: Some(instance), .. } = &trigger.kind {
-                    self.heard(*event, instance, trigger.span);
+                for (event, instance) in trigger.kind.events() {
+                    if let Some(instance) = instance {
+                        self.heard(event, instance, trigger.span);
+                    }
                 }
             }
             for cancel in &runbook.cancel_when {

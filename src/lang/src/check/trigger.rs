@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::cx::{Checker, ParamInfo, RunbookInfo};
 use super::expr::Want;
+use super::never::Facts;
 use super::scope::{FrameKind, Made, is_error, node};
 use super::ty;
 use crate::diag::{Diagnostic, codes, nearest};
@@ -19,11 +20,18 @@ use crate::value::Value;
 /// Parts of a condition whose values explain a no, at most.
 const EXPLAINED: usize = 8;
 
-/// The event of a trigger: its name in conditions and what it is.
-struct Heard<'a> {
-    binder: Option<&'a ast::Ident>,
-    seen: Ty,
-    emitted: Ty,
+/// What a condition or a `with` sees: its name there and what it is.
+pub(super) struct Heard<'a> {
+    pub binder: Option<&'a ast::Ident>,
+    pub seen: Ty,
+    pub emitted: Ty,
+}
+
+/// Where a trigger stands, and in which runbook.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub info: &'a RunbookInfo,
+    pub span: Span,
 }
 
 impl Checker {
@@ -31,49 +39,47 @@ impl Checker {
     pub(super) fn event_trigger(&mut self, on: &OnTrigger, info: &RunbookInfo, span: Span) -> Option<TriggerKind> {
         let event = self.event_of(&on.event);
         let instance = on.instance.as_ref().and_then(|i| self.constant_text(i, "the instance"));
-        let heard = self.heard(event, on);
-        let condition = on.condition.as_ref().map(|c| self.conjuncts(c, &heard)).unwrap_or_default();
-        let with = self.with(&on.with, Some(&heard), info, span);
+        let heard = [self.heard(event, on.binder.as_ref())];
+        let condition = self.conjuncts(on.condition.as_ref(), &heard);
+        let with = self.with(&on.with, &heard, Place { info, span });
         Some(TriggerKind::Event { event: event?, instance, condition, with })
     }
 
-    fn heard<'a>(&self, event: Option<EventId>, on: &'a OnTrigger) -> Heard<'a> {
+    pub(super) fn heard<'a>(&self, event: Option<EventId>, binder: Option<&'a ast::Ident>) -> Heard<'a> {
         let info = event.and_then(|e| self.events.get(e.index()));
         Heard {
-            binder: on.binder.as_ref(),
+            binder,
             seen: info.map_or_else(ty::error, |i| i.seen.clone()),
             emitted: info.map_or_else(ty::error, |i| i.ty.clone()),
         }
     }
 
-    fn begin_condition(&mut self, heard: &Heard<'_>, what: &str, at: Span) {
+    pub(super) fn begin_condition(&mut self, heard: &[Heard<'_>], what: &str, at: Span) {
         self.push_frame(FrameKind::Condition);
-        match heard.binder {
-            Some(b) => {
-                self.param(&b.name, heard.seen.clone(), b.span);
-            }
-            None => {
-                self.temp(heard.seen.clone(), at);
-            }
+        for h in heard {
+            match h.binder {
+                Some(b) => self.param(&b.name, h.seen.clone(), b.span),
+                None => self.temp(h.seen.clone(), at),
+            };
         }
         self.limit_to(Effect::Pure, what, at);
     }
 
     /// The operands of the top-level `and`s, each a function of the event. Where one binds a name for the next, all are one.
-    fn conjuncts(&mut self, condition: &ast::Expr, heard: &Heard<'_>) -> Vec<Conjunct> {
-        let mut parts = Vec::new();
-        split(condition, &mut parts);
-        if parts.iter().rev().skip(1).any(|p| binds(p)) {
-            parts = vec![condition];
-        }
-        parts.into_iter().map(|p| self.conjunct(p, heard)).collect()
+    pub(super) fn conjuncts(&mut self, condition: Option<&ast::Expr>, heard: &[Heard<'_>]) -> Vec<Conjunct> {
+        let Some(condition) = condition else { return Vec::new() };
+        let mut facts = Facts::default();
+        let all = parts(condition).into_iter().map(|p| self.conjunct(p, heard, &mut facts)).collect();
+        self.never(&facts);
+        all
     }
 
-    fn conjunct(&mut self, e: &ast::Expr, heard: &Heard<'_>) -> Conjunct {
+    pub(super) fn conjunct(&mut self, e: &ast::Expr, heard: &[Heard<'_>], facts: &mut Facts) -> Conjunct {
         self.begin_condition(heard, "a condition is pure", e.span);
         let got = self.condition(e);
-        let equals = self.equals(&got);
-        let function = self.close_frame(Made::plain("where", 1, ty::boolean(), e.span), got).function;
+        self.facts_of(&got, facts);
+        let equals = self.equals(&got).filter(|_| heard.len() == 1);
+        let function = self.close_frame(Made::plain("where", heard.len(), ty::boolean(), e.span), got).function;
         let mut parts = Vec::new();
         operands(e, &mut parts);
         let mut shown = Vec::new();
@@ -86,14 +92,14 @@ impl Checker {
     }
 
     /// A part of a condition as a function of the event; none when it means nothing by itself.
-    fn operand(&mut self, e: &ast::Expr, heard: &Heard<'_>) -> Option<FnId> {
+    fn operand(&mut self, e: &ast::Expr, heard: &[Heard<'_>]) -> Option<FnId> {
         self.quietly(|c| {
             c.begin_condition(heard, "a condition is pure", e.span);
             let got = c.expr(e, &Want::Any);
             let t = got.ty.clone();
             let plain = c.unjsonable(&t).is_none() && !matches!(*t, Type::Nothing | Type::Never | Type::Error);
             let constant = c.fold(&got).is_some();
-            let id = c.close_frame(Made::plain("where operand", 1, t, e.span), got).function;
+            let id = c.close_frame(Made::plain("where operand", heard.len(), t, e.span), got).function;
             (plain && !constant).then_some(id)
         })
         .flatten()
@@ -111,17 +117,22 @@ impl Checker {
     }
 
     /// `with a: x, b: y`: the record of all parameters.
-    fn with(&mut self, args: &[NamedArg], heard: Option<&Heard<'_>>, info: &RunbookInfo, span: Span) -> FnId {
-        let nothing = Heard { binder: None, seen: ty::nothing(), emitted: ty::nothing() };
-        let count = usize::from(heard.is_some());
-        match heard {
-            Some(h) => self.begin_condition(h, "`with` is pure", span),
-            None => {
-                self.push_frame(FrameKind::Condition);
-                self.limit_to(Effect::Pure, "`with` is pure", span);
-            }
-        }
-        let heard = heard.unwrap_or(&nothing);
+    pub(super) fn with(&mut self, args: &[NamedArg], heard: &[Heard<'_>], at: Place<'_>) -> FnId {
+        self.with_but(args, heard, None, at).0
+    }
+
+    /// As [`Checker::with`], where a name of the trigger is not known in it. Also whether it was used all the same.
+    pub(super) fn with_but(
+        &mut self,
+        args: &[NamedArg],
+        heard: &[Heard<'_>],
+        absent: Option<&ast::Ident>,
+        at: Place<'_>,
+    ) -> (FnId, bool) {
+        let Place { info, span } = at;
+        let count = heard.len();
+        self.begin_condition(heard, "`with` is pure", span);
+        let absent = absent.map(|name| self.param(&name.name, ty::error(), name.span));
         if let Some(f) = self.frames.last_mut() {
             f.may_skip = true;
         }
@@ -162,7 +173,9 @@ impl Checker {
         let fields = params.iter().map(|p| ty::field(&p.name, p.ty.clone())).collect();
         let t = ty::record(fields);
         let record = node(ExprKind::Record(values), t.clone(), span);
-        self.close_frame(Made::plain("with", count, t, span), record).function
+        let read = |id: hir::LocalId| self.frames.last().and_then(|f| f.read.get(id.0 as usize)).copied();
+        let used = absent.and_then(read).unwrap_or(false);
+        (self.close_frame(Made::plain("with", count, t, span), record).function, used)
     }
 
     fn with_given(&mut self, args: &[NamedArg], params: &[ParamInfo], info: &RunbookInfo) -> Vec<Option<hir::Expr>> {
@@ -216,10 +229,10 @@ impl Checker {
     }
 
     /// The event itself, for a parameter of its type that has the binder's name.
-    fn implicit(&mut self, p: &ParamInfo, heard: &Heard<'_>, span: Span) -> Option<hir::Expr> {
-        let binder = heard.binder.filter(|b| b.name == p.name)?;
-        let fits = self.fields_of(&p.ty).is_some() && self.fit(&heard.emitted, &p.ty).is_some();
-        if !fits {
+    fn implicit(&mut self, p: &ParamInfo, heard: &[Heard<'_>], span: Span) -> Option<hir::Expr> {
+        let (binder, heard) = heard.iter().find_map(|h| h.binder.filter(|b| b.name == p.name).map(|b| (b, h)))?;
+        let whole = self.fields_of(&p.ty).is_some() || matches!(*p.ty, Type::List(_));
+        if !(whole && self.fit(&heard.emitted, &p.ty).is_some()) {
             return is_error(&heard.seen).then(|| super::scope::bad(span));
         }
         let (id, t) = self.find_local(&binder.name)?;
@@ -229,7 +242,7 @@ impl Checker {
 
     /// `every D`, `at CRON`: parameters come from `with` and defaults.
     pub(super) fn clock_with(&mut self, args: &[NamedArg], info: &RunbookInfo, span: Span) -> FnId {
-        self.with(args, None, info, span)
+        self.with(args, &[], Place { info, span })
     }
 
     /// `cancel when EVENT as r where C because "…"`: the condition sees the event and the parameters.
@@ -242,11 +255,11 @@ impl Checker {
     ) -> Option<hir::CancelWhen> {
         let event = self.event_of(&on.event);
         let instance = on.instance.as_ref().and_then(|i| self.constant_text(i, "the instance"));
-        let heard = self.heard(event, on);
+        let heard = [self.heard(event, on.binder.as_ref())];
         let condition = on.condition.as_ref().map(|c| {
             self.begin_condition(&heard, "a condition is pure", c.span);
             for p in info.params.iter() {
-                if heard.binder.is_some_and(|b| b.name == p.name) {
+                if on.binder.as_ref().is_some_and(|b| b.name == p.name) {
                     self.temp(p.ty.clone(), p.span);
                 } else {
                     self.param(&p.name, p.ty.clone(), p.span);
@@ -267,6 +280,13 @@ impl Checker {
         let because = because.and_then(|b| self.constant_text(b, "`because`"));
         Some(hir::CancelWhen { event: event?, instance, condition, because, span })
     }
+}
+
+/// The operands of the top-level `and`s; all as one where one binds a name for the next.
+pub(super) fn parts(condition: &ast::Expr) -> Vec<&ast::Expr> {
+    let mut parts = Vec::new();
+    split(condition, &mut parts);
+    if parts.iter().rev().skip(1).any(|p| binds(p)) { vec![condition] } else { parts }
 }
 
 /// The operands of the top-level `and`s.
@@ -342,7 +362,7 @@ pub(super) fn operands<'a>(e: &'a ast::Expr, out: &mut Vec<&'a ast::Expr>) {
 }
 
 /// The names from the event down to a part of it.
-fn path_of(e: &hir::Expr, names: &mut Vec<SmolStr>) -> bool {
+pub(super) fn path_of(e: &hir::Expr, names: &mut Vec<SmolStr>) -> bool {
     let (base, name) = match &e.kind {
         ExprKind::Local(id) => return id.0 == 0,
         ExprKind::Field { base, name, .. } | ExprKind::JsonField { base, name, .. } => (base, name.clone()),

@@ -207,6 +207,10 @@ codes! {
         "A trigger gives every parameter of its runbook that has no default: `with node: a.labels.node ?? skip`.";
     TRIGGER_DUPLICATE = "rrb::trigger::duplicate", "the runbook has the same trigger twice",
         "An event starts a runbook at most once, by its first matching trigger, so the second one would never do anything.";
+    TRIGGER_WINDOW = "rrb::trigger::window", "the trigger on several events lacks a clause or has one that is wrong",
+        "`on 3 of E as e by K within 10m`, `on A as a and B as b where a.x == b.x within 5m` (also `then`, `without`) and `on silence of E as e by K for 10m` look at several events for a time. The message says which clause is missing or cannot be.";
+    TRIGGER_NEVER = "rrb::trigger::never", "the trigger can never match",
+        "What `where` asks for cannot be true of one event: two different values for the same field, bounds that leave nothing between them, or a part that is always false. Such a trigger starts nothing.";
     EVENT_VERIFY = "rrb::event::verify", "the webhook does not say who may send to it",
         "A webhook says how a delivery proves where it comes from: `verify hmac(…)`, `verify bearer(token)` …, or `verify none because \"…\"`.";
     EVENT_INVALID = "rrb::event::invalid", "the event is not declared well",

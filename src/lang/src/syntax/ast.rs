@@ -344,6 +344,8 @@ pub enum HeaderKind {
     Controls(Expr),
     /// `on EVENT as e where C with a: x`
     On(OnTrigger),
+    /// `on 3 of EVENT …`, `on A … and B …`, `on silence of EVENT …`: what several events, or their absence, mean together
+    OnSeveral(Box<Correlation>),
     /// `every 5m missed run once`
     Every { every: Expr, missed: Option<Missed>, with: Vec<NamedArg> },
     /// `at cron"…" in "Europe/Berlin" missed skip`
@@ -376,6 +378,65 @@ pub struct OnTrigger {
     pub binder: Option<Ident>,
     pub condition: Option<Expr>,
     pub with: Vec<NamedArg>,
+}
+
+/// A trigger that looks at more than one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Correlation {
+    pub kind: CorrelationKind,
+    /// `where C`
+    pub condition: Option<Expr>,
+    /// `by K`: what is counted or heard apart
+    pub by: Option<Expr>,
+    /// `within D`, for silence `for D`
+    pub within: Option<Expr>,
+    /// `max keys N`
+    pub max_keys: Option<Expr>,
+    pub with: Vec<NamedArg>,
+    /// The trigger from its first event to its last clause.
+    pub span: Span,
+}
+
+/// How its events belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CorrelationKind {
+    /// `3 of EVENT as e`
+    Count { count: Expr, event: HeardEvent },
+    /// `A as a and B as b`
+    Pair { first: HeardEvent, joint: Joint, second: HeardEvent },
+    /// `silence of EVENT as e`
+    Silence { event: HeardEvent },
+}
+
+/// How two events follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Joint {
+    /// Both, in any order.
+    And,
+    /// The first, then the second.
+    Then,
+    /// The first, and the second does not follow.
+    Without,
+}
+
+impl Joint {
+    /// As written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::And => "and",
+            Self::Then => "then",
+            Self::Without => "without",
+        }
+    }
+}
+
+/// `alertmanager.firing as a`
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeardEvent {
+    pub event: Path,
+    pub instance: Option<Expr>,
+    pub binder: Option<Ident>,
 }
 
 /// What a restart does with a missed tick.

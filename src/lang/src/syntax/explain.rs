@@ -338,7 +338,7 @@ fn name_of(rule: Rule) -> Option<&'static str> {
         | Rule::pat_variant => "a pattern",
         Rule::r#type | Rule::type_suffixed | Rule::type_named | Rule::type_record | Rule::type_paren => "a type",
         Rule::ident | Rule::word | Rule::path | Rule::field_decl | Rule::variant | Rule::shorthand => "a name",
-        Rule::event_ref | Rule::trigger => "an event such as `alertmanager.firing`",
+        Rule::event_ref | Rule::trigger | Rule::heard => "an event such as `alertmanager.firing`",
         Rule::effect => "an effect (`reads`, `changes` or `destroys`)",
         Rule::block | Rule::lbrace => "`{`",
         Rule::rbrace => "`}`",

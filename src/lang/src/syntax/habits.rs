@@ -328,14 +328,45 @@ fn head_missing(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> {
     )
 }
 
+/// A trigger whose events cannot be read.
+fn trigger(context: &Context<'_>, found: Token<'_>, before: Token<'_>, head: &str) -> Option<Diagnostic> {
+    let wrong = |message: &str, label| error(context, found, codes::SYNTAX_UNEXPECTED, message, label);
+    let words: Vec<&str> = head.split_whitespace().collect();
+    let joint = |w: &str| matches!(w, "and" | "then" | "without");
+    if joint(found.text) && words.iter().any(|w| joint(w)) {
+        return Some(
+            wrong("a trigger joins two events", "the third one")
+                .help("let the run that two of them start look for the third, or write a trigger for each pair"),
+        );
+    }
+    match words.as_slice() {
+        ["on", "silence"] => Some(
+            wrong("`silence` of what?", "`of` is missing")
+                .help("write `on silence of CONNECTOR.EVENT as e by K for 10m`"),
+        ),
+        // A name that no dot follows.
+        [.., word, name] if (joint(word) || matches!(*word, "on" | "of")) && !name.contains('.') => Some(
+            error(context, before, codes::SYNTAX_UNEXPECTED, format!("`{name}` names no event"), "no event")
+                .help("a trigger names an event of a connector: `on alertmanager.firing as a`"),
+        ),
+        [.., word] if joint(word) || *word == "of" => Some(
+            wrong(&format!("an event is missing after `{word}`"), "no event")
+                .help("name an event of a connector: `alertmanager.firing as b`"),
+        ),
+        _ => None,
+    }
+}
+
 /// What this version does not have, or what lacks a part.
 fn incomplete(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
     let head = context.head(found.start).trim_start();
     if head.starts_with("wait for") {
         return Some(later("wait for", context.span(context.start, context.start + "wait for".len())));
     }
-    if before.text == "on" && (found.text.starts_with(|c: char| c.is_ascii_digit())) {
-        return Some(later("on N of", context.token_span(found)));
+    if head.starts_with("on ")
+        && let Some(d) = trigger(context, found, before, head)
+    {
+        return Some(d);
     }
     if before.text == "finish" {
         return Some(

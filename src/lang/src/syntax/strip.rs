@@ -151,6 +151,7 @@ fn header(kind: &mut HeaderKind) {
         HeaderKind::Owner(e) | HeaderKind::Tags(e) | HeaderKind::Controls(e) | HeaderKind::Timeout(e) => expr(e),
         HeaderKind::Severity(name) => ident(name),
         HeaderKind::On(on) => trigger(on),
+        HeaderKind::OnSeveral(on) => correlation(on),
         HeaderKind::Every { every, with, .. } => {
             expr(every);
             all(with, arg);
@@ -187,6 +188,31 @@ fn trigger(on: &mut OnTrigger) {
     on.binder.iter_mut().for_each(ident);
     on.condition.iter_mut().for_each(expr);
     all(&mut on.with, arg);
+}
+
+fn correlation(on: &mut Correlation) {
+    gone(&mut on.span);
+    match &mut on.kind {
+        CorrelationKind::Count { count, event } => {
+            expr(count);
+            heard(event);
+        }
+        CorrelationKind::Pair { first, second, .. } => {
+            heard(first);
+            heard(second);
+        }
+        CorrelationKind::Silence { event } => heard(event),
+    }
+    for part in [&mut on.condition, &mut on.by, &mut on.within, &mut on.max_keys] {
+        part.iter_mut().for_each(expr);
+    }
+    all(&mut on.with, arg);
+}
+
+fn heard(event: &mut HeardEvent) {
+    path(&mut event.event);
+    event.instance.iter_mut().for_each(expr);
+    event.binder.iter_mut().for_each(ident);
 }
 
 fn arg(a: &mut NamedArg) {

@@ -168,6 +168,12 @@ fn severities_stop_what_must_not_run() {
         "name_hidden_var",
         "policy_no_rules",
         "policy_quorum_everybody",
+        "trigger_never_bounds",
+        "trigger_never_false",
+        "trigger_never_in_pair",
+        "trigger_never_negated",
+        "trigger_never_not_in",
+        "trigger_never_two_values",
     ];
     assert_eq!(warns, meant);
 }

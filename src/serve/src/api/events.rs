@@ -18,6 +18,10 @@ pub(crate) async fn why(app: Arc<App>, call: Call) -> Answer {
     super::json(StatusCode::OK, &app.plane.why(call.part("id")).await?)
 }
 
+pub(crate) async fn why_not(app: Arc<App>, call: Call) -> Answer {
+    super::json(StatusCode::OK, &app.plane.why_not(call.part("runbook"), call.part("id")).await?)
+}
+
 pub(crate) async fn emit(app: Arc<App>, mut call: Call) -> Answer {
     let event = call.take()?;
     let receipt = app.plane.emit(event, call.actor()?).await?;

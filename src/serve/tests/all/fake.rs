@@ -215,6 +215,20 @@ impl ControlPlane for Plane {
         }];
         Ok(EventView { event: event(), dispositions })
     }
+    async fn why_not(&self, runbook: &str, id: &str) -> Result<WhyNot, ApiError> {
+        self.ask(format!("why_not {runbook} {id}")).await?;
+        let condition = ConditionAnswer {
+            text: "a.name == \"Disk\"".into(),
+            holds: false,
+            detail: "`a.name == \"Disk\"` is false: a.name is \"Cpu\"".into(),
+        };
+        let trigger = TriggerAnswer {
+            trigger: "on alertmanager.firing".into(),
+            says: condition.detail.clone(),
+            conditions: vec![condition],
+        };
+        Ok(WhyNot { runbook: runbook.into(), event: event(), dispositions: vec![], triggers: vec![trigger] })
+    }
     async fn dead_letters(&self) -> Result<Vec<DeliveryRow>, ApiError> {
         self.ask("dead_letters".into()).await?;
         Ok(vec![DeliveryRow {

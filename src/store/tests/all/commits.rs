@@ -106,6 +106,7 @@ async fn what_is_written_is_read_also_after_opening_again() {
                 unmatched: vec![event("evt_2")],
                 approvals: vec![voted.clone()],
                 marks: vec![mark.clone()],
+                waits: vec![],
                 targets: vec![("node/n7".into(), "run_1".into())],
                 schedules: vec![("nightly".into(), 2)],
                 paused: vec![None, Some("a".into())],

@@ -108,12 +108,12 @@ async fn a_folder_that_cannot_be_written_is_an_error() {
 async fn another_version_of_the_schema_is_refused_with_text() {
     let dir = tempdir().unwrap();
     filled(dir.path()).await;
-    tamper(dir.path(), "PRAGMA user_version = 2");
+    tamper(dir.path(), "PRAGMA user_version = 99");
     for error in [
         try_open(dir.path()).unwrap_err(),
         SqliteStore::open_reading(&dir.path().join("state"), Options::default()).unwrap_err(),
     ] {
-        assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
+        assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
         assert!(error.to_string().contains("update rrb"), "{error}");
     }
 }

@@ -10,6 +10,7 @@ mod policies;
 mod runbooks;
 mod texts;
 mod together;
+mod triggers;
 mod types;
 
 pub(super) use numbers::{DURATIONS, SIZES};

@@ -74,7 +74,7 @@ impl<'i> Lower<'i> {
             Rule::h_severity => HeaderKind::Severity(self.ident_in(&k)),
             Rule::h_tags => HeaderKind::Tags(self.expr_in(&k)),
             Rule::h_controls => HeaderKind::Controls(self.expr_in(&k)),
-            Rule::h_on => HeaderKind::On(self.trigger(&kid(&k, Rule::trigger)?)),
+            Rule::h_on => self.on(&k)?,
             Rule::h_every => {
                 let (missed, with) = (missed(&k), self.with_args(&k));
                 HeaderKind::Every { every: self.expr_in(&k), missed, with }
@@ -119,15 +119,20 @@ impl<'i> Lower<'i> {
     }
 
     fn trigger(&mut self, p: &P<'i>) -> OnTrigger {
+        let HeardEvent { event, instance, binder } = self.heard(p);
+        let condition = self.clause(p, Rule::trigger_where);
+        OnTrigger { event, instance, binder, condition, with: self.with_args(p) }
+    }
+
+    pub(super) fn heard(&mut self, p: &P<'i>) -> HeardEvent {
         let event = kid(p, Rule::event_ref);
         let path = event.as_ref().map_or_else(|| self.path_in(p), |e| self.path_in(e));
         let instance = event.and_then(|e| self.clause(&e, Rule::index));
         let binder = kid(p, Rule::trigger_as).map(|a| self.ident_in(&a));
-        let condition = self.clause(p, Rule::trigger_where);
-        OnTrigger { event: path, instance, binder, condition, with: self.with_args(p) }
+        HeardEvent { event: path, instance, binder }
     }
 
-    fn with_args(&mut self, p: &P<'i>) -> Vec<NamedArg> {
+    pub(super) fn with_args(&mut self, p: &P<'i>) -> Vec<NamedArg> {
         let Some(with) = kid(p, Rule::with_args) else { return Vec::new() };
         kids(&with, Rule::with_arg)
             .map(|a| match kid(&a, Rule::arg_name) {

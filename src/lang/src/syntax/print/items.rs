@@ -307,6 +307,7 @@ impl Printer {
                 self.push("on ");
                 self.trigger(on);
             }
+            HeaderKind::OnSeveral(on) => self.correlation(on),
             HeaderKind::Every { every, missed, with } => {
                 self.word_expr("every ", Some(every), OPERAND);
                 self.missed(*missed);
@@ -363,23 +364,71 @@ impl Printer {
     }
 
     fn trigger(&mut self, on: &OnTrigger) {
-        for (i, part) in on.event.parts.iter().enumerate() {
+        self.heard(&on.event, on.instance.as_ref(), on.binder.as_ref());
+        self.clause("where ", on.condition.as_ref(), OPERATION);
+        self.with_args(&on.with);
+    }
+
+    fn correlation(&mut self, on: &Correlation) {
+        self.push("on ");
+        let length = match &on.kind {
+            CorrelationKind::Count { count, event } => {
+                self.expr(count, OPERAND);
+                self.push(" of ");
+                self.heard_event(event);
+                "within "
+            }
+            CorrelationKind::Pair { first, joint, second } => {
+                self.heard_event(first);
+                self.push(&format!(" {} ", joint.word()));
+                self.heard_event(second);
+                "within "
+            }
+            CorrelationKind::Silence { event } => {
+                self.push("silence of ");
+                self.heard_event(event);
+                "for "
+            }
+        };
+        let mut clauses = [
+            ("where ", on.condition.as_ref(), OPERATION),
+            ("by ", on.by.as_ref(), OPERAND),
+            (length, on.within.as_ref(), OPERAND),
+            ("max keys ", on.max_keys.as_ref(), OPERAND),
+        ];
+        // They stand in any order, and comments stay where they are.
+        clauses.sort_by_key(|(_, e, _)| e.map_or(u32::MAX, |e| e.span.start));
+        let with = on.with.first().map_or(u32::MAX, |a| a.value.span.start);
+        let after = |e: Option<&Expr>| e.is_some_and(|e| e.span.start > with);
+        for (words, e, least) in clauses.iter().filter(|(_, e, _)| !after(*e)) {
+            self.clause(words, *e, *least);
+        }
+        self.with_args(&on.with);
+        for (words, e, least) in clauses.iter().filter(|(_, e, _)| after(*e)) {
+            self.clause(words, *e, *least);
+        }
+    }
+
+    fn heard_event(&mut self, heard: &HeardEvent) {
+        self.heard(&heard.event, heard.instance.as_ref(), heard.binder.as_ref());
+    }
+
+    fn heard(&mut self, event: &Path, instance: Option<&Expr>, binder: Option<&Ident>) {
+        for (i, part) in event.parts.iter().enumerate() {
             self.push(if i > 0 { "." } else { "" });
             self.push(&part.name);
             if i == 0
-                && let Some(instance) = &on.instance
+                && let Some(instance) = instance
             {
                 self.push("[");
                 self.expr(instance, ANY);
                 self.push("]");
             }
         }
-        if let Some(binder) = &on.binder {
+        if let Some(binder) = binder {
             self.push(" as ");
             self.push(&binder.name);
         }
-        self.clause("where ", on.condition.as_ref(), OPERATION);
-        self.with_args(&on.with);
     }
 
     fn with_args(&mut self, with: &[NamedArg]) {

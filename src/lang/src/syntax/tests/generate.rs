@@ -413,6 +413,37 @@ fn trigger(x: BoxedStrategy<Expr>) -> impl Strategy<Value = OnTrigger> {
     )
 }
 
+fn heard(x: BoxedStrategy<Expr>) -> impl Strategy<Value = HeardEvent> {
+    (ident(), word(), option::of(x), option::of(ident())).prop_map(|(connector, event, instance, binder)| HeardEvent {
+        event: Path { parts: vec![connector, event], span: NOWHERE },
+        instance,
+        binder,
+    })
+}
+
+fn correlation(x: BoxedStrategy<Expr>) -> impl Strategy<Value = HeaderKind> {
+    let event = || heard(x.clone());
+    let joint = proptest::sample::select(&[Joint::And, Joint::Then, Joint::Without][..]);
+    // A count is a number or a name, and what `by` there is belongs to its form.
+    let count = prop_oneof![
+        (0..1000_i64).prop_map(|n| Expr { kind: ExprKind::Int(n), span: NOWHERE }),
+        ident().prop_map(|n| Expr { kind: ExprKind::Name(n), span: NOWHERE }),
+    ];
+    let kind = prop_oneof![
+        (count, event()).prop_map(|(count, event)| CorrelationKind::Count { count, event }),
+        (event(), joint, event()).prop_map(|(first, joint, second)| CorrelationKind::Pair { first, joint, second }),
+        event().prop_map(|event| CorrelationKind::Silence { event }),
+    ];
+    let maybe = || option::of(x.clone());
+    (kind, option::of(condition(x.clone())), maybe(), maybe(), maybe(), with(x.clone())).prop_map(
+        |(kind, condition, by, within, max_keys, with)| {
+            let by = by.filter(|_| !matches!(kind, CorrelationKind::Pair { .. }));
+            let condition = condition.map(|c| *c);
+            HeaderKind::OnSeveral(Box::new(Correlation { kind, condition, by, within, max_keys, with, span: NOWHERE }))
+        },
+    )
+}
+
 fn with(x: BoxedStrategy<Expr>) -> impl Strategy<Value = Vec<NamedArg>> {
     vec((word(), x), 0..3)
         .prop_map(|args| args.into_iter().map(|(name, value)| NamedArg { name: Some(name), value }).collect())
@@ -429,6 +460,7 @@ fn header(x: BoxedStrategy<Expr>) -> impl Strategy<Value = HeaderClause> {
         x().prop_map(HeaderKind::Tags),
         x().prop_map(HeaderKind::Controls),
         trigger(x()).prop_map(HeaderKind::On),
+        correlation(x()),
         (x(), missed(), with(x())).prop_map(|(every, missed, with)| HeaderKind::Every { every, missed, with }),
         (x(), maybe(), missed(), with(x())).prop_map(|(cron, zone, missed, with)| HeaderKind::At {
             cron,
