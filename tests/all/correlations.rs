@@ -178,7 +178,7 @@ async fn rules_of_others_give_the_verdicts_that_they_expect() {
             let mut hits = case.hits.clone();
             for order in ["as listed", "backwards"] {
                 let expected = usize::from(case.expected);
-                assert_eq!(runs(trigger, &hits).await, expected, "{name}, {order}: {case:?}");
+                assert_eq!(runs(trigger, &hits).await, expected, "{name}, {order}: {} {case:?}", case.name);
                 hits.reverse();
             }
             verdicts += 1;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
     approvals, audit, check, emit, events, explain, fmt, init, run, runs, serve, status, token, watch, why,
+    why_not,
 };
 use crate::out::ColorChoice;
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use rrb_engine::matcher::book::with_meta;
 use rrb_engine::store::EventRow;
 use rrb_lang::diag::nearest;
-use rrb_lang::hir::{Conjunct, Event, Runbook, Trigger, TriggerKind};
+use rrb_lang::hir::{Conjunct, Event, Runbook, Shape, Trigger, TriggerKind};
+use rrb_lang::ids::{EventId, FnId};
 use rrb_lang::json::Json;
 use rrb_lang::program::Program;
+use rrb_lang::syntax::ast::Joint;
 use rrb_lang::value::Value;
 use rrb_lang::vm::{self, EvalError};
 use serde_json::Value as JsonValue;
@@ -34,14 +36,12 @@ pub struct Mapped {
 /// # Errors
 /// When no trigger fits, the payload is no such event, or the trigger skips it.
 pub fn parameters(sound: &Sound, runbook: &Runbook, on: Option<&str>, payload: &JsonValue) -> Result<Mapped, CliError> {
-    let (trigger, event) = choose(sound, runbook, on)?;
-    let TriggerKind::Event { condition, with, instance, .. } = &trigger.kind else {
-        return Err(CliError::usage(format!("`{}` has no trigger on an event", runbook.name)));
-    };
+    let (sampled, event) = choose(sound, runbook, on)?;
+    let Sampled { condition, with, instance, copies, .. } = sampled;
     let name = event_name(&sound.program, event);
     let program = &sound.program;
     let events = events(sound, event, &name, payload)?;
-    let seen = |value| with_meta(value, &sample(&name, instance.as_deref()));
+    let seen = |value| with_meta(value, &sample(&name, instance));
     let judged: Vec<(Value, Option<String>)> = events
         .into_iter()
         .map(seen)
@@ -55,7 +55,11 @@ pub fn parameters(sound: &Sound, runbook: &Runbook, on: Option<&str>, payload: &
     let Some((value, refused)) = judged.into_iter().nth(fitting) else {
         return Err(CliError::new(Exit::Failed, format!("there is no `{name}` in this delivery")));
     };
-    let mapped = vm::eval(program, *with, vec![value], &sound.settings, "", FUEL);
+    let given = match copies {
+        Some(n) => Value::list(std::iter::repeat_n(value, n).collect::<Vec<_>>()),
+        None => value,
+    };
+    let mapped = vm::eval(program, with, vec![given], &sound.settings, "", FUEL);
     match mapped {
         Ok(Value::Record(record)) => {
             let pairs = record.names.iter().zip(&record.values);
@@ -124,14 +128,47 @@ fn refusal(sound: &Sound, condition: &[Conjunct], event: &Value) -> Option<Strin
     })
 }
 
+/// A trigger that one event can stand for.
+#[derive(Clone, Copy)]
+struct Sampled<'a> {
+    event: EventId,
+    instance: Option<&'a str>,
+    condition: &'a [Conjunct],
+    with: FnId,
+    /// `on 3 of`: the event stands for all of them.
+    copies: Option<usize>,
+}
+
+impl<'a> Sampled<'a> {
+    /// What one event says of a trigger; none when it takes two different ones, or the clock.
+    fn of(trigger: &'a Trigger) -> Option<Self> {
+        match &trigger.kind {
+            TriggerKind::Event { event, instance, condition, with } => {
+                Some(Self { event: *event, instance: instance.as_deref(), condition, with: *with, copies: None })
+            }
+            TriggerKind::Several(several) => {
+                let copies = match &several.shape {
+                    Shape::Count { count, .. } => Some(*count as usize),
+                    Shape::Silence { .. } | Shape::Pair { joint: Joint::Without, .. } => None,
+                    Shape::Pair { .. } => return None,
+                };
+                let (part, _) = several.parts();
+                let (instance, condition) = (part.instance.as_deref(), part.condition.as_slice());
+                Some(Self { event: part.event, instance, condition, with: several.with, copies })
+            }
+            TriggerKind::Every { .. } | TriggerKind::Cron { .. } => None,
+        }
+    }
+}
+
 /// The trigger, with its event.
-fn choose<'a>(sound: &'a Sound, runbook: &'a Runbook, on: Option<&str>) -> Result<(&'a Trigger, &'a Event), CliError> {
+fn choose<'a>(sound: &'a Sound, runbook: &'a Runbook, on: Option<&str>) -> Result<(Sampled<'a>, &'a Event), CliError> {
     let program = sound.program.as_ref();
-    let on_event = |t: &'a Trigger| match &t.kind {
-        TriggerKind::Event { event, .. } => program.events.get(event.index()).map(|e| (t, e)),
-        _ => None,
+    let on_event = |t: &'a Trigger| {
+        let sampled = Sampled::of(t)?;
+        program.events.get(sampled.event.index()).map(|e| (sampled, e))
     };
-    let triggers: Vec<(&Trigger, &Event)> = runbook.triggers.iter().filter_map(on_event).collect();
+    let triggers: Vec<(Sampled<'_>, &Event)> = runbook.triggers.iter().filter_map(on_event).collect();
     let names: Vec<String> = triggers.iter().map(|(_, e)| event_name(program, e)).collect();
     if triggers.is_empty() {
         return Err(CliError::usage(format!("`{}` has no trigger on an event", runbook.name))

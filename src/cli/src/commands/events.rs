@@ -86,16 +86,25 @@ fn summary(rows: &[DispositionRow]) -> String {
     let said = |d: &DispositionRow| match (d.runbook.as_str(), d.verdict.as_str()) {
         ("", "no_trigger") => "nobody listens".to_owned(),
         ("", verdict) => verdict.to_owned(),
-        (runbook, verdict @ ("started" | "shadow" | "queued" | "error" | "cancelled")) => {
+        (runbook, verdict @ ("started" | "shadow" | "queued" | "error" | "cancelled" | "joined")) => {
             format!("{verdict} {runbook}")
         }
         (runbook, "waiting") => format!("{runbook} waits"),
-        (runbook, verdict @ ("answered" | "joined" | "expired")) => format!("{runbook}: {verdict}"),
+        (runbook, verdict @ ("answered" | "expired")) => format!("{runbook}: {verdict}"),
+        (runbook, "waiting") => format!("{runbook} waits"),
+        (runbook, verdict @ ("answered" | "expired")) => format!("{runbook}: {verdict}"),
         (runbook, verdict) => format!("{runbook}: no, {verdict}"),
     };
+    // Of a runbook that said something more than once (it waited, then it did not) the last word counts.
+    let last: Vec<&DispositionRow> = rows
+        .iter()
+        .enumerate()
+        .filter(|(n, d)| !rows.iter().skip(n + 1).any(|later| later.runbook == d.runbook))
+        .map(|(_, d)| d)
+        .collect();
     // What happened says more than what did not.
     let happened: Vec<&DispositionRow> = rows.iter().filter(|d| d.run.is_some() || d.verdict == "error").collect();
-    match (happened.as_slice(), rows) {
+    match (happened.as_slice(), last.as_slice()) {
         ([], []) => "not looked at yet".to_owned(),
         ([], [one]) => said(one),
         ([], many) => format!("no run, {} runbooks said no", many.len()),
@@ -127,5 +136,9 @@ mod tests {
         assert_eq!(summary(&[no.clone(), no.clone()]), "no run, 2 runbooks said no");
         assert_eq!(summary(&[no.clone(), yes]), "started b");
         assert_eq!(summary(&[no, row("c", "error", None)]), "error c");
+        let (waits, over) = (row("d", "waiting", None), row("d", "expired", None));
+        assert_eq!(summary(std::slice::from_ref(&waits)), "d waits");
+        assert_eq!(summary(&[waits.clone(), over]), "d: expired");
+        assert_eq!(summary(&[waits, row("d", "joined", Some("run_1"))]), "joined d");
     }
 }

@@ -269,6 +269,7 @@ impl Matcher {
             Task::Ended { run, ineffective } => {
                 if let Some(mark) = ineffective {
                     self.counters.add(&mark);
+                    self.gave_up(&mark, batch);
                 }
                 self.core.open_runs.less();
                 self.cancels.remove(&run);
@@ -385,6 +386,16 @@ impl Matcher {
             Some(row) => Some(row.clone()),
             None => self.core.store.run(run).await.ok().flatten(),
         }
+    }
+
+    /// Writes down that events no longer start a runbook for a key, at the run that was one too many.
+    fn gave_up(&self, mark: &MarkRow, batch: &mut Batch) {
+        let Some(book) = &self.book else { return };
+        let clause = book.index.named(&mark.runbook).and_then(|n| book.runbook(n)).and_then(|r| r.give_up.as_ref());
+        let Some(clause) = clause else { return };
+        let Some(why) = self.counters.give_up(clause, &mark.runbook, &mark.key, mark.at) else { return };
+        let body = serde_json::json!({ "runbook": mark.runbook, "key": mark.key, "run": mark.run, "why": why });
+        batch.ops.push(self.audit("runbook.gave_up", "engine", None, body));
     }
 
     fn tell(&self, row: &RunRow, at: Millis, what: crate::api::What, batch: &mut Batch) {

@@ -131,6 +131,8 @@ async fn it_gives_up_after_ineffective_runs_of_one_key() {
     for _ in 0..2 {
         assert_eq!(verdicts(&rig.firing("Disk", "n1").await), ["started"]);
     }
+    let gave_up = rig.audited("runbook.gave_up").await;
+    assert_eq!((gave_up.len(), &gave_up[0]["key"]), (1, &json!("n1")), "said once, by the run that was one too many");
     let rig = rig.restart().await.unwrap();
     let rows = rig.firing("Disk", "n1").await;
     assert_eq!(verdicts(&rows), ["give_up"]);

@@ -40,7 +40,7 @@ struct Two<'a> {
 impl Checker {
     /// `on 3 of …`, `on A … and B …`, `on silence of …`
     pub(super) fn correlation(&mut self, on: &ast::Correlation, info: &RunbookInfo) -> Option<hir::Correlation> {
-        let within_ms = self.window(on);
+        let within_ms = self.length(on);
         let max_keys = match &on.max_keys {
             Some(e) => self.constant_count(e, "`max keys`", 1, MOST_KEYS).unwrap_or(MAX_KEYS),
             None => MAX_KEYS,
@@ -80,7 +80,7 @@ impl Checker {
         all.into()
     }
 
-    fn window(&mut self, on: &ast::Correlation) -> Option<i64> {
+    fn length(&mut self, on: &ast::Correlation) -> Option<i64> {
         let (word, what, example) = match &on.kind {
             CorrelationKind::Silence { .. } => ("for", "how long nothing must come", "for 10m"),
             _ => ("within", "how far apart its events may be", "within 10m"),
