@@ -91,8 +91,6 @@ fn summary(rows: &[DispositionRow]) -> String {
         }
         (runbook, "waiting") => format!("{runbook} waits"),
         (runbook, verdict @ ("answered" | "expired")) => format!("{runbook}: {verdict}"),
-        (runbook, "waiting") => format!("{runbook} waits"),
-        (runbook, verdict @ ("answered" | "expired")) => format!("{runbook}: {verdict}"),
         (runbook, verdict) => format!("{runbook}: no, {verdict}"),
     };
     // Of a runbook that said something more than once (it waited, then it did not) the last word counts.
