@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, check, emit, events, explain, fmt, init, run, runs, serve, status, token, watch, why,
-    why_not,
+    approvals, audit, check, emit, events, explain, fmt, init, run, runs, serve, status, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
