@@ -260,7 +260,7 @@ impl ControlPlane for Client {
     }
 
     async fn why_not(&self, runbook: &str, event: &str) -> Result<WhyNot, ApiError> {
-        self.get(&format!("events/{}/why-not/{}", segment(event), segment(runbook)), &[]).await
+        self.get(&format!("events/{}/why-not", segment(event)), &[("runbook", runbook.to_owned())]).await
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeliveryRow>, ApiError> {

@@ -231,11 +231,11 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Get,
-        path: "/v1/events/{id}/why-not/{runbook}",
+        path: "/v1/events/{id}/why-not",
         access: Access::Scope(Scope::EventsRead),
         name: "whyNot",
         summary: "What a runbook made of an event, and what each of its triggers says of it now.",
-        query: &[],
+        query: &[text("runbook", "the runbook that was not started")],
         body: None,
         answer: (200, "WhyNot"),
         problems: &["not_found", "conflict"],

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(summary(&[]), "not looked at yet");
         assert_eq!(summary(&[row("", "no_trigger", None)]), "nobody listens");
         assert_eq!(summary(std::slice::from_ref(&no)), "a: no, dedupe");
-        assert_eq!(summary(&[no.clone(), no.clone()]), "no run, 2 runbooks said no");
+        assert_eq!(summary(&[no.clone(), row("b", "where", None)]), "no run, 2 runbooks said no");
         assert_eq!(summary(&[no.clone(), yes]), "started b");
         assert_eq!(summary(&[no, row("c", "error", None)]), "error c");
         let (waits, over) = (row("d", "waiting", None), row("d", "expired", None));

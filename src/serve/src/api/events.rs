@@ -19,7 +19,8 @@ pub(crate) async fn why(app: Arc<App>, call: Call) -> Answer {
 }
 
 pub(crate) async fn why_not(app: Arc<App>, call: Call) -> Answer {
-    super::json(StatusCode::OK, &app.plane.why_not(call.part("runbook"), call.part("id")).await?)
+    let runbook = call.text("runbook").unwrap_or_default();
+    super::json(StatusCode::OK, &app.plane.why_not(&runbook, call.part("id")).await?)
 }
 
 pub(crate) async fn emit(app: Arc<App>, mut call: Call) -> Answer {
