@@ -58,6 +58,11 @@ pub fn show(look: &Look, view: &RunView, now: Millis, journal: bool) -> Vec<Stri
         section(&mut lines, look, "story");
         lines.extend(story);
     }
+    let children = children(look, view);
+    if !children.is_empty() {
+        section(&mut lines, look, "children");
+        lines.extend(children);
+    }
     if !view.waiting_for.is_empty() {
         section(&mut lines, look, "waits for");
         lines.extend(view.waiting_for.iter().map(|w| format!("  {}", clean(w))));
@@ -84,6 +89,28 @@ pub fn show(look: &Look, view: &RunView, now: Millis, journal: bool) -> Vec<Stri
     lines
 }
 
+/// The runs that this one began, each with how it ended as far as this run knows.
+fn children(look: &Look, view: &RunView) -> Vec<String> {
+    let ended = |id: &str| {
+        view.timeline.iter().find_map(|item| match &item.what {
+            What::ChildEnded { child, message, .. } if child == id => Some(clean(message).into_owned()),
+            _ => None,
+        })
+    };
+    let line = |item: &TimelineItem| match &item.what {
+        What::ChildBegan { child, runbook, awaited } => {
+            let how = match (ended(child), awaited) {
+                (Some(message), _) => message,
+                (None, true) => "not over yet".to_owned(),
+                (None, false) => "started, not waited for".to_owned(),
+            };
+            Some(format!("  {} {}: {how}", clean(child), look.bold(clean(runbook))))
+        }
+        _ => None,
+    };
+    view.timeline.iter().filter_map(line).collect()
+}
+
 fn section(lines: &mut Vec<String>, look: &Look, title: &str) {
     lines.push(String::new());
     lines.push(look.dim(title));
@@ -98,6 +125,12 @@ fn head(look: &Look, run: &RunRow, now: Millis) -> Vec<String> {
         fact("with", given);
     }
     fact("by", clean(&run.requester).into_owned());
+    if let Some(parent) = run.input.get("parent").filter(|p| p.is_object()) {
+        let text = |name: &str| parent.get(name).and_then(|v| v.as_str()).map(clean).unwrap_or_default();
+        let awaited = parent.get("awaited").and_then(serde_json::Value::as_bool) == Some(true);
+        let how = if awaited { "which waits for it" } else { "which does not wait for it" };
+        fact("parent", format!("{}, {how}", text("run")));
+    }
     if let Some(event) = &run.event {
         fact("event", clean(event).into_owned());
     }

@@ -189,6 +189,17 @@ impl Timeline {
                 return self.detailed.then(|| native_line(&look, action, native, *ok, message, *millis));
             }
             What::Policy { action, target, verdict } => policy(&look, action, target.as_deref(), verdict),
+            What::ChildBegan { child, runbook, awaited } => {
+                let verb = if *awaited { "runs" } else { "starts" };
+                Line::new(look.name("▷"), format!("{verb} {} {}", look.bold(clean(runbook)), look.dim(clean(child))))
+            }
+            What::ChildEnded { child, runbook, ok, message } => {
+                let (symbol, id) = (if *ok { look.good("◁") } else { look.bad("◁") }, look.dim(clean(child)));
+                Line::new(symbol, format!("{}: {} {id}", clean(runbook), clean(message)))
+            }
+            What::EventTaken { id, source } => {
+                Line::new(look.name("◆"), format!("took {} {}", look.bold(clean(source)), look.dim(clean(id))))
+            }
             What::ApprovalAsked { approval } => {
                 state.asked = Some(item.at);
                 asked(&look, approval, item.at, self.tells_how)
@@ -214,6 +225,7 @@ fn disposition(look: &Look, runbook: Option<&str>, verdict: &str, detail: &str) 
     match verdict {
         "started" => Line::new(look.good("→"), format!("starts {}", look.bold(runbook))),
         "shadow" => Line::new(look.dim("→"), format!("asks {} what it would do", look.bold(runbook))),
+        "taken" => Line::new(look.good("→"), format!("taken by {}: {detail}", look.bold(runbook))),
         "queued" => Line::new(look.warn("→"), format!("queues {}: {detail}", look.bold(runbook))),
         "error" => Line::new(look.bad("✗"), format!("{runbook}: {detail}")),
         verdict => Line::new(look.dim("·"), look.dim(format!("{runbook}: no, {verdict}: {detail}"))),
@@ -324,6 +336,12 @@ fn note_line(look: &Look, state: &mut RunState, branch: &str, at: Millis, note: 
             let items: Vec<_> = items.iter().map(|i| clean(i)).collect();
             let items = look.dim(format!(": {}{more}", truncate(&items.join(", "), 120)));
             Line::new(look.name("≋"), format!("{}{items}", look.bold(format!("wave {wave} of {of}"))))
+        }
+        Note::Handling { event, .. } => Line::new(look.name("↯"), format!("handles {}", clean(event))),
+        Note::Handled { .. } => Line::new(look.dim("↯"), look.dim("the block goes on")),
+        Note::Restarted { count, .. } => {
+            let times = if *count == 1 { String::new() } else { format!(" (the {count}. time)") };
+            Line::new(look.warn("↻"), look.warn(format!("the block begins anew{times}")))
         }
         Note::OffPlan { action, target } => {
             let target = target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();

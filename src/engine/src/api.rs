@@ -270,6 +270,23 @@ pub enum What {
         target: Option<String>,
         verdict: protocol::Verdict,
     },
+    /// The run runs another one.
+    ChildBegan {
+        child: String,
+        runbook: String,
+        awaited: bool,
+    },
+    ChildEnded {
+        child: String,
+        runbook: String,
+        ok: bool,
+        message: String,
+    },
+    /// The run took an event that it waited for.
+    EventTaken {
+        id: String,
+        source: String,
+    },
     ApprovalAsked {
         approval: ApprovalRow,
     },

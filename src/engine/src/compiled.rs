@@ -154,7 +154,7 @@ impl PlanMaker for Planning {
                 Command::Start { id, .. } => {
                     self.tell(Input::Complete { effect: id, outcome: EffectOutcome::Done(Value::Nothing), at });
                 }
-                Command::Abandon { .. } | Command::Note(_) | Command::Finish(_) => {}
+                Command::Abandon { .. } | Command::Stop { .. } | Command::Note(_) | Command::Finish(_) => {}
             }
         }
         PlanStep::Done(self.planner.take().map(Planner::into_plan).unwrap_or_default())

@@ -256,7 +256,16 @@ async fn listen(core: Arc<Core>, runs: Arc<Runs>, inbox: Inbox, mut signals: mps
         match signal {
             Signal::Wake(run) => runs.wake(&run),
             Signal::Asked(row) => runs.remind(&row),
-            Signal::Ended { run, ineffective } => inbox.send(Task::Ended { run: run.id, ineffective }),
+            Signal::StartChild { parent, start, effect, reply } => {
+                inbox.send(Task::Child { parent, start, effect, reply });
+            }
+            Signal::StopChild { child, why, by, reply } => inbox.send(Task::StopChild { child, why, by, reply }),
+            Signal::Ended { run, ineffective } => {
+                if let Some(parent) = crate::run::children::parent_of(&run).filter(|p| p.awaited) {
+                    runs.wake(&parent.run);
+                }
+                inbox.send(Task::Ended { run: run.id, ineffective });
+            }
         }
     }
 }

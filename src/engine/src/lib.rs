@@ -20,6 +20,8 @@ pub mod targets;
 
 pub mod shared;
 
+pub mod watches;
+
 pub mod run;
 
 pub mod timers;

@@ -414,16 +414,21 @@ impl Runs {
         let at = self.core.now();
         let body = serde_json::to_value(&end).map_err(|e| ApiError::Failed(e.to_string()))?;
         let (id, status) = (row.id.clone(), RunStatus::Done);
+        let party = crate::run::gate::party(row);
+        let free = party.run == row.id;
+        let held = if free { party.run.clone() } else { String::new() };
         let ops = vec![
             Op::SetRun { id: id.clone(), status, at, end: Some(body) },
-            Op::ReleaseTargets { run: id.clone() },
+            Op::ReleaseTargets { run: held },
             Op::DropSnapshot { run: id },
             records::draft(row, at, "run.cancelled", by, json!({ "why": why })),
             records::draft(row, at, "run.ended", "engine", records::end_body(&end)),
         ];
         self.core.commit(ops).await?;
         self.core.publish(records::item(row, at, records::ended(&end)));
-        for run in lock(&self.core.targets).release(&crate::run::gate::party(row)) {
+        lock(&self.core.watches).forget(&row.id);
+        let woken = if free { lock(&self.core.targets).release(&party) } else { Vec::new() };
+        for run in woken {
             self.core.signal(shared::Signal::Wake(run));
         }
         let run = Box::new(RunRow { status, ..row.clone() });

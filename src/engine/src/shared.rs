@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rrb_lang::project::ProjectConfig;
-use rrb_lang::vm::protocol::Millis;
-use tokio::sync::{Notify, broadcast, mpsc};
+use rrb_lang::vm::protocol::{ChildStart, EffectId, Millis};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::TimelineItem;
@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::policy::{Counts, Policies};
 use crate::store::{ApprovalRow, MarkRow, Op, RunRow, Store, StoreError};
 use crate::targets::Targets;
+use crate::watches::Watches;
 use crate::world::World;
 
 /// How many timeline items a slow receiver may be behind before it loses the oldest.
@@ -40,6 +41,9 @@ impl Default for Bounds {
     }
 }
 
+/// Whether a child run exists; else the verdict's word and why not.
+pub type ChildBegun = Result<(), (&'static str, String)>;
+
 /// What a run tells those who look after runs.
 #[derive(Debug)]
 pub enum Signal {
@@ -47,6 +51,10 @@ pub enum Signal {
     Wake(String),
     /// An approval was opened: remind people of it.
     Asked(Box<ApprovalRow>),
+    /// A run wants a child.
+    StartChild { parent: Box<RunRow>, start: Box<ChildStart>, effect: EffectId, reply: oneshot::Sender<ChildBegun> },
+    /// A child is to stop; answered when that is durable.
+    StopChild { child: String, why: String, by: String, reply: oneshot::Sender<()> },
     /// A run is over and durable; with what `give up` counts, when it was ineffective.
     Ended { run: Box<RunRow>, ineffective: Option<MarkRow> },
 }
@@ -103,6 +111,8 @@ pub struct Core {
     policies: RwLock<Arc<Policies>>,
     /// What the policies' limits have counted.
     pub policy_counts: Mutex<Counts>,
+    /// The events that runs wait for.
+    pub watches: Mutex<Watches>,
     /// Who may hold a target, and who waits for it.
     pub targets: Mutex<Targets>,
     clock: Arc<dyn Clock>,
@@ -137,6 +147,7 @@ impl Core {
             world,
             policies: RwLock::new(Arc::new(Policies::none())),
             policy_counts: Mutex::default(),
+            watches: Mutex::default(),
             targets: Mutex::new(Targets::default()),
             clock,
             latest: AtomicI64::new(latest),

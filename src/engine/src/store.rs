@@ -38,6 +38,14 @@ pub trait Store: Send + Sync + 'static {
     async fn event(&self, id: &str) -> Result<Option<EventRow>, StoreError>;
     /// Newest first.
     async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>, StoreError>;
+    /// The events of a source received since `since`, oldest first, without the first `skip` of them.
+    async fn events_since(
+        &self,
+        source: &str,
+        since: Millis,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError>;
     /// Whether an event of this source with this sender's id came since `since`.
     async fn seen(&self, source: &str, sender_id: &str, since: Millis) -> Result<Option<String>, StoreError>;
     async fn dispositions(&self, event: &str) -> Result<Vec<DispositionRow>, StoreError>;
@@ -313,8 +321,8 @@ pub struct EventFilter {
 pub struct DispositionRow {
     pub event: String,
     pub runbook: String,
-    /// `started queued cancelled where with dedupe give_up limit policy concurrency paused error duplicate no_trigger`, and of triggers
-    /// on several events `waiting answered joined expired max_keys`.
+    /// `started queued cancelled taken where with dedupe give_up limit policy concurrency paused error duplicate no_trigger`, and of
+    /// triggers on several events `waiting answered joined expired max_keys`.
     pub verdict: String,
     pub run: Option<String>,
     /// The clause and the values that decided, for people.

@@ -1,6 +1,6 @@
 //! Who holds a target, who waits for it, and who gives way when runs wait for each other.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use rrb_lang::vm::protocol::Millis;
 
@@ -20,8 +20,8 @@ pub enum Acquire {
     Busy { holder: String },
     /// In the queue; the run is woken when it is its turn.
     Waits { holder: String },
-    /// In the queue, and another run of the circle must give way: wake it.
-    WaitsFor { holder: String, victim: String },
+    /// In the queue, and another one of the circle must give way: wake its runs.
+    WaitsFor { holder: String, victims: Vec<String> },
     /// The circle is broken by failing this run.
     Deadlock { holder: String },
 }
@@ -34,6 +34,8 @@ pub struct Targets {
     /// What a run waits for: a run waits for one target at a time per gate, and has one gate open at a time per branch.
     waiting: HashMap<Party, HashSet<String>>,
     doomed: HashSet<Party>,
+    /// The runs of a party that wait: a run and the children that it waits for are one party.
+    askers: HashMap<Party, BTreeSet<String>>,
 }
 
 impl Targets {
@@ -42,8 +44,8 @@ impl Targets {
         self.held.insert(target.to_owned(), party);
     }
 
-    /// Asks for `target`; `fail_if_busy` does not wait.
-    pub fn acquire(&mut self, party: &Party, target: &str, fail_if_busy: bool) -> Acquire {
+    /// Asks for `target` in the name of one of the party's runs; `fail_if_busy` does not wait.
+    pub fn acquire(&mut self, party: &Party, run: &str, target: &str, fail_if_busy: bool) -> Acquire {
         let holder = match self.held.get(target) {
             None => {
                 self.stop_waiting(party, target);
@@ -65,6 +67,7 @@ impl Targets {
             return Acquire::Deadlock { holder: shown };
         }
         self.wait(party, target);
+        self.askers.entry(party.clone()).or_default().insert(run.to_owned());
         match self.circle(party, target).into_iter().max().cloned() {
             None => Acquire::Waits { holder: shown },
             Some(youngest) if youngest == *party => {
@@ -73,7 +76,7 @@ impl Targets {
             }
             Some(victim) => {
                 self.doomed.insert(victim.clone());
-                Acquire::WaitsFor { holder: shown, victim: victim.run }
+                Acquire::WaitsFor { holder: shown, victims: self.runs_of(&victim) }
             }
         }
     }
@@ -90,15 +93,25 @@ impl Targets {
             self.stop_waiting(party, &target);
         }
         self.doomed.remove(party);
+        self.askers.remove(party);
         let mine: Vec<String> = self.held.iter().filter(|(_, p)| *p == party).map(|(t, _)| t.clone()).collect();
         let mut woken = Vec::new();
         for target in mine {
             self.held.remove(&target);
-            woken.extend(self.queues.get(&target).into_iter().flatten().map(|p| p.run.clone()));
+            let waiting: Vec<Party> = self.queues.get(&target).into_iter().flatten().cloned().collect();
+            woken.extend(waiting.iter().flat_map(|p| self.runs_of(p)));
         }
         woken.sort();
         woken.dedup();
         woken
+    }
+
+    /// The runs to wake when it is a party's turn.
+    fn runs_of(&self, party: &Party) -> Vec<String> {
+        match self.askers.get(party) {
+            Some(runs) => runs.iter().cloned().collect(),
+            None => vec![party.run.clone()],
+        }
     }
 
     fn wait(&mut self, party: &Party, target: &str) {
@@ -161,15 +174,15 @@ mod tests {
     fn held_until_released_then_the_first_in_line_may_have_it() {
         let (a, b, c) = (party(1, "a"), party(2, "b"), party(3, "c"));
         let mut targets = Targets::default();
-        assert_eq!(targets.acquire(&a, "x", false), Acquire::Held);
-        assert_eq!(targets.acquire(&a, "x", true), Acquire::Held);
-        assert_eq!(targets.acquire(&b, "x", true), Acquire::Busy { holder: "a".into() });
-        assert_eq!(targets.acquire(&b, "x", false), Acquire::Waits { holder: "a".into() });
-        assert_eq!(targets.acquire(&b, "x", false), Acquire::Waits { holder: "a".into() });
-        assert_eq!(targets.acquire(&c, "x", false), Acquire::Waits { holder: "a".into() });
+        assert_eq!(targets.acquire(&a, &a.run, "x", false), Acquire::Held);
+        assert_eq!(targets.acquire(&a, &a.run, "x", true), Acquire::Held);
+        assert_eq!(targets.acquire(&b, &b.run, "x", true), Acquire::Busy { holder: "a".into() });
+        assert_eq!(targets.acquire(&b, &b.run, "x", false), Acquire::Waits { holder: "a".into() });
+        assert_eq!(targets.acquire(&b, &b.run, "x", false), Acquire::Waits { holder: "a".into() });
+        assert_eq!(targets.acquire(&c, &c.run, "x", false), Acquire::Waits { holder: "a".into() });
         assert_eq!(targets.release(&a), ["b", "c"]);
-        assert_eq!(targets.acquire(&b, "x", false), Acquire::Held);
-        assert_eq!(targets.acquire(&c, "x", false), Acquire::Waits { holder: "b".into() });
+        assert_eq!(targets.acquire(&b, &b.run, "x", false), Acquire::Held);
+        assert_eq!(targets.acquire(&c, &c.run, "x", false), Acquire::Waits { holder: "b".into() });
         targets.give_up(&c, "x");
         assert!(targets.release(&b).is_empty(), "who gave up is not woken");
     }
@@ -178,20 +191,20 @@ mod tests {
     fn the_younger_of_a_circle_gives_way() {
         let (old, young) = (party(1, "old"), party(2, "young"));
         let mut targets = Targets::default();
-        targets.acquire(&old, "x", false);
-        targets.acquire(&young, "y", false);
-        assert_eq!(targets.acquire(&old, "y", false), Acquire::Waits { holder: "young".into() });
-        assert_eq!(targets.acquire(&young, "x", false), Acquire::Deadlock { holder: "old".into() });
+        targets.acquire(&old, &old.run, "x", false);
+        targets.acquire(&young, &young.run, "y", false);
+        assert_eq!(targets.acquire(&old, &old.run, "y", false), Acquire::Waits { holder: "young".into() });
+        assert_eq!(targets.acquire(&young, &young.run, "x", false), Acquire::Deadlock { holder: "old".into() });
 
         let mut targets = Targets::default();
-        targets.acquire(&old, "x", false);
-        targets.acquire(&young, "y", false);
-        assert_eq!(targets.acquire(&young, "x", false), Acquire::Waits { holder: "old".into() });
-        let waits = Acquire::WaitsFor { holder: "young".into(), victim: "young".into() };
-        assert_eq!(targets.acquire(&old, "y", false), waits);
-        assert_eq!(targets.acquire(&young, "x", false), Acquire::Deadlock { holder: "old".into() });
+        targets.acquire(&old, &old.run, "x", false);
+        targets.acquire(&young, &young.run, "y", false);
+        assert_eq!(targets.acquire(&young, &young.run, "x", false), Acquire::Waits { holder: "old".into() });
+        let waits = Acquire::WaitsFor { holder: "young".into(), victims: vec!["young".into()] };
+        assert_eq!(targets.acquire(&old, &old.run, "y", false), waits);
+        assert_eq!(targets.acquire(&young, &young.run, "x", false), Acquire::Deadlock { holder: "old".into() });
         assert_eq!(targets.release(&young), ["old"]);
-        assert_eq!(targets.acquire(&old, "y", false), Acquire::Held);
+        assert_eq!(targets.acquire(&old, &old.run, "y", false), Acquire::Held);
     }
 
     #[test]
@@ -199,22 +212,22 @@ mod tests {
         let parties = [party(1, "a"), party(1, "b"), party(1, "c")];
         let mut targets = Targets::default();
         for (p, t) in parties.iter().zip(["x", "y", "z"]) {
-            targets.acquire(p, t, false);
+            targets.acquire(p, &p.run, t, false);
         }
-        targets.acquire(&parties[1], "z", false);
-        targets.acquire(&parties[2], "x", false);
-        let answer = targets.acquire(&parties[0], "y", false);
-        assert_eq!(answer, Acquire::WaitsFor { holder: "b".into(), victim: "c".into() });
+        targets.acquire(&parties[1], &parties[1].run, "z", false);
+        targets.acquire(&parties[2], &parties[2].run, "x", false);
+        let answer = targets.acquire(&parties[0], &parties[0].run, "y", false);
+        assert_eq!(answer, Acquire::WaitsFor { holder: "b".into(), victims: vec!["c".into()] });
     }
 
     #[test]
     fn a_long_chain_without_a_circle_only_waits() {
         let mut targets = Targets::default();
         for n in 0..1000 {
-            targets.acquire(&party(n, &format!("r{n}")), &format!("t{n}"), false);
+            targets.acquire(&party(n, &format!("r{n}")), &format!("r{n}"), &format!("t{n}"), false);
         }
         for n in 1..1000 {
-            let answer = targets.acquire(&party(n, &format!("r{n}")), &format!("t{}", n - 1), false);
+            let answer = targets.acquire(&party(n, &format!("r{n}")), &format!("r{n}"), &format!("t{}", n - 1), false);
             assert_eq!(answer, Acquire::Waits { holder: format!("r{}", n - 1) });
         }
     }

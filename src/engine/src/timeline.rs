@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use rrb_lang::vm::protocol::{ActionInfo, Effect, EffectId, EffectOutcome, Millis, NativeCall, Verdict};
+use rrb_lang::vm::protocol::{
+    ActionInfo, ChildStart, Effect, EffectId, EffectOutcome, EventWait, Millis, NativeCall, Verdict,
+};
 use serde::Deserialize;
 
 use crate::api::{TimelineItem, What};
@@ -15,7 +17,9 @@ use crate::store::{ApprovalRow, ApprovalState, JournalRow, RunRow, RunStatus};
 /// # Errors
 /// When an entry was written by another version.
 pub fn of_run(run: &RunRow, rows: &[JournalRow], approvals: &[ApprovalRow]) -> Result<Vec<TimelineItem>, String> {
-    let mut story = Story { run, items: Vec::new(), calls: HashMap::new(), gates: HashMap::new() };
+    let (calls, gates) = (HashMap::new(), HashMap::new());
+    let (children, waits) = (HashMap::new(), HashMap::new());
+    let mut story = Story { run, items: Vec::new(), calls, gates, children, waits };
     for row in rows {
         story.entry(row.at, journal::read(row)?);
     }
@@ -32,6 +36,8 @@ struct Story<'a> {
     items: Vec<TimelineItem>,
     calls: HashMap<EffectId, (NativeCall, Millis)>,
     gates: HashMap<EffectId, ActionInfo>,
+    children: HashMap<EffectId, ChildStart>,
+    waits: HashMap<EffectId, EventWait>,
 }
 
 impl Story<'_> {
@@ -55,6 +61,13 @@ impl Story<'_> {
             Act::Intent { id, effect: Some(Effect::Gate(call)), .. } => {
                 self.gates.insert(id, call);
             }
+            Act::Intent { id, effect: Some(Effect::Child(child)), .. } => {
+                self.say(at, records::child_began(&child));
+                self.children.insert(id, child);
+            }
+            Act::Intent { id, effect: Some(Effect::Event(wait)), .. } => {
+                self.waits.insert(id, wait);
+            }
             Act::Intent { effect: Some(Effect::Resolve(call)), .. } => {
                 self.say(at, What::RunStatus { status: RunStatus::Parked, why: call.why });
             }
@@ -70,6 +83,11 @@ impl Story<'_> {
     }
 
     fn outcome(&mut self, at: Millis, id: &EffectId, outcome: &EffectOutcome) {
+        let child = self.children.remove(id).and_then(|child| records::child_ended(&child, outcome));
+        let event = self.waits.remove(id).and_then(|wait| records::event_taken(&wait, outcome));
+        if let Some(what) = child.or(event) {
+            self.say(at, what);
+        }
         if let Some((call, began)) = self.calls.remove(id) {
             self.say(at, records::outcome_item(&call, outcome, at.saturating_sub(began)));
         }
@@ -142,6 +160,10 @@ pub fn waits(run: &RunRow, rows: &[JournalRow], approvals: &[ApprovalRow]) -> Re
             (Some(Effect::Sleep { until }), _) if id.site != EffectId::RUN_SITE => {
                 waits.push(format!("the time {}", gate::shown_time(*until)));
             }
+            (Some(Effect::Event(wait)), _) if let Some(until) = wait.until => {
+                waits.push(format!("the event `{}` (until {})", wait.text, gate::shown_time(until)));
+            }
+            (Some(Effect::Child(child)), _) => waits.push(format!("the run `{}` of `{}`", child.child, child.name)),
             (Some(Effect::Plan(_)), _) => waits.push("the plan of its approval".to_owned()),
             (Some(Effect::Resolve(call)), _) => {
                 waits.push(format!("a person who says what became of `{}`: {}", call.native, call.why))

@@ -670,6 +670,11 @@ pub enum ExprKind {
         within: Box<Expr>,
         site: SiteId,
     },
+    WaitFor(Box<WaitFor>),
+    During(Box<During>),
+    /// Begins the block of the `during` around it anew; only in one of its handlers.
+    Restart,
+    RunChild(Box<RunChild>),
     /// Over a List, Set, Map (entries `{ key, value }`), range or Json list. Gives the list of the body's values when used.
     For {
         pattern: Pattern,
@@ -880,6 +885,54 @@ pub struct Verification {
     pub body: Block,
     /// The source of the condition and the operands whose last values the failure shows; each is re-evaluated after a no.
     pub operands: Vec<(SmolStr, Expr)>,
+    pub site: SiteId,
+}
+
+/// An event that a run waits for.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    pub event: EventId,
+    pub instance: Option<SmolStr>,
+    /// Pure; captures these locals when the wait begins, takes the event, gives a Bool.
+    pub condition: Option<(FnId, Vec<LocalId>)>,
+    /// The event and its condition as written, for people.
+    pub text: SmolStr,
+    pub site: SiteId,
+}
+
+/// `wait for`; gives the event or none.
+#[derive(Debug, Clone)]
+pub struct WaitFor {
+    pub watch: Watch,
+    /// A Duration.
+    pub within: Expr,
+}
+
+/// `during`; gives the value of its block.
+#[derive(Debug, Clone)]
+pub struct During {
+    pub body: Block,
+    pub handlers: Vec<DuringHandler>,
+    pub site: SiteId,
+}
+
+/// A handler of `during`; falls through when its block gives Nothing, and never uses its value.
+#[derive(Debug, Clone)]
+pub struct DuringHandler {
+    pub watch: Watch,
+    /// The event.
+    pub binder: LocalId,
+    pub body: Block,
+}
+
+/// `run` and `start`: gives a `ChildRun`, or the id of the run.
+#[derive(Debug, Clone)]
+pub struct RunChild {
+    pub runbook: RunbookId,
+    /// In parameter order with defaults filled in.
+    pub args: Vec<Expr>,
+    /// `run`: waits for its end.
+    pub awaited: bool,
     pub site: SiteId,
 }
 

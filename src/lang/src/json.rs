@@ -363,6 +363,7 @@ mod tests {
             settings,
             requester: "user:ana".into(),
             limits: crate::vm::protocol::Limits::default(),
+            parent: None,
         };
         let text = serde_json::to_string(&input).unwrap();
         assert_eq!(serde_json::from_str::<crate::vm::protocol::RunInput>(&text).unwrap(), input);

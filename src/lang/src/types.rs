@@ -146,6 +146,11 @@ pub mod builtin {
     /// `waiver` in a policy, when the call stands in one.
     pub const POLICY_WAIVER: TypeId = TypeId(12);
 
+    /// How a child run can end that its parent goes on after.
+    pub const CHILD_OUTCOME: TypeId = TypeId(13);
+    /// What `run` gives.
+    pub const CHILD_RUN: TypeId = TypeId(14);
+
     fn ty(t: Type) -> Ty {
         Ty::new(t)
     }
@@ -197,6 +202,9 @@ pub mod builtin {
 
     /// The classes of calls, in the order of the built-in enum.
     pub const CALL_CLASSES: &[&str] = &["idempotent", "keyed", "probe", "once"];
+
+    /// The names of the outcomes of child runs, in the order of the built-in enum. All others are failures of the parent.
+    pub const CHILD_OUTCOMES: &[&str] = &["resolved", "mitigated", "not_needed", "escalated"];
 
     /// A table that holds just the built-in types.
     pub fn table() -> TypeTable {
@@ -308,6 +316,17 @@ pub mod builtin {
                     "PolicyWaiver",
                     "The waiver that the call stands in.",
                     vec![field("reason", text()), field("by", text()), field("until", Type::Time)],
+                ),
+                enumeration("ChildOutcome", "How a child run ended.", CHILD_OUTCOMES),
+                record(
+                    "ChildRun",
+                    "A child run that came to its end.",
+                    vec![
+                        field("id", text()),
+                        field("outcome", Type::Named(CHILD_OUTCOME, vec![])),
+                        field("why", text()),
+                        field("ineffective", Type::Bool),
+                    ],
                 ),
             ],
         }

@@ -190,6 +190,20 @@ impl Store for SqliteStore {
         self.ask(move |db| queries::events(db, filter)).await
     }
 
+    async fn events_since(
+        &self,
+        source: &str,
+        since: Millis,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let source = source.to_owned();
+        let sql = format!(
+            "SELECT {EVENT} FROM events WHERE source = ?1 AND received >= ?2 ORDER BY received, n LIMIT ?3 OFFSET ?4"
+        );
+        self.ask(move |db| rows::all(db, &sql, params![source, since, limit, skip], rows::event)).await
+    }
+
     async fn seen(&self, source: &str, sender_id: &str, since: Millis) -> Result<Option<String>, StoreError> {
         let (source, sender) = (source.to_owned(), sender_id.to_owned());
         let sql = "SELECT id FROM events WHERE source = ?1 AND sender_id = ?2 AND received >= ?3 ORDER BY received, n LIMIT 1";

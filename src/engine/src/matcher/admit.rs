@@ -4,7 +4,7 @@
 use rrb_lang::hir::{Concurrency, Outcome};
 use rrb_lang::syntax::ast::ConcurrencyMode;
 use rrb_lang::value::Value;
-use rrb_lang::vm::protocol::{Millis, RunEnd, RunInput};
+use rrb_lang::vm::protocol::{Millis, ParentRun, RunEnd, RunInput};
 use serde::Deserialize;
 
 use super::book::Book;
@@ -33,6 +33,7 @@ pub struct Origin<'a> {
     /// Whether `dedupe`, `give up` and `limit` apply; they do not for a person.
     pub counted: bool,
     pub id: Option<String>,
+    pub parent: Option<ParentRun>,
 }
 
 /// A run that was let in.
@@ -120,6 +121,7 @@ impl Matcher {
             concurrency_key: key.clone(),
             queued,
             actor: origin.actor,
+            parent: origin.parent,
             skipped: if origin.counted { &[] } else { &["dedupe", "give up", "limit"] },
         };
         let (row, ops) = create::run(book, new, at).map_err(|e| No { verdict: "error", why: e.to_string() })?;
@@ -228,6 +230,9 @@ impl Matcher {
         // It had no place, so nobody's turn comes.
         self.places.leave(&row.id);
         self.cancels.remove(&row.id);
+        if let Some(parent) = crate::run::children::parent_of(row).filter(|p| p.awaited) {
+            batch.after.push(After::Wake(parent.run.to_string()));
+        }
         self.tell(row, at, records::ended(&end), batch);
     }
 

@@ -3,7 +3,7 @@
 use rrb_lang::hir::Runbook;
 use rrb_lang::ids::RunbookId;
 use rrb_lang::value::Value;
-use rrb_lang::vm::protocol::{Millis, RunEnd, RunInput};
+use rrb_lang::vm::protocol::{Millis, ParentRun, RunEnd, RunInput};
 use serde_json::json;
 
 use super::book::Book;
@@ -24,6 +24,7 @@ pub struct NewRun<'a> {
     pub queued: bool,
     /// Who the audit names: `trigger:alertmanager.firing`, `user:ana (terminal)`.
     pub actor: &'a str,
+    pub parent: Option<ParentRun>,
     /// Gates that do not apply, for the audit.
     pub skipped: &'a [&'a str],
 }
@@ -44,6 +45,7 @@ pub fn run(book: &Book, new: NewRun<'_>, at: Millis) -> Result<(RunRow, Vec<Op>)
         settings: book.loaded.settings.clone(),
         requester: new.requester.as_str().into(),
         limits: book.loaded.project.limits,
+        parent: new.parent,
     };
     let row = RunRow {
         id: new.id,
@@ -59,10 +61,14 @@ pub fn run(book: &Book, new: NewRun<'_>, at: Millis) -> Result<(RunRow, Vec<Op>)
         updated: at,
         end: None,
     };
-    let body = json!({
+    let mut body = json!({
         "runbook": row.runbook, "program": row.program, "requester": row.requester, "params": row.params,
         "queued": new.queued, "skipped": new.skipped,
     });
+    if let (Some(parent), Some(body)) = (&input.parent, body.as_object_mut()) {
+        let linked = json!({ "run": parent.run, "effect": parent.effect, "awaited": parent.awaited });
+        body.insert("parent".to_owned(), linked);
+    }
     let mut ops = vec![Op::PutRun(row.clone()), records::draft(&row, at, "run.created", new.actor, body)];
     if !new.queued {
         ops.extend(start(&row, at).map_err(failed)?);

@@ -68,6 +68,7 @@ impl Matcher {
         let body = crate::run::cap::audited(json!({ "event": row.source, "dispositions": shown }));
         batch.ops.push(self.audit("event.matched", "engine", Some(&row.id), body));
         batch.ops.push(Op::EventMatched { id: row.id.clone() });
+        batch.after.push(After::Offer(Box::new(row.clone())));
         for disposition in told {
             self.tell_disposition(&disposition, batch);
             batch.ops.push(Op::PutDisposition(disposition));
@@ -231,6 +232,7 @@ impl Matcher {
             actor: &actor,
             counted: true,
             id: None,
+            parent: None,
         };
         let admitted = self.admit(book, n, matched.params, origin, batch).await;
         if !matched.alone {
@@ -287,7 +289,7 @@ pub fn left_out(book: &Book, row: &EventRow, known: &[DispositionRow], at: i64) 
     let Ok(value) = book::value_of(book.code(), row) else { return Vec::new() };
     let listening = book.index.listening(&row.source);
     let unknown =
-        listening.filter(|n| !known.iter().any(|d| d.runbook == book.index.name(*n) && d.verdict != "cancelled"));
+        listening.filter(|n| !known.iter().any(|d| d.runbook == book.index.name(*n) && !matches!(d.verdict.as_str(), "cancelled" | "taken")));
     unknown
         .filter_map(|n| {
             let runbook = book.runbook(n)?;

@@ -94,6 +94,7 @@ impl Matcher {
             actor: &actor,
             counted: true,
             id: None,
+            parent: None,
         };
         let admitted = match params {
             Ok(params) => self.admit(book, schedule.runbook, params, origin, batch).await,

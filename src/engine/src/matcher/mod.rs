@@ -4,6 +4,7 @@
 pub mod create;
 
 mod cancels;
+mod children;
 mod counters;
 pub mod judge;
 mod places;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rrb_lang::value::Value;
-use rrb_lang::vm::protocol::{Millis, RunInput};
+use rrb_lang::vm::protocol::{ChildStart, EffectId, Millis, RunInput};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,7 +39,7 @@ use crate::policy::{self, Policies};
 use crate::programs::{Loaded, Programs};
 use crate::run::mail::Mail;
 use crate::runs::Runs;
-use crate::shared::{Bounds, Core, Work, lock};
+use crate::shared::{Bounds, ChildBegun, Core, Work, lock};
 use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus};
 use crate::timers::Timers;
 use book::Book;
@@ -68,6 +69,10 @@ pub enum Task {
     Start { start: StartRun, by: Actor, reply: oneshot::Sender<Result<String, ApiError>> },
     /// A run that may not have begun is to be cancelled.
     Cancel { run: String, why: String, by: String, reply: Option<oneshot::Sender<Result<(), ApiError>>> },
+    /// A run wants a child.
+    Child { parent: Box<RunRow>, start: Box<ChildStart>, effect: EffectId, reply: oneshot::Sender<ChildBegun> },
+    /// A child is to stop.
+    StopChild { child: String, why: String, by: String, reply: oneshot::Sender<()> },
     /// A new program.
     Load { loaded: Arc<Loaded>, reply: oneshot::Sender<Result<(), ApiError>> },
 }
@@ -102,6 +107,10 @@ enum After {
     Tell(Box<TimelineItem>),
     Started(oneshot::Sender<Result<String, ApiError>>, Result<String, ApiError>),
     Done(oneshot::Sender<Result<(), ApiError>>, Result<(), ApiError>),
+    ChildBegun(oneshot::Sender<ChildBegun>, ChildBegun),
+    ChildStopped(oneshot::Sender<()>),
+    /// An event that was judged: runs may wait for it.
+    Offer(Box<EventRow>),
     Loaded(Arc<Loaded>, oneshot::Sender<Result<(), ApiError>>),
 }
 
@@ -288,6 +297,14 @@ impl Matcher {
                     (Some(_), None) => {}
                 }
             }
+            Task::Child { parent, start, effect, reply } => {
+                let answer = self.child(&parent, *start, &effect, batch).await;
+                batch.after.push(After::ChildBegun(reply, answer));
+            }
+            Task::StopChild { child, why, by, reply } => {
+                self.stop_child(&child, &why, &by, batch).await;
+                batch.after.push(After::ChildStopped(reply));
+            }
             Task::Load { loaded, reply } => matched = self.load(loaded, reply, batch).await,
         }
         held.push(work);
@@ -320,6 +337,13 @@ impl Matcher {
                 After::Done(reply, answer) => {
                     let _ = reply.send(answer);
                 }
+                After::ChildBegun(reply, answer) => {
+                    let _ = reply.send(answer);
+                }
+                After::ChildStopped(reply) => {
+                    let _ = reply.send(());
+                }
+                After::Offer(row) => self.offer(&row),
                 After::Loaded(loaded, reply) => {
                     self.core.set_people(loaded.project.clone());
                     self.core.set_policies(Policies::new(loaded.code.clone(), loaded.settings.clone()));
@@ -331,6 +355,20 @@ impl Matcher {
             }
         }
         true
+    }
+
+    /// Gives an event that is durable to the runs that wait for it.
+    fn offer(&self, row: &EventRow) {
+        let offered = lock(&self.core.watches).offer(row);
+        for run in offered.wake {
+            self.runs.wake(&run);
+        }
+        for (run, detail) in offered.failed {
+            tracing::warn!(%run, event = %row.id, %detail, "a condition failed");
+            let what = crate::api::What::Disposition { verdict: "error".to_owned(), detail };
+            let (at, event) = (self.core.now(), Some(row.id.clone()));
+            self.core.publish(TimelineItem { at, run: Some(run), runbook: None, event, what });
+        }
     }
 
     /// A new program: its schedules, and the events that waited for one.

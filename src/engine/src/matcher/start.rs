@@ -40,6 +40,7 @@ impl Matcher {
             actor: &shown,
             counted: false,
             id: start.id,
+            parent: None,
         };
         let admitted = self.admit(&book, n, params, origin, batch).await;
         admitted.map(|a| a.run).map_err(|no| match no.verdict {

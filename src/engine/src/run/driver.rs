@@ -39,6 +39,7 @@ async fn carry_out(commands: Vec<Command>, host: &mut dyn RunHost) -> Result<Opt
         match command {
             Command::Start { id, effect } => host.issue(&id, &effect).await?,
             Command::Abandon { id, why } => host.abandon(&id, &why).await?,
+            Command::Stop { id, why } => host.stop(&id, &why).await?,
             Command::Note(note) => host.note(note).await?,
             Command::Finish(end) => {
                 host.finish(&end).await?;

@@ -8,6 +8,7 @@ use rrb_lang::vm::protocol::{
 };
 use serde::Deserialize;
 
+use super::children;
 use super::votes::{self, Tally};
 use crate::code::Code;
 use crate::policy::{Counted, Facts, HeldApproval, Judged, full, spoken};
@@ -33,7 +34,7 @@ pub enum Gate {
     /// Not now.
     Wait {
         why: String,
-        wake: Option<String>,
+        wake: Vec<String>,
     },
 }
 
@@ -43,9 +44,12 @@ pub fn target_key(call: &ActionInfo) -> Option<String> {
     Some(format!("{}[{}] {target}", call.connector, call.instance))
 }
 
-/// As holders of targets see this run.
+/// As holders of targets see this run: a run and the children that it waits for are one.
 pub fn party(run: &RunRow) -> Party {
-    Party { created: run.created, run: run.id.clone() }
+    match children::parent_of(run).filter(|p| p.awaited) {
+        Some(parent) => Party { created: parent.root_created, run: parent.root.to_string() },
+        None => Party { created: run.created, run: run.id.clone() },
+    }
 }
 
 fn refused(kind: FailureKind, message: String) -> Gate {
@@ -73,7 +77,7 @@ pub async fn ask(
 ) -> Result<Gate, StoreError> {
     let now = core.now();
     if !call.rollback && core.is_paused(&run.runbook) {
-        return Ok(Gate::Wait { why: "it is paused".to_owned(), wake: None });
+        return Ok(Gate::Wait { why: "it is paused".to_owned(), wake: Vec::new() });
     }
     if !call.rollback {
         let problem = match &call.cover {
@@ -211,7 +215,7 @@ fn open(hold: Option<String>) -> Gate {
 fn take_target(core: &Core, run: &RunRow, call: &ActionInfo) -> Gate {
     let Some(target) = target_key(call) else { return open(None) };
     let fail_if_busy = call.on_busy_fail && !call.rollback;
-    match lock(&core.targets).acquire(&party(run), &target, fail_if_busy) {
+    match lock(&core.targets).acquire(&party(run), &run.id, &target, fail_if_busy) {
         Acquire::Held => open(Some(target)),
         Acquire::Busy { holder } => {
             refused(FailureKind::Conflict, format!("the target `{target}` is held by the run `{holder}`"))
@@ -223,10 +227,10 @@ fn take_target(core: &Core, run: &RunRow, call: &ActionInfo) -> Gate {
             ),
         ),
         Acquire::Waits { holder } => {
-            Gate::Wait { why: format!("the target `{target}` is held by the run `{holder}`"), wake: None }
+            Gate::Wait { why: format!("the target `{target}` is held by the run `{holder}`"), wake: Vec::new() }
         }
-        Acquire::WaitsFor { holder, victim } => {
-            Gate::Wait { why: format!("the target `{target}` is held by the run `{holder}`"), wake: Some(victim) }
+        Acquire::WaitsFor { holder, victims } => {
+            Gate::Wait { why: format!("the target `{target}` is held by the run `{holder}`"), wake: victims }
         }
     }
 }

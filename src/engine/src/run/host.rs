@@ -31,6 +31,9 @@ pub trait RunHost: Send {
     /// Nobody waits for this effect any more.
     async fn abandon(&mut self, id: &EffectId, why: &str) -> Result<(), HostError>;
 
+    /// Asks the child run of this effect to stop, once or more; durable when this returns. Its end is still waited for.
+    async fn stop(&mut self, id: &EffectId, why: &str) -> Result<(), HostError>;
+
     /// The run is over; durable when this returns.
     async fn finish(&mut self, end: &RunEnd) -> Result<(), HostError>;
 }

@@ -3,12 +3,13 @@
 
 mod issue;
 mod look;
+mod wait;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rrb_lang::vm::protocol::{Effect, EffectId, EffectOutcome, Millis, Note, RunEnd, RunInput};
+use rrb_lang::vm::protocol::{Effect, EffectId, EffectOutcome, Millis, Note, RunEnd, RunInput, SettingValues};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -60,6 +61,12 @@ pub struct LocalHost {
     cancelled: bool,
     strikes: u32,
     waits: Vec<String>,
+    /// Events that this run has taken, and the one that started it.
+    used: HashSet<String>,
+    /// Children that exist, and those that are to stop.
+    begun: HashSet<EffectId>,
+    stopped: HashMap<EffectId, String>,
+    settings: Arc<SettingValues>,
     /// Counts towards `give up` when the run ends ineffective.
     give_up_key: Option<String>,
 }
@@ -112,6 +119,11 @@ impl LocalHost {
             Err(e) => return Err((mail, e)),
         };
         let Kept { input, rows, snapshot } = kept;
+        if !use_snapshot {
+            // What came in the attempt before may have been lost with it; the store knows.
+            lock(&core.watches).forget(&run.id);
+        }
+        let settings = Arc::new(input.settings.clone());
         let rest = snapshot.as_ref().and_then(|s| Rest::unpack(&s.bytes).map(|(_, machine)| (s.seq, machine.to_vec())));
         let mut host = Self {
             performing: Performing::new(core.clone()),
@@ -134,6 +146,10 @@ impl LocalHost {
             cancelled: false,
             strikes: 0,
             waits: Vec::new(),
+            used: run.event.iter().cloned().collect(),
+            begun: HashSet::new(),
+            stopped: HashMap::new(),
+            settings,
             give_up_key: None,
             run,
         };
@@ -159,6 +175,9 @@ impl LocalHost {
                 Act::Cancel { .. } => self.cancelled = true,
                 Act::Intent { id, approval: Some(approval), .. } => {
                     self.approvals.insert(id.clone(), approval.clone());
+                }
+                Act::Outcome { outcome: EffectOutcome::Event { id, .. }, .. } => {
+                    self.used.insert(id.to_string());
                 }
                 _ => {}
             }
@@ -320,10 +339,18 @@ impl LocalHost {
         let sleeps = self.open.values().filter_map(|o| match &o.effect {
             Some(Effect::Sleep { until }) => Some(*until),
             Some(Effect::Approval(ask)) => Some(ask.expires),
+            Some(Effect::Event(wait)) => wait.until,
+            Some(Effect::Child(child)) => child.deadline,
             _ => None,
         });
         let approvals = self.open.values().filter_map(|o| o.approval.clone()).collect();
-        let here = |o: &Open| matches!(o.effect, Some(Effect::Gate(_) | Effect::Call(_) | Effect::Plan(_)));
+        let here = |o: &Open| {
+            let effect = o.effect.as_ref();
+            matches!(
+                effect,
+                Some(Effect::Gate(_) | Effect::Call(_) | Effect::Plan(_) | Effect::Event(_) | Effect::Child(_))
+            )
+        };
         let look = self.open.values().any(here);
         Rest { wake: sleeps.min(), look, approvals, waits: self.waits.clone(), ..Rest::default() }
     }
@@ -338,6 +365,7 @@ impl LocalHost {
             }
             self.say(at, records::outcome_item(call, &outcome, at.saturating_sub(*began)));
         }
+        self.tell_wait(id, open.as_ref().and_then(|(effect, _)| effect.as_ref()), &outcome, at);
         self.remove(id);
         self.append(at, Act::Outcome { id: id.clone(), outcome: outcome.clone() })?;
         let status = if self.cancelled { RunStatus::Ending } else { RunStatus::Running };
@@ -460,6 +488,19 @@ impl RunHost for LocalHost {
                 }
                 Ok(())
             }
+            Some((Some(Effect::Event(wait)), _)) => {
+                lock(&self.core.watches).leave(&self.run.id, id, &wait.event);
+                Ok(())
+            }
+            Some((Some(Effect::Child(child)), _)) if child.awaited => self.stop_child(&child.child, why).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn stop(&mut self, id: &EffectId, why: &str) -> Result<(), HostError> {
+        self.stopped.insert(id.clone(), why.to_owned());
+        match self.open.get(id).and_then(|o| o.effect.clone()) {
+            Some(Effect::Child(child)) if child.awaited => self.stop_child(&child.child, why).await,
             _ => Ok(()),
         }
     }
@@ -488,9 +529,10 @@ impl RunHost for LocalHost {
         let run = self.run.id.clone();
         self.pending.extend([
             Op::SetRun { id: run.clone(), status: RunStatus::Done, at, end: Some(body) },
-            Op::ReleaseTargets { run: run.clone() },
             Op::DropSnapshot { run: run.clone() },
         ]);
+        let free = self.frees().await?;
+        self.pending.extend(free.then(|| Op::ReleaseTargets { run: gate::party(&self.run).run }));
         let key = self.give_up_key.clone().filter(|_| end.ineffective);
         let mark = key.map(|key| {
             let (kind, runbook) = ("ineffective".to_owned(), self.run.runbook.clone());
@@ -498,7 +540,9 @@ impl RunHost for LocalHost {
         });
         self.pending.extend(mark.clone().map(Op::PutMark));
         self.flush().await?;
-        for run in lock(&self.core.targets).release(&gate::party(&self.run)) {
+        lock(&self.core.watches).forget(&self.run.id);
+        let woken = if free { lock(&self.core.targets).release(&gate::party(&self.run)) } else { Vec::new() };
+        for run in woken {
             self.core.signal(shared::Signal::Wake(run));
         }
         let ended = shared::Signal::Ended { run: Box::new(self.run.clone()), ineffective: mark };

@@ -11,6 +11,7 @@ pub mod driver;
 pub mod mail;
 
 pub mod ask;
+pub mod children;
 pub mod gate;
 pub mod records;
 pub mod rest;

@@ -1,7 +1,9 @@
 //! What a run's entries say to the audit log and to the live timeline.
 
 use rrb_lang::syntax::ast::Effect as EffectClass;
-use rrb_lang::vm::protocol::{ActionInfo, EffectOutcome, Failure, Millis, NativeCall, Note, RunEnd, Verdict};
+use rrb_lang::vm::protocol::{
+    ActionInfo, ChildStart, EffectOutcome, EventWait, Failure, Millis, NativeCall, Note, RunEnd, Verdict,
+};
 use serde_json::{Value, json};
 
 use super::cap;
@@ -130,8 +132,11 @@ pub fn of_note(note: &Note) -> Option<(&'static str, Value)> {
             ("wave.began", json!({ "wave": wave, "of": of, "count": count, "items": items }))
         }
         Note::RaceWon { branch } => ("race.won", json!({ "winner": branch })),
+        Note::Handling { event, .. } => ("during.handling", json!({ "event": event })),
+        Note::Restarted { count, .. } => ("during.restarted", json!({ "count": count })),
         Note::Forked { .. }
         | Note::BranchEnded { .. }
+        | Note::Handled { .. }
         | Note::StepBegan { .. }
         | Note::StepEnded { .. }
         | Note::Log { .. }
@@ -139,6 +144,46 @@ pub fn of_note(note: &Note) -> Option<(&'static str, Value)> {
         | Note::ActionEnded { .. }
         | Note::Retrying { .. } => return None,
     })
+}
+
+/// The timeline's line for a child run that is to begin.
+pub fn child_began(child: &ChildStart) -> What {
+    What::ChildBegan { child: child.child.to_string(), runbook: child.name.to_string(), awaited: child.awaited }
+}
+
+/// The timeline's line for a child that came to its end, or could not begin; none for one that nobody waits for.
+pub fn child_ended(child: &ChildStart, outcome: &EffectOutcome) -> Option<What> {
+    let (ok, message) = match outcome {
+        EffectOutcome::Failed(failure) => (false, failure.message.clone()),
+        EffectOutcome::Ended(end) if end.why.is_empty() => (true, outcome_word(end)),
+        EffectOutcome::Ended(end) => (true, format!("{}: {}", outcome_word(end), end.why)),
+        _ => return None,
+    };
+    Some(What::ChildEnded { child: child.child.to_string(), runbook: child.name.to_string(), ok, message })
+}
+
+/// `child.outcome`
+pub fn child_body(child: &ChildStart, outcome: &EffectOutcome) -> Value {
+    let mut body = json!({ "child": child.child, "runbook": child.name, "awaited": child.awaited });
+    let result = match outcome {
+        EffectOutcome::Failed(failure) => json!({ "failed": failure_body(failure) }),
+        EffectOutcome::Ended(end) => json!({ "ended": end.outcome }),
+        _ => json!({ "started": true }),
+    };
+    if let (Value::Object(body), Value::Object(result)) = (&mut body, result) {
+        body.extend(result);
+    }
+    body
+}
+
+/// The timeline's line for an event that a run took.
+pub fn event_taken(wait: &EventWait, outcome: &EffectOutcome) -> Option<What> {
+    match outcome {
+        EffectOutcome::Event { id, .. } => {
+            Some(What::EventTaken { id: id.to_string(), source: wait.event.to_string() })
+        }
+        _ => None,
+    }
 }
 
 /// `run.ended`

@@ -369,6 +369,21 @@ impl Store for MemoryStore {
         self.read(|d| d.events.values().rev().filter(|e| fits(e)).take(at_most(filter.limit)).cloned().collect())
     }
 
+    async fn events_since(
+        &self,
+        source: &str,
+        since: Millis,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let fits = |e: &&EventRow| e.source == source && e.received >= since;
+        self.read(|d| {
+            let mut rows: Vec<EventRow> = d.events.values().filter(fits).cloned().collect();
+            rows.sort_by_key(|e| e.received);
+            rows.into_iter().skip(skip as usize).take(limit as usize).collect()
+        })
+    }
+
     async fn seen(&self, source: &str, sender_id: &str, since: Millis) -> Result<Option<String>, StoreError> {
         let key = (source.to_owned(), sender_id.to_owned());
         self.read(|d| {

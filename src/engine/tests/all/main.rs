@@ -4,11 +4,16 @@
 
 mod approvals;
 mod backlog;
+mod children;
+mod classes;
 mod correlation;
 mod crash;
 mod gates;
 mod intake;
+mod lives;
 mod policies;
 mod rig;
 mod script;
+mod source;
 mod targets;
+mod waiting;

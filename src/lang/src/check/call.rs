@@ -213,8 +213,7 @@ impl Checker {
                 let (what, help) = match def {
                     Def::Runbook(_) => (
                         "runbook",
-                        "runbooks are started by their triggers and by `rrb run`; put what both need into an `action`"
-                            .to_owned(),
+                        "run it as a child: `run other(…)`, or `start other(…)` without waiting for its end".to_owned(),
                     ),
                     Def::Type(_) => {
                         ("type", "a record is written `{ field: value }`, a variant `Type.variant(…)`".to_owned())

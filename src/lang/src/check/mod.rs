@@ -12,6 +12,7 @@ mod correlation;
 pub mod cost;
 mod cx;
 pub mod effects;
+mod rounds;
 mod event;
 mod exhaustive;
 mod expr;
@@ -170,6 +171,7 @@ impl Checker {
             diagnostics.extend(effects::run(&made, &project));
             diagnostics.extend(approvals::run(&made, &project, now));
             diagnostics.extend(settings::run(&made, &project));
+            diagnostics.extend(rounds::run(&made));
             program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
         }
         if diagnostics.iter().any(Diagnostic::is_error) {

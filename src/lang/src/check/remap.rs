@@ -1,6 +1,6 @@
 //! Renumbers the variables of a finished function: captures come first, and are known only when the body is done.
 
-use crate::hir::{ActionCall, Approve, Block, Expr, ExprKind, LocalId, MapEntry, Pattern, Principal, Stmt, TextPart};
+use crate::hir::{ActionCall, Approve, Block, Expr, ExprKind, LocalId, MapEntry, Pattern, Principal, Stmt, TextPart, Watch};
 
 type To<'a> = &'a dyn Fn(LocalId) -> LocalId;
 
@@ -12,7 +12,8 @@ fn all<'a>(exprs: impl IntoIterator<Item = &'a mut Expr>, to: To) {
 pub(super) fn locals(e: &mut Expr, to: To) {
     use ExprKind as K;
     match &mut e.kind {
-        K::Literal(_) | K::Constant(_) | K::Setting(_) | K::Break | K::Continue | K::Skip | K::Rollback { .. } => {}
+        K::Literal(_) | K::Constant(_) | K::Setting(_) | K::Break | K::Continue | K::Skip => {}
+        K::Rollback { .. } | K::Restart => {}
         K::Local(id) => *id = to(*id),
         K::Closure { captures, .. } => captures.iter_mut().for_each(|id| *id = to(*id)),
         K::Text(parts) => parts.iter_mut().for_each(|p| {
@@ -84,6 +85,19 @@ pub(super) fn locals(e: &mut Expr, to: To) {
         K::WaitUntil { condition, every, within, .. } => {
             all([&mut **condition, &mut **every, &mut **within], to);
         }
+        K::WaitFor(w) => {
+            watch(&mut w.watch, to);
+            locals(&mut w.within, to);
+        }
+        K::During(d) => {
+            block(&mut d.body, to);
+            for handler in &mut d.handlers {
+                watch(&mut handler.watch, to);
+                handler.binder = to(handler.binder);
+                block(&mut handler.body, to);
+            }
+        }
+        K::RunChild(run) => all(&mut run.args, to),
         K::For { pattern: p, items, body } => {
             pattern(p, to);
             locals(items, to);
@@ -116,6 +130,12 @@ pub(super) fn locals(e: &mut Expr, to: To) {
                 block(b, to);
             }
         }
+    }
+}
+
+fn watch(watch: &mut Watch, to: To) {
+    if let Some((_, captures)) = &mut watch.condition {
+        captures.iter_mut().for_each(|id| *id = to(*id));
     }
 }
 

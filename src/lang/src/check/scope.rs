@@ -29,10 +29,19 @@ pub(super) enum FrameKind {
     Lambda,
     /// A condition, key, mapping, `emit`: pure code that the engine asks.
     Condition,
+    /// The condition of an event that a run waits for: as `Condition`, and sees the variables around.
+    Watch,
     /// A top-level `let` or a default.
     Constant,
     /// The block of `poll`, a `probe`: reads.
     Reading,
+}
+
+impl FrameKind {
+    /// Whether it sees the variables of the function around it.
+    pub fn sees_around(self) -> bool {
+        matches!(self, Self::Lambda | Self::Undo | Self::Watch)
+    }
 }
 
 /// The most that a body may do, and in whose words.
@@ -88,6 +97,8 @@ pub(super) struct Frame {
     /// The effect that a `trust` around lowers primitives to.
     pub trust: Option<Effect>,
     pub may_skip: bool,
+    /// In a handler of `during`.
+    pub handling: bool,
 }
 
 /// Marks a [`LocalId`] of a frame that still grows as the index of a capture.
@@ -119,6 +130,7 @@ impl Checker {
             apart: Vec::new(),
             trust: None,
             may_skip: false,
+            handling: false,
         });
     }
 
@@ -312,7 +324,7 @@ impl Checker {
             if frame.scopes.iter().any(|s| s.names.contains_key(name)) {
                 return true;
             }
-            if !matches!(frame.kind, FrameKind::Lambda | FrameKind::Undo) {
+            if !frame.kind.sees_around() {
                 return false;
             }
         }
@@ -326,7 +338,7 @@ impl Checker {
             }
             return Some(id);
         }
-        if !matches!(frame.kind, FrameKind::Lambda | FrameKind::Undo) {
+        if !frame.kind.sees_around() {
             return None;
         }
         let outer = self.local_in(at.checked_sub(1)?, name)?;
@@ -400,7 +412,7 @@ impl Checker {
         let mut names: Vec<SmolStr> = Vec::new();
         for frame in self.frames.iter().rev() {
             names.extend(frame.scopes.iter().flat_map(|s| s.names.keys().cloned()));
-            if !matches!(frame.kind, FrameKind::Lambda | FrameKind::Undo) {
+            if !frame.kind.sees_around() {
                 break;
             }
         }

@@ -149,8 +149,16 @@ impl<'a> Pass<'a> {
             let id = FnId(u32::try_from(index).unwrap_or(u32::MAX));
             let Some(body) = &function.body else { continue };
             visit::walk(body, &mut |expr, _, _| {
-                if let ExprKind::CallAction(call) = &expr.kind {
-                    self.call(call, expr.span, owners.get(&id).copied());
+                let mut watch = |w: &crate::hir::Watch, span| {
+                    if let Some(instance) = &w.instance {
+                        self.heard(w.event, instance, span);
+                    }
+                };
+                match &expr.kind {
+                    ExprKind::CallAction(call) => self.call(call, expr.span, owners.get(&id).copied()),
+                    ExprKind::WaitFor(w) => watch(&w.watch, expr.span),
+                    ExprKind::During(d) => d.handlers.iter().for_each(|h| watch(&h.watch, expr.span)),
+                    _ => {}
                 }
             });
         }

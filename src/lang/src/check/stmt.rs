@@ -110,7 +110,10 @@ impl Checker {
             | K::Try { .. }
             | K::Trust { .. }
             | K::Verify { .. }
-            | K::WaitUntil { .. } => false,
+            | K::WaitUntil { .. }
+            | K::WaitFor { .. }
+            | K::During { .. }
+            | K::RunChild { .. } => false,
             _ => true,
         };
         if !plain {

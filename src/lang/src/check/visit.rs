@@ -100,6 +100,7 @@ impl<'a> Parts<'a> {
             | ExprKind::Break
             | ExprKind::Continue
             | ExprKind::Skip
+            | ExprKind::Restart
             | ExprKind::Rollback { .. } => {}
             ExprKind::Text(parts) => self.all(parts.iter().filter_map(|p| match p {
                 TextPart::Hole(e) => Some(e),
@@ -177,6 +178,14 @@ impl<'a> Parts<'a> {
                 self.block(&v.body, Role::Part);
             }
             ExprKind::WaitUntil { condition, every, within, .. } => self.all([&**condition, &**every, &**within]),
+            ExprKind::WaitFor(w) => self.part(&w.within),
+            ExprKind::During(d) => {
+                self.block(&d.body, Role::Part);
+                for handler in &d.handlers {
+                    self.block(&handler.body, Role::Part);
+                }
+            }
+            ExprKind::RunChild(run) => self.all(&run.args),
             ExprKind::For { items, body, .. } => {
                 self.part(items);
                 self.block(body, Role::Part);

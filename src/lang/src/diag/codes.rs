@@ -68,6 +68,8 @@ codes! {
         "`retry`, `timeout`, `key` and `undo` belong to a call that is the whole expression. Inside an operator put the call and its modifiers in parentheses.";
     SYNTAX_DO = "rrb::syntax::do", "`do` takes one call",
         "`do` takes the name of an action and its arguments: `do k8s.restart(ns, name)`. To go on with the result use parentheses: `(do http.post(url)).json`.";
+    RUN_CIRCLE = "rrb::run::circle", "runbooks run each other in a circle",
+        "A runbook that runs itself, directly or through others, ends only when a condition ends it; at 16 nested runs it fails. Repeat with a loop, or run the next one from a trigger.";
     SYNTAX_RESERVED = "rrb::syntax::reserved", "a reserved word where a name should stand",
         "Reserved words name nothing. After a `.` and before a `:` every word is a name.";
     PROJECT_SYNTAX = "rrb::project::syntax", "`rrb.toml` is not valid TOML",

@@ -690,6 +690,26 @@ pub enum ExprKind {
         every: Option<Box<Expr>>,
         within: Option<Box<Expr>>,
     },
+    /// `wait for E as e where C within D`
+    WaitFor {
+        event: Box<Awaited>,
+        within: Option<Box<Expr>>,
+    },
+    /// `during { … } on E as e where C { … }`
+    During {
+        body: Block,
+        handlers: Vec<DuringHandler>,
+    },
+    /// `restart`, in a handler of `during`
+    Restart,
+    /// `run other(args)`, `start other(args)`
+    RunChild {
+        /// `run`: the run waits for the end of its child.
+        awaited: bool,
+        runbook: Path,
+        args: Vec<NamedArg>,
+        args_span: Span,
+    },
     /// `for x in xs { … }`
     For {
         pattern: Pattern,
@@ -725,6 +745,26 @@ pub enum ExprKind {
     Paren(Box<Expr>),
     /// What could not be read.
     Missing,
+}
+
+/// `E as e where C`: an event that a run waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Awaited {
+    /// `alertmanager.resolved`
+    pub event: Path,
+    /// `k8s["prod"].warning`: the instance after the connector's name.
+    pub instance: Option<Expr>,
+    pub binder: Option<Ident>,
+    pub condition: Option<Expr>,
+    pub span: Span,
+}
+
+/// `on E as e where C { … }` behind a `during { … }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuringHandler {
+    pub event: Awaited,
+    pub body: Block,
+    pub span: Span,
 }
 
 /// An item of a list literal.

@@ -66,7 +66,7 @@ const CLAUSES: &[(&str, &str)] = &[
 ];
 
 /// Words of the language that this version does not know yet.
-const LATER: &[&str] = &["restart", "test", "run", "start", "during"];
+const LATER: &[&str] = &["test"];
 
 /// Whether the word can name nothing but what is always written behind a dot.
 pub(super) fn is_reserved(word: &str) -> bool {
@@ -130,6 +130,13 @@ const RESERVED: &[&str] = &[
 pub(super) fn statement(foreign: &str, span: Span) -> Option<Diagnostic> {
     if LATER.contains(&foreign) {
         return Some(later(foreign, span));
+    }
+    if matches!(foreign, "run" | "start") {
+        let message = format!("`{foreign}` takes a runbook with its parameters");
+        return Some(
+            Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, "no call behind it on this line")
+                .help(format!("write `{foreign} other(node: \"n1\")`, or `{foreign} other()` when it has none")),
+        );
     }
     let (_, rrb) = WORDS.iter().find(|(word, _)| *word == foreign)?;
     let fix = vec![(span, (*rrb).to_owned())];
@@ -279,7 +286,7 @@ fn arrow(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Ru
 
 fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
     let reserved = is_reserved(found.text);
-    if matches!(found.text, "parallel" | "race" | "restart" | "test") {
+    if matches!(found.text, "parallel" | "race" | "test") {
         return Some(later(found.text, context.token_span(found)));
     }
     if found.text == "else" {
@@ -360,8 +367,11 @@ fn trigger(context: &Context<'_>, found: Token<'_>, before: Token<'_>, head: &st
 /// What this version does not have, or what lacks a part.
 fn incomplete(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
     let head = context.head(found.start).trim_start();
-    if head.starts_with("wait for") {
-        return Some(later("wait for", context.span(context.start, context.start + "wait for".len())));
+    if head.starts_with("wait for") && !head.contains('.') {
+        return Some(
+            error(context, found, codes::SYNTAX_UNEXPECTED, "`wait for` takes an event", "no event")
+                .help("write `wait for alertmanager.resolved as r where r.name == name within 10m`; to pause: `wait 5m`"),
+        );
     }
     if head.starts_with("on ")
         && let Some(d) = trigger(context, found, before, head)

@@ -429,6 +429,23 @@ fn construct(e: &mut Expr) {
             expr(condition);
             [every, within].into_iter().flatten().for_each(|e| expr(e));
         }
+        ExprKind::WaitFor { event, within } => {
+            awaited(event);
+            within.iter_mut().for_each(|e| expr(e));
+        }
+        ExprKind::During { body, handlers } => {
+            block(body);
+            for handler in handlers {
+                gone(&mut handler.span);
+                awaited(&mut handler.event);
+                block(&mut handler.body);
+            }
+        }
+        ExprKind::RunChild { runbook, args, args_span, .. } => {
+            path(runbook);
+            all(args, arg);
+            gone(args_span);
+        }
         ExprKind::For { pattern: p, items, body } => {
             pattern(p);
             expr(items);
@@ -510,6 +527,14 @@ fn fan_out(fan: &mut FanOut) {
     fan.collect.iter_mut().for_each(gone);
     block(&mut fan.body);
     fan.between.iter_mut().for_each(block);
+}
+
+fn awaited(a: &mut Awaited) {
+    gone(&mut a.span);
+    path(&mut a.event);
+    a.instance.iter_mut().for_each(expr);
+    a.binder.iter_mut().for_each(ident);
+    a.condition.iter_mut().for_each(expr);
 }
 
 fn approve(a: &mut Approve) {

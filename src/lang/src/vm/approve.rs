@@ -360,7 +360,8 @@ impl Machine {
         if self.state.rolling.is_some() {
             return Covered::Yes;
         }
-        let here = self.state.fiber.scopes.iter_mut().rev().find_map(|s| allows(&mut s.kind, info));
+        let around: Vec<usize> = self.around().map(|(i, _)| i).collect();
+        let here = around.into_iter().find_map(|i| allows(&mut self.state.fiber.scopes.get_mut(i)?.kind, info));
         match here.or_else(|| self.outer_scopes(|kind| allows(kind, info))) {
             Some(Allowed::Yes) | None => Covered::Yes,
             Some(Allowed::OffPlan) => {

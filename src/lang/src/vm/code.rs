@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::hir::{Action, Outcome};
-use crate::ids::{FnId, SettingId, SiteId, TypeId};
+use crate::ids::{EventId, FnId, RunbookId, SettingId, SiteId, TypeId};
 use crate::syntax::ast::Effect;
 use crate::types::Ty;
 
@@ -431,6 +431,28 @@ pub enum Op {
         s: Reg,
         site: SiteId,
     },
+    WaitFor {
+        wait: u32,
+    },
+    During {
+        during: u32,
+    },
+    /// The block is at its end: what came in it is handled first.
+    DuringEnd {
+        during: u32,
+    },
+    /// In a plan: the handler may run. Else nothing.
+    DuringMay {
+        during: u32,
+        handler: u16,
+    },
+    HandlerEnd {
+        during: u32,
+    },
+    Restart,
+    Child {
+        child: u32,
+    },
     Evidence {
         name: Reg,
         s: Reg,
@@ -504,6 +526,9 @@ pub struct Code {
     pub forks: Vec<ForkSite>,
     pub waves: Vec<WavesSite>,
     pub mosts: Vec<MostSite>,
+    pub waits: Vec<WaitSite>,
+    pub durings: Vec<DuringSite>,
+    pub children: Vec<ChildSite>,
     pub loop_tests: Vec<LoopTest>,
 }
 
@@ -699,6 +724,56 @@ pub struct MostSite {
     pub items: Reg,
     /// Limit, whole and items as written.
     pub texts: [SmolStr; 3],
+}
+
+/// An event that is watched for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WatchSite {
+    pub site: SiteId,
+    pub event: EventId,
+    pub instance: Option<SmolStr>,
+    /// The function and what it captures.
+    pub condition: Option<(FnId, Vec<Reg>)>,
+    pub text: SmolStr,
+}
+
+/// `wait for`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaitSite {
+    pub watch: WatchSite,
+    pub within: Reg,
+    pub d: Reg,
+}
+
+/// `during`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DuringSite {
+    pub site: SiteId,
+    pub handlers: Vec<HandlerSite>,
+    /// Where the block begins.
+    pub body: Pc,
+    /// Behind all of it.
+    pub end: Pc,
+}
+
+/// A handler of `during`. Its registers are its own: it runs while those of the block are in use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HandlerSite {
+    pub watch: WatchSite,
+    /// The event.
+    pub binder: Reg,
+    pub pc: Pc,
+}
+
+/// `run` and `start`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChildSite {
+    pub site: SiteId,
+    pub runbook: RunbookId,
+    /// The first argument; as many as the runbook has parameters.
+    pub args: Reg,
+    pub awaited: bool,
+    pub d: Reg,
 }
 
 /// A variant as it is built.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::code::{Pc, Reg};
+use super::during::{Handling, Interrupt};
 use super::failure;
 use super::fork::Forked;
 use super::protocol::{ActionInfo, ApprovalAsk, Cover, EffectId, Failure, Millis, PlanEntry};
@@ -68,6 +69,8 @@ pub enum ScopeKind {
     Step {
         site: SiteId,
         name: String,
+        /// The beginning of the step around it.
+        around: Millis,
     },
     Waive {
         cover: Cover,
@@ -77,6 +80,9 @@ pub enum ScopeKind {
     Poll(Box<Polling>),
     /// Branches that this thread waits for, or whose end it is about to take note of.
     Fork(Box<Forked>),
+    During(Box<Handling>),
+    /// A handler of a `during` is at work; what is open above the scope of its `during` is not around it.
+    Interrupt(Box<Interrupt>),
     /// The `rollback` statement, or the undo of branches that lost, at work on these recorded undos, newest last.
     Rollback {
         left: Vec<Undo>,
@@ -213,6 +219,8 @@ pub struct Fiber {
     pub instance: SmolStr,
     /// How many undos are recorded.
     pub undos: u32,
+    /// When the innermost step began, else the run.
+    pub since: Millis,
     /// The time of the last input.
     pub now: Millis,
     /// Operations may meet unknown values.
@@ -228,6 +236,7 @@ impl Fiber {
             connector: None,
             instance: SmolStr::new_static("default"),
             undos: 0,
+            since: now,
             now,
             plan: false,
         }

@@ -185,6 +185,7 @@ impl Machine {
         let mut fiber = Fiber::new(around.now);
         fiber.connector = around.connector;
         fiber.instance = around.instance.clone();
+        fiber.since = around.since;
         fiber.stack.resize_with(registers, || Value::Nothing);
         let name = match &item {
             Some((_, value)) => item_label(value, index),

@@ -790,6 +790,13 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
             | Op::PollCheck { .. }
             | Op::PollReport { .. }
             | Op::Sleep { .. }
+            | Op::WaitFor { .. }
+            | Op::During { .. }
+            | Op::DuringEnd { .. }
+            | Op::DuringMay { .. }
+            | Op::HandlerEnd { .. }
+            | Op::Restart
+            | Op::Child { .. }
             | Op::Evidence { .. }
             | Op::Log { .. }
             | Op::Fork { .. }

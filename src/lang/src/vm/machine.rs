@@ -68,7 +68,7 @@ pub(super) enum Cause {
 
 /// What the thread waits for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Wait {
+pub enum Wait {
     Gate,
     /// People whom a policy wants to agree to the call.
     PolicyApproval,
@@ -81,6 +81,10 @@ pub(super) enum Wait {
     Plan,
     Approval,
     Resolve,
+    /// `wait for`: where the event goes; late when the deadline of a call comes first.
+    Event { d: u16, late: bool },
+    /// `run`, `start`: where its value goes.
+    Child { d: u16 },
 }
 
 /// Somebody or something wants the run to stop.
@@ -283,6 +287,7 @@ impl Machine {
             return Err(MachineError::WrongParameters { wanted, given });
         }
         self.tick(at);
+        self.state.fiber.since = self.now();
         self.state.phase = Phase::Body;
         if let Some(timeout) = runbook.timeout_ms {
             let id = self.next_id(EffectId::RUN_SITE);
@@ -314,6 +319,16 @@ impl Machine {
         let effect = self.state.open.remove(id);
         if id.site == EffectId::RUN_SITE {
             self.ask_to_stop(Stop::Timeout);
+            return Ok(true);
+        }
+        if let Some(thread) = self.listener(id) {
+            self.switch_to(thread);
+            self.tick(at);
+            let came = self.event_came(id, &outcome);
+            if !came && let Some(effect) = &effect {
+                self.came_meanwhile(id, effect, &outcome);
+            }
+            self.interrupt();
             return Ok(true);
         }
         if let (Some(thread), Some(effect)) = (self.waiter(id), effect) {
@@ -399,7 +414,8 @@ impl Machine {
                     return;
                 }
                 self.out.note(Note::StepBegan { site, name: name.clone() });
-                self.state.fiber.open(super::fiber::ScopeKind::Step { site, name });
+                let around = std::mem::replace(&mut self.state.fiber.since, self.state.fiber.now);
+                self.state.fiber.open(super::fiber::ScopeKind::Step { site, name, around });
             }
             Op::ScopeExit { n } => {
                 for _ in 0..n {
@@ -413,6 +429,13 @@ impl Machine {
             Op::PollCheck { poll: _, s } => self.poll_check(s),
             Op::PollReport { poll: _ } => self.poll_report(),
             Op::Sleep { s, site } => self.sleep(s, site),
+            Op::WaitFor { wait } => self.wait_for(wait),
+            Op::During { during } => self.begin_during(during),
+            Op::DuringEnd { .. } => self.end_during(),
+            Op::DuringMay { during, handler } => self.may_handle(during, handler),
+            Op::HandlerEnd { during } => self.handler_done(during),
+            Op::Restart => self.restart(),
+            Op::Child { child } => self.begin_child(child),
             Op::Evidence { name, s, site } => {
                 let name = super::print::display(&self.state.fiber.register(name));
                 let value = self.state.fiber.register(s);
@@ -499,6 +522,7 @@ impl Machine {
             self.stop_now();
             return;
         }
+        let Some((id, effect, wait)) = self.interrupt_before(id, effect, wait) else { return };
         self.state.effects = self.state.effects.saturating_add(1);
         if self.state.effects > self.state.input.limits.effects {
             self.limit(Limit::Effects(self.state.input.limits.effects));
@@ -506,6 +530,23 @@ impl Machine {
         }
         self.issue(id.clone(), effect);
         self.state.wait = Some((id, wait));
+        self.interrupt();
+    }
+
+    /// A pending stop arrives at what the machine waits for.
+    pub(super) fn stop_here(&mut self) -> bool {
+        let arrives = self.state.stop.is_some() && self.stoppable();
+        if arrives {
+            let child = matches!(self.state.wait, Some((_, Wait::Child { .. })));
+            if child {
+                self.stop_waited_child();
+            } else {
+                let why = self.stop_reason();
+                self.abandon_wait(&why);
+                self.stop_now();
+            }
+        }
+        arrives
     }
 
     /// Gives up what the thread waits for.
@@ -563,6 +604,13 @@ fn answers(effect: &Effect, outcome: &EffectOutcome) -> bool {
         Effect::Plan(_) => matches!(outcome, O::Planned(_) | O::Failed(_)),
         Effect::Approval(_) => matches!(outcome, O::Approved { .. } | O::Refused { .. } | O::Failed(_)),
         Effect::Resolve(_) => matches!(outcome, O::Resolved(_)),
+        Effect::Event(_) => matches!(outcome, O::Event { .. } | O::Done(_) | O::Failed(_)),
+        Effect::Child(child) => match outcome {
+            O::Failed(_) => true,
+            O::Ended(_) => child.awaited,
+            O::Done(_) => !child.awaited,
+            _ => false,
+        },
     }
 }
 
@@ -576,5 +624,7 @@ fn outcome_kind(outcome: &EffectOutcome) -> &'static str {
         EffectOutcome::Refused { .. } => "no",
         EffectOutcome::Resolved(_) => "resolution",
         EffectOutcome::Gated(_) => "verdict",
+        EffectOutcome::Event { .. } => "event",
+        EffectOutcome::Ended(_) => "end",
     }
 }

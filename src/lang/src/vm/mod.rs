@@ -3,11 +3,14 @@
 mod approve;
 mod budget;
 mod calls;
+mod children;
 pub mod code;
 mod conditions;
 pub mod decode;
+mod during;
 mod ending;
 mod eval;
+mod events;
 mod failure;
 mod fiber;
 mod fork;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::hir::{Class, Outcome};
-use crate::ids::{RunbookId, SettingId, SiteId};
+use crate::ids::{FnId, RunbookId, SettingId, SiteId};
 use crate::json::Json;
 use crate::syntax::ast::Effect as EffectClass;
 use crate::types::{Ty, builtin};
@@ -63,6 +63,24 @@ pub struct RunInput {
     pub requester: SmolStr,
     /// Ceilings of this run.
     pub limits: Limits,
+    /// The run that runs this one.
+    #[serde(default)]
+    pub parent: Option<ParentRun>,
+}
+
+/// Who runs a child.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParentRun {
+    pub run: SmolStr,
+    /// The effect that began the child, as text.
+    pub effect: SmolStr,
+    /// The parent waits for the child: it is cancelled with it, and they hold targets together.
+    pub awaited: bool,
+    /// How many runs stand above the child.
+    pub depth: u32,
+    /// The outermost of the runs that hold targets together, and when it was created.
+    pub root: SmolStr,
+    pub root_created: Millis,
 }
 
 /// Ceilings of a run. Reaching one ends the run with a failure of kind `invalid` that names it; handlers and undo get a fresh ration.
@@ -100,8 +118,10 @@ pub enum Input {
 pub enum Command {
     /// Journal the intent, then perform; answer with [`Input::Complete`].
     Start { id: EffectId, effect: Effect },
-    /// Nobody waits for this effect any more; a completion that still comes is ignored.
+    /// Nobody waits for this effect any more; a completion that still comes is ignored. What it began is asked to stop.
     Abandon { id: EffectId, why: String },
+    /// The child run of this effect is to stop; its end is still waited for.
+    Stop { id: EffectId, why: String },
     /// For the timeline and the audit; kept with the journal entry that follows.
     Note(Note),
     /// The run is over; the last command.
@@ -138,6 +158,10 @@ pub enum Effect {
     Approval(ApprovalAsk),
     /// A call may or may not have happened and nothing can tell: answer `Resolved` by a person.
     Resolve(UnknownCall),
+    /// Answer `Event` with the first event that fits and that this run has not used, `Done(None)` when the time is over.
+    Event(EventWait),
+    /// Begin another run, once. Answer `Done(Nothing)` when it exists, or `Ended` when it is over, as it says.
+    Child(ChildStart),
 }
 
 impl Effect {
@@ -150,6 +174,8 @@ impl Effect {
             Effect::Plan(_) => "plan",
             Effect::Approval(_) => "approval",
             Effect::Resolve(_) => "resolve",
+            Effect::Event(_) => "event",
+            Effect::Child(_) => "child",
         }
     }
 }
@@ -402,6 +428,46 @@ pub struct UnknownCall {
     pub ret: Option<Ty>,
 }
 
+/// An event that a run waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventWait {
+    /// `alertmanager.resolved`
+    pub event: SmolStr,
+    pub instance: Option<SmolStr>,
+    /// Takes the captures and the event; gives a Bool. One that fails is a no.
+    pub condition: Option<FnId>,
+    pub captures: Vec<Value>,
+    /// Events received before this are not looked at.
+    pub since: Millis,
+    pub until: Option<Millis>,
+    /// As written, for people.
+    pub text: SmolStr,
+}
+
+/// A child run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChildStart {
+    /// The id of the child: a function of the run and the effect.
+    pub child: SmolStr,
+    pub runbook: RunbookId,
+    pub name: SmolStr,
+    /// In the order of the runbook's parameters.
+    pub params: Vec<Value>,
+    /// Whether its end is the answer.
+    pub awaited: bool,
+    /// Ask it to stop then, and fail with `timeout`.
+    pub deadline: Option<Millis>,
+}
+
+impl ChildStart {
+    /// The id of the child that this effect of this run begins.
+    pub fn id(run: &str, effect: &EffectId) -> SmolStr {
+        use sha2::{Digest, Sha256};
+        let hash = super::image::hex(&Sha256::digest(format!("{run}\0{effect}").as_bytes()));
+        format!("run_{}", hash.get(..24).unwrap_or(&hash)).into()
+    }
+}
+
 /// How an effect ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EffectOutcome {
@@ -425,6 +491,12 @@ pub enum EffectOutcome {
     },
     Resolved(Resolution),
     Gated(Box<Gated>),
+    Event {
+        id: SmolStr,
+        value: Value,
+    },
+    /// The child run is over.
+    Ended(Box<RunEnd>),
 }
 
 /// What a person says of a call with an unknown outcome.
@@ -623,6 +695,20 @@ pub enum Note {
     /// What a run in `shadow` would have done.
     Shadowed {
         plan: Plan,
+    },
+    /// An event came that a `during` handles: its handler begins.
+    Handling {
+        site: SiteId,
+        event: SmolStr,
+    },
+    /// The handler is done and the block goes on.
+    Handled {
+        site: SiteId,
+    },
+    /// The block of a `during` begins anew, for the how manieth time.
+    Restarted {
+        site: SiteId,
+        count: u32,
     },
     /// A changing call that the plan did not show, or showed otherwise.
     OffPlan {

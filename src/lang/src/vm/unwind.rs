@@ -39,6 +39,8 @@ impl Machine {
                     Some(back) => f = back,
                 },
                 ScopeKind::Rollback { .. } => return self.undo_failed(*f),
+                ScopeKind::Interrupt(_) => self.leave_handler(&mut f),
+                ScopeKind::During(_) => self.drop_scope(&mut f),
                 ScopeKind::Catch { .. }
                 | ScopeKind::Step { .. }
                 | ScopeKind::Waive { .. }
@@ -148,6 +150,7 @@ impl Machine {
         match wait {
             // In flight: it ends first.
             Wait::Native => {}
+            Wait::Child { .. } => self.stop_waited_child(),
             Wait::Pause if !self.stoppable() => {
                 // An inner call of a seen one: it fails with what it failed with, and the seen one goes on to its end.
                 self.abandon_wait(&why);
@@ -169,7 +172,15 @@ impl Machine {
         }
     }
 
-    fn stop_reason(&self) -> String {
+    /// A child that the run waits for comes to its end first, undo and all; one that is only begun is in flight.
+    pub(super) fn stop_waited_child(&mut self) {
+        let why = self.stop_reason();
+        if let Some((id, Wait::Child { .. })) = self.state.wait.clone() {
+            self.stop_child(&id, &why);
+        }
+    }
+
+    pub(super) fn stop_reason(&self) -> String {
         match &self.state.stop {
             Some(Stop::Cancel(why) | Stop::Sibling(why)) => why.clone(),
             _ => "the time of the run is over".to_owned(),

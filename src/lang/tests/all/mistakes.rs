@@ -162,12 +162,15 @@ fn severities_stop_what_must_not_run() {
     }
     let meant = [
         "approval_quorum_everybody",
+        "during_handler_code_after_restart",
         "effect_needless_do",
         "finish_then_code",
         "match_unreachable_arm",
         "name_hidden_var",
         "policy_no_rules",
         "policy_quorum_everybody",
+        "run_circle",
+        "run_circle_of_two",
         "trigger_never_bounds",
         "trigger_never_false",
         "trigger_never_in_pair",

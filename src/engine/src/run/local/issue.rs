@@ -69,6 +69,8 @@ impl LocalHost {
         let too_large = match effect {
             Effect::Approval(ask) => cap::intent(ask, "the approval").err(),
             Effect::Gate(call) => cap::intent(call, &format!("`{}`", call.action)).err(),
+            Effect::Child(child) => cap::intent(child, &format!("`{}`", child.name)).err(),
+            Effect::Event(wait) => cap::intent(wait, &format!("`{}`", wait.text)).err(),
             _ => None,
         };
         if let (Effect::Approval(_), None) = (effect, &too_large) {
@@ -98,7 +100,12 @@ impl LocalHost {
                 self.set_status(RunStatus::Parked, at, &call.why);
                 self.flush().await
             }
-            Effect::Gate(_) | Effect::Sleep { .. } => Ok(()),
+            Effect::Child(child) => {
+                self.say(at, records::child_began(child));
+                // The intent comes first: a child whose parent does not know it would never be waited for.
+                self.flush().await
+            }
+            Effect::Gate(_) | Effect::Sleep { .. } | Effect::Event(_) => Ok(()),
         }
     }
 

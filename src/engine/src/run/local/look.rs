@@ -127,6 +127,14 @@ impl LocalHost {
                     let until = *until;
                     self.look_at_sleep(&id, until).await?
                 }
+                (Some(Effect::Event(wait)), _) => {
+                    let wait = wait.clone();
+                    self.look_for_event(&id, &wait).await?
+                }
+                (Some(Effect::Child(child)), _) => {
+                    let child = child.clone();
+                    self.look_at_child(&id, &child).await?
+                }
                 (Some(Effect::Resolve(call)), _) => {
                     let text = format!("nobody knows what became of `{}`: {}", call.native, call.why);
                     self.waits.push(text);
@@ -174,14 +182,14 @@ impl LocalHost {
         let outcome = match said {
             Gate::Wait { why, wake } => {
                 self.waits.push(why);
-                if let Some(run) = wake {
+                for run in wake {
                     self.core.signal(shared::Signal::Wake(run));
                 }
                 return Ok(false);
             }
             Gate::Open { hold, verdict, counted } => {
                 if let Some(target) = hold {
-                    self.pending.push(Op::HoldTarget { target, run: self.run.id.clone(), at });
+                    self.pending.push(Op::HoldTarget { target, run: gate::party(&self.run).run, at });
                 }
                 for c in counted {
                     let (kind, run) = (policy::MARK.to_owned(), self.run.id.clone());

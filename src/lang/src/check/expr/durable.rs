@@ -19,7 +19,7 @@ impl Checker {
         node(ExprKind::Literal(Value::Duration(ms)), ty::duration(), span)
     }
 
-    fn duration_or(&mut self, e: Option<&ast::Expr>, role: &str, default: i64, span: Span) -> hir::Expr {
+    pub(super) fn duration_or(&mut self, e: Option<&ast::Expr>, role: &str, default: i64, span: Span) -> hir::Expr {
         match e {
             Some(e) => self.expr_as(e, &ty::duration(), role),
             None => self.duration(default, span),
@@ -27,7 +27,7 @@ impl Checker {
     }
 
     /// Reports a word that takes time or asks people where that is not possible.
-    fn may_take_time(&mut self, word: &str, span: Span) -> bool {
+    pub(super) fn may_take_time(&mut self, word: &str, span: Span) -> bool {
         let help = match self.kind() {
             FrameKind::Runbook | FrameKind::Action { connector: false } | FrameKind::Handler => {
                 let reads = self.frame().and_then(|f| f.limit.as_ref()).is_some_and(|l| l.effect <= Effect::Reads);
@@ -39,6 +39,7 @@ impl Checker {
             FrameKind::Action { connector: true } => "an action of a connector never waits; wait in the runbook",
             FrameKind::Lambda => "a function given to a method never waits; write a `for` loop",
             FrameKind::Undo => "an `undo` is a plain call",
+            FrameKind::Watch => "a condition is pure; do it in the body of the runbook",
             FrameKind::Fn => "a `fn` is pure; make it an `action`",
             _ => "conditions and mappings are pure; do it in the body of the runbook",
         };

@@ -3,6 +3,7 @@
 mod control;
 mod data;
 mod durable;
+mod events;
 mod names;
 mod text;
 mod together;
@@ -136,6 +137,10 @@ impl Checker {
             K::WaitUntil { condition, every, within } => {
                 self.wait_until(condition, every.as_deref(), within.as_deref(), span)
             }
+            K::WaitFor { event, within } => self.wait_for(event, within.as_deref(), span),
+            K::During { body, handlers } => self.during(body, handlers, want, span),
+            K::Restart => self.restart(span),
+            K::RunChild { awaited, runbook, args, .. } => self.run_child(*awaited, runbook, args, span),
             K::For { pattern, items, body } => self.for_expr(pattern, items, body, want, span),
             K::FanOut(fan) => self.fan_out(fan, want, span),
             K::Together { race: true, branches } => self.race(branches, want, span),

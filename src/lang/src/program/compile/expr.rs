@@ -217,6 +217,12 @@ impl<'a> Compiler<'a, '_> {
             ExprKind::WaitUntil { condition, every, within, site } => {
                 self.wait_until(condition, every, within, *site, d)
             }
+            ExprKind::WaitFor(w) => self.wait_for(w, d),
+            ExprKind::During(during) => self.during(during, d),
+            ExprKind::Restart => {
+                self.emit(Op::Restart);
+            }
+            ExprKind::RunChild(run) => self.run_child(run, d),
             ExprKind::For { pattern, items, body } => {
                 let collects = has_value(&e.ty);
                 self.for_(pattern, items, body, collects, d)

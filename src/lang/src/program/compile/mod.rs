@@ -2,6 +2,7 @@
 
 mod approve;
 mod call;
+mod events;
 mod expr;
 mod method;
 mod pattern;
@@ -23,8 +24,8 @@ use crate::syntax::ast::Effect;
 use crate::types::{Ty, Type};
 use crate::value::Value;
 use crate::vm::code::{
-    ActionCode, ApproveSite, CallSite, Code, ForkSite, LoopTest, MostSite, Op, Pc, PollSite, Reg, Shape, VariantCode,
-    WaiveSite, WavesSite,
+    ActionCode, ApproveSite, CallSite, ChildSite, Code, DuringSite, ForkSite, LoopTest, MostSite, Op, Pc, PollSite, Reg,
+    Shape, VariantCode, WaitSite, WaiveSite, WavesSite,
 };
 use crate::vm::image::hex;
 use crate::vm::methods;
@@ -200,6 +201,9 @@ struct Compiler<'a, 't> {
     forks: Vec<ForkSite>,
     waves: Vec<WavesSite>,
     mosts: Vec<MostSite>,
+    waits: Vec<WaitSite>,
+    durings: Vec<DuringSite>,
+    children: Vec<ChildSite>,
     loop_tests: Vec<LoopTest>,
 }
 
@@ -276,6 +280,9 @@ impl<'a, 't> Compiler<'a, 't> {
             forks: Vec::new(),
             waves: Vec::new(),
             mosts: Vec::new(),
+            waits: Vec::new(),
+            durings: Vec::new(),
+            children: Vec::new(),
             loop_tests: Vec::new(),
         }
     }
@@ -329,6 +336,9 @@ impl<'a, 't> Compiler<'a, 't> {
                 forks: self.forks,
                 waves: self.waves,
                 mosts: self.mosts,
+                waits: self.waits,
+                durings: self.durings,
+                children: self.children,
                 loop_tests: self.loop_tests,
             }),
             _ => {

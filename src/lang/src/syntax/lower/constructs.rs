@@ -81,6 +81,9 @@ impl<'i> Lower<'i> {
             Rule::wait_expr => self.wait(&p),
             Rule::for_expr => self.for_expr(&p),
             Rule::together_expr => self.together(&p),
+            Rule::during_expr => self.during(&p),
+            Rule::k_restart => ExprKind::Restart,
+            Rule::child_expr => self.child(&p),
             Rule::while_expr => {
                 let max = self.clause(&p, Rule::max_clause).map(Box::new);
                 ExprKind::While { condition: self.boxed_in(&p), max, body: self.block_in(&p) }
@@ -271,13 +274,51 @@ impl<'i> Lower<'i> {
     }
 
     fn wait(&mut self, p: &P<'i>) -> ExprKind {
-        match kid(p, Rule::wait_until) {
-            Some(until) => {
-                let times = self.times(&until);
-                ExprKind::WaitUntil { condition: self.boxed_in(&until), every: times.every, within: times.within }
-            }
-            None => ExprKind::Wait(self.boxed_in(p)),
+        if let Some(until) = kid(p, Rule::wait_until) {
+            let times = self.times(&until);
+            return ExprKind::WaitUntil { condition: self.boxed_in(&until), every: times.every, within: times.within };
         }
+        if let Some(event) = kid(p, Rule::wait_for) {
+            let within = self.clause(&event, Rule::within_clause).map(Box::new);
+            return ExprKind::WaitFor { event: Box::new(self.awaited(&event)), within };
+        }
+        ExprKind::Wait(self.boxed_in(p))
+    }
+
+    /// The event of a `wait for` or of a handler.
+    fn awaited(&mut self, p: &P<'i>) -> Awaited {
+        let p = kid(p, Rule::awaited).unwrap_or_else(|| p.clone());
+        let named = kid(&p, Rule::event_ref);
+        let event = named.as_ref().map_or_else(|| self.path_in(&p), |e| self.path_in(e));
+        let instance = named.and_then(|e| self.clause(&e, Rule::index));
+        let binder = kid(&p, Rule::trigger_as).map(|a| self.ident_in(&a));
+        let condition = self.clause(&p, Rule::trigger_where);
+        Awaited { event, instance, binder, condition, span: self.span(&p) }
+    }
+
+    fn during(&mut self, p: &P<'i>) -> ExprKind {
+        let body = self.block_in(p);
+        let handlers: Vec<P<'i>> = kids(p, Rule::during_on).collect();
+        let handlers = handlers
+            .into_iter()
+            .map(|h| DuringHandler { event: self.awaited(&h), body: self.block_in(&h), span: self.span(&h) })
+            .collect();
+        ExprKind::During { body, handlers }
+    }
+
+    fn child(&mut self, p: &P<'i>) -> ExprKind {
+        let awaited = kid(p, Rule::child_word).is_some_and(|w| w.as_str() == "run");
+        let word = if awaited { "run" } else { "start" };
+        let (Some(path), Some(args)) = (kid(p, Rule::child_path), kid(p, Rule::args)) else {
+            return ExprKind::Missing;
+        };
+        if let Some(more) = kid(p, Rule::do_more) {
+            let span = self.span(&more);
+            let d = self.error(codes::SYNTAX_DO, format!("`{word}` takes one call"), span, "this goes on after the call");
+            d.help.push(format!("put it in parentheses to go on with its result: `({word} other(x)).id`"));
+        }
+        let args_span = self.span(&args);
+        ExprKind::RunChild { awaited, runbook: self.path_in(&path), args: self.args(&args), args_span }
     }
 
     fn times(&mut self, p: &P<'i>) -> clauses::Times {

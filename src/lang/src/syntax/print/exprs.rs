@@ -379,7 +379,7 @@ pub(super) fn tightness(e: &Expr) -> Tightness {
         ExprKind::Is { .. } => COMPARE,
         ExprKind::Unary { op: UnaryOp::Neg, .. } => NEGATE,
         ExprKind::As { .. } => AS,
-        ExprKind::Break | ExprKind::Continue | ExprKind::Skip => AS,
+        ExprKind::Break | ExprKind::Continue | ExprKind::Skip | ExprKind::Restart => AS,
         ExprKind::Bool(_)
         | ExprKind::Int(_)
         | ExprKind::Float { .. }
@@ -411,6 +411,7 @@ fn is_greedy(e: &Expr) -> bool {
             | ExprKind::Do(_)
             | ExprKind::Wait(_)
             | ExprKind::WaitUntil { .. }
+            | ExprKind::WaitFor { .. }
     )
 }
 

@@ -153,6 +153,7 @@ impl Printer {
             ExprKind::Continue => self.push("continue"),
             ExprKind::Skip => self.push("skip"),
             ExprKind::Rollback => self.push("rollback"),
+            ExprKind::Restart => self.push("restart"),
             ExprKind::Step { name, body } => self.headed("step ", name, body),
             ExprKind::Approve(approve) => self.approve(approve),
             ExprKind::Waive { reason, by, until, body } => {
@@ -188,6 +189,31 @@ impl Printer {
                         p.clause("within ", within.as_deref(), OPERAND);
                     });
                 });
+            }
+            ExprKind::WaitFor { event, within } => {
+                self.push("wait for ");
+                self.awaited(event);
+                self.word_expr(" within ", within.as_deref(), OPERAND);
+            }
+            ExprKind::During { body, handlers } => {
+                self.push("during ");
+                self.block(body);
+                for handler in handlers {
+                    self.push(" on ");
+                    self.awaited(&handler.event);
+                    self.push(" ");
+                    self.block(&handler.body);
+                }
+            }
+            ExprKind::RunChild { awaited, runbook, args, .. } => {
+                self.push(if *awaited { "run " } else { "start " });
+                for (i, part) in runbook.parts.iter().enumerate() {
+                    self.push(if i > 0 { "." } else { "" });
+                    self.push(&part.name);
+                }
+                self.push("(");
+                self.list(args, |p, a| p.named(a, ANY));
+                self.push(")");
             }
             ExprKind::For { pattern, items, body } => {
                 self.push("for ");
@@ -271,6 +297,25 @@ impl Printer {
         }
         self.push(",");
         self.end_line();
+    }
+
+    fn awaited(&mut self, a: &Awaited) {
+        for (i, part) in a.event.parts.iter().enumerate() {
+            self.push(if i > 0 { "." } else { "" });
+            self.push(&part.name);
+            if i == 0
+                && let Some(instance) = &a.instance
+            {
+                self.push("[");
+                self.expr(instance, ANY);
+                self.push("]");
+            }
+        }
+        if let Some(binder) = &a.binder {
+            self.push(" as ");
+            self.push(&binder.name);
+        }
+        self.word_expr(" where ", a.condition.as_ref(), OPERATION);
     }
 
     fn headed(&mut self, words: &str, head: &Expr, body: &Block) {

@@ -21,7 +21,7 @@ pub(super) fn ident() -> impl Strategy<Value = Ident> {
         "a", "b2", "node", "_x", "Text", "within", "timeout", "key", "retry", "undo", "log", "evidence", "by", "from",
         "every", "at", "quorum", "limit", "owner", "tags", "id", "emit", "trust", "reads", "max", "times", "url", "re",
         "r", "run", "once", "queue", "until", "missed", "failure", "per", "shadow", "no", "finally", "group", "inner",
-        "order", "iso", "ask", "forbid", "during", "unless", "delegate", "between", "applies", "query",
+        "order", "iso", "ask", "start", "forbid", "unless", "delegate", "between", "applies", "query",
     ];
     proptest::sample::select(names.to_vec()).prop_map(|n| Ident { name: n.into(), span: NOWHERE })
 }
@@ -223,6 +223,7 @@ fn small() -> impl Strategy<Value = Expr> {
         e(ExprKind::Continue),
         e(ExprKind::Skip),
         e(ExprKind::Rollback),
+        e(ExprKind::Restart),
         e(ExprKind::Return(None)),
         e(ExprKind::List(vec![])),
         e(ExprKind::Record(vec![])),
@@ -322,6 +323,17 @@ fn constructs(inner: BoxedStrategy<Expr>) -> BoxedStrategy<Expr> {
             every,
             within
         })),
+        (awaited(x()), boxed(&inner)).prop_map(|(event, within)| e(ExprKind::WaitFor { event: Box::new(event), within })),
+        (block(), vec((awaited(x()), block()), 0..3)).prop_map(|(body, handlers)| {
+            let handler = |(event, body)| DuringHandler { event, body, span: NOWHERE };
+            e(ExprKind::During { body, handlers: handlers.into_iter().map(handler).collect() })
+        }),
+        (any::<bool>(), path(), named(x())).prop_map(|(awaited, runbook, args)| e(ExprKind::RunChild {
+            awaited,
+            runbook,
+            args,
+            args_span: NOWHERE
+        })),
         (pattern(), xb(), block()).prop_map(|(pattern, items, body)| e(ExprKind::For { pattern, items, body })),
         fan_out(inner.clone()),
         (any::<bool>(), vec((ident(), prop_oneof![x(), block().prop_map(|b| e(ExprKind::Block(b)))]), 0..3)).prop_map(
@@ -398,6 +410,18 @@ fn fields(x: BoxedStrategy<Expr>) -> impl Strategy<Value = Vec<FieldDecl>> {
             span: NOWHERE,
         }),
         0..3,
+    )
+}
+
+fn awaited(x: BoxedStrategy<Expr>) -> impl Strategy<Value = Awaited> {
+    (ident(), word(), option::of(x.clone()), option::of(ident()), option::of(condition(x))).prop_map(
+        |(connector, event, instance, binder, condition)| Awaited {
+            event: Path { parts: vec![connector, event], span: NOWHERE },
+            instance,
+            binder,
+            condition: condition.map(|c| *c),
+            span: NOWHERE,
+        },
     )
 }
 

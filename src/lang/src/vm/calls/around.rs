@@ -29,7 +29,7 @@ impl Machine {
 
     /// The call at the seen level that is in progress.
     pub(in crate::vm) fn seen(&self) -> Option<&Calling> {
-        self.state.fiber.scopes.iter().rev().find_map(|s| match &s.kind {
+        self.around().find_map(|(_, s)| match &s.kind {
             ScopeKind::Call(c) if c.info.is_some() => Some(&**c),
             _ => None,
         })
@@ -40,12 +40,8 @@ impl Machine {
         if let Some(cover) = &self.state.rolling {
             return cover.clone();
         }
-        self.state
-            .fiber
-            .scopes
-            .iter()
-            .rev()
-            .find_map(|s| match &s.kind {
+        self.around()
+            .find_map(|(_, s)| match &s.kind {
                 ScopeKind::Waive { cover } => Some(cover.clone()),
                 ScopeKind::Approve(a) => a.cover.clone(),
                 _ => None,
@@ -107,15 +103,20 @@ impl Machine {
 
     /// The calls in progress, outermost first, with the places of their scopes.
     pub(super) fn calls(&self) -> impl Iterator<Item = (usize, &Calling)> {
-        self.state.fiber.scopes.iter().enumerate().filter_map(|(i, s)| match &s.kind {
-            ScopeKind::Call(c) => Some((i, &**c)),
-            _ => None,
-        })
+        let mut calls: Vec<(usize, &Calling)> = self
+            .around()
+            .filter_map(|(i, s)| match &s.kind {
+                ScopeKind::Call(c) => Some((i, &**c)),
+                _ => None,
+            })
+            .collect();
+        calls.reverse();
+        calls.into_iter()
     }
 
     /// The nearest of all deadlines around.
     pub(in crate::vm) fn deadline(&self) -> Option<Millis> {
-        let calls = self.state.fiber.scopes.iter().filter_map(|s| match &s.kind {
+        let calls = self.around().filter_map(|(_, s)| match &s.kind {
             ScopeKind::Call(c) => c.deadline,
             _ => None,
         });
@@ -149,8 +150,9 @@ impl Machine {
 
     /// Every call around the native has acted in this try.
     pub(in crate::vm) fn mark_acted(&mut self) {
-        for scope in &mut self.state.fiber.scopes {
-            if let ScopeKind::Call(c) = &mut scope.kind {
+        let around: Vec<usize> = self.calls().map(|(i, _)| i).collect();
+        for i in around {
+            if let Some(ScopeKind::Call(c)) = self.state.fiber.scopes.get_mut(i).map(|s| &mut s.kind) {
                 c.acted = true;
             }
         }

@@ -83,6 +83,8 @@ impl Machine {
                 }
             }
             (Wait::Poll, _) => self.poll_again(),
+            (Wait::Event { d, late }, outcome) => self.event_done(d, late, outcome),
+            (Wait::Child { d }, outcome) => self.child_done(d, &effect, outcome),
             (Wait::Plan, EffectOutcome::Planned(plan)) => self.planned(plan),
             (Wait::Plan, EffectOutcome::Failed(f)) => {
                 let incomplete = Some(format!("the plan could not be made: {}", f.message));

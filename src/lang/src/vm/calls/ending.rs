@@ -18,7 +18,9 @@ impl Machine {
                 (self.state.fiber.connector, self.state.fiber.instance) = c.outer.clone();
                 self.tell_end(c, c.failure.as_deref().or(failure));
             }
-            ScopeKind::Step { site, name } => {
+            ScopeKind::During(_) | ScopeKind::Interrupt(_) => self.stop_listening(scope),
+            ScopeKind::Step { site, name, around } => {
+                self.state.fiber.since = *around;
                 let ok = failure.is_none();
                 self.out.note(Note::StepEnded { site: *site, name: name.clone(), ok });
             }

@@ -122,7 +122,7 @@ fn killed(program: &Arc<Program>, kill: usize, performed: bool) -> (Vec<String>,
                 Command::Start { id, effect } => pending.push((id, effect)),
                 Command::Abandon { id, .. } => pending.retain(|(open, _)| *open != id),
                 Command::Finish(e) => end = Some(e),
-                Command::Note(_) => {}
+                Command::Note(_) | Command::Stop { .. } => {}
             }
         }
         if end.is_some() {
@@ -179,6 +179,7 @@ fn killed(program: &Arc<Program>, kill: usize, performed: bool) -> (Vec<String>,
             // Somebody looks: the world knows.
             Effect::Resolve(_) if performed => EffectOutcome::Resolved(Resolution::Happened { result: None }),
             Effect::Resolve(_) => EffectOutcome::Resolved(Resolution::DidNotHappen),
+            other => panic!("nobody answers a {}", other.kind()),
         };
         pending.remove(next);
         now += 10;

@@ -78,6 +78,8 @@ pub struct Drive<'a> {
     pub inputs: Vec<Input>,
     pub steps: Vec<Vec<Command>>,
     pub notes: Vec<Note>,
+    /// Children that were asked to stop.
+    pub stopped: Vec<EffectId>,
     /// `http.post` and its like, as performed, in order.
     pub performed: Vec<NativeCall>,
     pub gates: Vec<rrb_lang::vm::protocol::ActionInfo>,
@@ -122,6 +124,7 @@ impl<'a> Drive<'a> {
             settings: BTreeMap::new(),
             requester: "user:cy".into(),
             limits,
+            parent: None,
         };
         Self {
             machine: Machine::new(program.clone(), input),
@@ -131,6 +134,7 @@ impl<'a> Drive<'a> {
             inputs: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
+            stopped: Vec::new(),
             performed: Vec::new(),
             gates: Vec::new(),
             end: None,
@@ -163,6 +167,7 @@ impl<'a> Drive<'a> {
                 Command::Start { id, effect } => self.pending.push((id, effect)),
                 Command::Abandon { id, .. } => self.pending.retain(|(open, _)| *open != id),
                 Command::Note(note) => self.notes.push(note),
+                Command::Stop { id, .. } => self.stopped.push(id),
                 Command::Finish(end) => self.end = Some(end),
             }
         }
@@ -208,7 +213,7 @@ impl<'a> Drive<'a> {
                 self.plans.push(plan.clone());
                 EffectOutcome::Planned(plan)
             }
-            Effect::Approval(_) | Effect::Resolve(_) => (self.person)(id, effect)?,
+            Effect::Approval(_) | Effect::Resolve(_) | Effect::Event(_) | Effect::Child(_) => (self.person)(id, effect)?,
         })
     }
 
