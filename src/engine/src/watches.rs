@@ -62,15 +62,8 @@ impl Watches {
     ) {
         self.leave(run, effect, &wait.event);
         let (kept, overflowed) = (VecDeque::new(), false);
-        let watch = Watch {
-            run: run.to_owned(),
-            effect: effect.clone(),
-            wait: wait.clone(),
-            code,
-            settings,
-            kept,
-            overflowed,
-        };
+        let watch =
+            Watch { run: run.to_owned(), effect: effect.clone(), wait: wait.clone(), code, settings, kept, overflowed };
         self.by_event.entry(wait.event.to_string()).or_default().push(watch);
     }
 

@@ -288,8 +288,9 @@ pub fn of_event(book: &Book, n: usize, source: &str) -> Vec<TriggerRef> {
 pub fn left_out(book: &Book, row: &EventRow, known: &[DispositionRow], at: i64) -> Vec<DispositionRow> {
     let Ok(value) = book::value_of(book.code(), row) else { return Vec::new() };
     let listening = book.index.listening(&row.source);
-    let unknown =
-        listening.filter(|n| !known.iter().any(|d| d.runbook == book.index.name(*n) && !matches!(d.verdict.as_str(), "cancelled" | "taken")));
+    let unknown = listening.filter(|n| {
+        !known.iter().any(|d| d.runbook == book.index.name(*n) && !matches!(d.verdict.as_str(), "cancelled" | "taken"))
+    });
     unknown
         .filter_map(|n| {
             let runbook = book.runbook(n)?;

@@ -103,7 +103,11 @@ impl Inbox {
 /// What is done once a batch is durable.
 enum After {
     Wake(String),
-    Cancel { run: String, why: String, by: String },
+    Cancel {
+        run: String,
+        why: String,
+        by: String,
+    },
     Tell(Box<TimelineItem>),
     Started(oneshot::Sender<Result<String, ApiError>>, Result<String, ApiError>),
     Done(oneshot::Sender<Result<(), ApiError>>, Result<(), ApiError>),

@@ -291,11 +291,7 @@ async fn a_plan_shows_a_child_and_the_child_asks_for_itself() {
     let lines: Vec<&str> = plan.lines().collect();
     assert_eq!(
         lines,
-        [
-            "will run wipe(node: \"n1\")",
-            "will start wipe(node: \"n2\")",
-            "will lab.set(what: not known yet)",
-        ]
+        ["will run wipe(node: \"n1\")", "will start wipe(node: \"n2\")", "will lab.set(what: not known yet)",]
     );
     b.vote(true, "bo").await;
     let open = b.open_approval().await;
@@ -313,10 +309,16 @@ async fn a_plan_shows_a_child_and_the_child_asks_for_itself() {
 #[tokio::test]
 async fn a_child_keeps_the_program_of_its_parent() {
     let old = compile(
-        &[("main", "use lab_kit.{lab}\nrunbook child() { do lab.set(\"old\") }\nrunbook parent() { wait 1m  run child() }")],
+        &[(
+            "main",
+            "use lab_kit.{lab}\nrunbook child() { do lab.set(\"old\") }\nrunbook parent() { wait 1m  run child() }",
+        )],
         "",
     );
-    let new = compile(&[("main", "use lab_kit.{lab}\nrunbook child() { do lab.set(\"new\") }\nrunbook parent() { run child() }")], "");
+    let new = compile(
+        &[("main", "use lab_kit.{lab}\nrunbook child() { do lab.set(\"new\") }\nrunbook parent() { run child() }")],
+        "",
+    );
     let b = Bench::of(old).await;
     let parent = b.start("parent", json!({})).await;
     b.engine.load(new).await.unwrap();

@@ -253,11 +253,8 @@ async fn an_event_that_comes_during_the_last_call_is_handled_at_the_end_of_the_b
     while b.lab.times("set/slow") == 0 {
         tokio::task::yield_now().await;
     }
-    let emit = rrb_engine::api::EmitEvent {
-        event: "lab.calm".to_owned(),
-        instance: None,
-        payload: json!({ "node": "n1" }),
-    };
+    let emit =
+        rrb_engine::api::EmitEvent { event: "lab.calm".to_owned(), instance: None, payload: json!({ "node": "n1" }) };
     b.engine.emit(emit, &crate::rig::person("ana")).await.unwrap();
     for _ in 0..1000 {
         tokio::task::yield_now().await;

@@ -1,6 +1,8 @@
 //! Renumbers the variables of a finished function: captures come first, and are known only when the body is done.
 
-use crate::hir::{ActionCall, Approve, Block, Expr, ExprKind, LocalId, MapEntry, Pattern, Principal, Stmt, TextPart, Watch};
+use crate::hir::{
+    ActionCall, Approve, Block, Expr, ExprKind, LocalId, MapEntry, Pattern, Principal, Stmt, TextPart, Watch,
+};
 
 type To<'a> = &'a dyn Fn(LocalId) -> LocalId;
 

@@ -369,8 +369,9 @@ fn incomplete(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules:
     let head = context.head(found.start).trim_start();
     if head.starts_with("wait for") && !head.contains('.') {
         return Some(
-            error(context, found, codes::SYNTAX_UNEXPECTED, "`wait for` takes an event", "no event")
-                .help("write `wait for alertmanager.resolved as r where r.name == name within 10m`; to pause: `wait 5m`"),
+            error(context, found, codes::SYNTAX_UNEXPECTED, "`wait for` takes an event", "no event").help(
+                "write `wait for alertmanager.resolved as r where r.name == name within 10m`; to pause: `wait 5m`",
+            ),
         );
     }
     if head.starts_with("on ")

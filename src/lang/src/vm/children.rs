@@ -10,8 +10,8 @@ use super::limits::has_unknown;
 use super::machine::{Machine, Wait};
 use super::print;
 use super::protocol::{
-    ActionInfo, CallClass, Certainty, ChildStart, Effect, EffectId, EffectOutcome, Failure, FailureKind, Happened, PlanEntry,
-    Planned, RunEnd,
+    ActionInfo, CallClass, Certainty, ChildStart, Effect, EffectId, EffectOutcome, Failure, FailureKind, Happened,
+    PlanEntry, Planned, RunEnd,
 };
 use crate::hir::Outcome;
 use crate::json::Json;
@@ -27,8 +27,7 @@ impl Machine {
         let program = self.program.clone();
         let Some(runbook) = program.runbook(site.runbook) else { return self.broken() };
         let count = u16::try_from(runbook.params.len()).unwrap_or(u16::MAX);
-        let params: Vec<Value> =
-            (0..count).map(|i| self.state.fiber.register(site.args.saturating_add(i))).collect();
+        let params: Vec<Value> = (0..count).map(|i| self.state.fiber.register(site.args.saturating_add(i))).collect();
         let names = runbook.params.iter().map(|p| p.name.clone());
         let action: SmolStr = format!("{} {}", if site.awaited { "run" } else { "start" }, runbook.name).into();
         if self.out.is_plan() {

@@ -233,7 +233,12 @@ impl Machine {
     }
 
     /// Runs a handler instead of an effect that was about to begin; gives the effect back when there is none to run.
-    pub(super) fn interrupt_before(&mut self, id: EffectId, effect: Effect, wait: Wait) -> Option<(EffectId, Effect, Wait)> {
+    pub(super) fn interrupt_before(
+        &mut self,
+        id: EffectId,
+        effect: Effect,
+        wait: Wait,
+    ) -> Option<(EffectId, Effect, Wait)> {
         let can_wait = matches!(effect, Effect::Gate(_) | Effect::Call(_) | Effect::Child(_));
         if !can_wait || !self.interruptible() {
             return Some((id, effect, wait));

@@ -82,9 +82,14 @@ pub enum Wait {
     Approval,
     Resolve,
     /// `wait for`: where the event goes; late when the deadline of a call comes first.
-    Event { d: u16, late: bool },
+    Event {
+        d: u16,
+        late: bool,
+    },
     /// `run`, `start`: where its value goes.
-    Child { d: u16 },
+    Child {
+        d: u16,
+    },
 }
 
 /// Somebody or something wants the run to stop.

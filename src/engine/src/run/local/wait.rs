@@ -191,13 +191,7 @@ impl LocalHost {
     }
 
     /// What the timeline says of a wait or a child that came to its end.
-    pub(super) fn tell_wait(
-        &mut self,
-        id: &EffectId,
-        effect: Option<&Effect>,
-        outcome: &EffectOutcome,
-        at: Millis,
-    ) {
+    pub(super) fn tell_wait(&mut self, id: &EffectId, effect: Option<&Effect>, outcome: &EffectOutcome, at: Millis) {
         match effect {
             Some(Effect::Event(wait)) => {
                 lock(&self.core.watches).leave(&self.run.id, id, &wait.event);

@@ -24,8 +24,8 @@ use crate::syntax::ast::Effect;
 use crate::types::{Ty, Type};
 use crate::value::Value;
 use crate::vm::code::{
-    ActionCode, ApproveSite, CallSite, ChildSite, Code, DuringSite, ForkSite, LoopTest, MostSite, Op, Pc, PollSite, Reg,
-    Shape, VariantCode, WaitSite, WaiveSite, WavesSite,
+    ActionCode, ApproveSite, CallSite, ChildSite, Code, DuringSite, ForkSite, LoopTest, MostSite, Op, Pc, PollSite,
+    Reg, Shape, VariantCode, WaitSite, WaiveSite, WavesSite,
 };
 use crate::vm::image::hex;
 use crate::vm::methods;

@@ -314,7 +314,8 @@ impl<'i> Lower<'i> {
         };
         if let Some(more) = kid(p, Rule::do_more) {
             let span = self.span(&more);
-            let d = self.error(codes::SYNTAX_DO, format!("`{word}` takes one call"), span, "this goes on after the call");
+            let d =
+                self.error(codes::SYNTAX_DO, format!("`{word}` takes one call"), span, "this goes on after the call");
             d.help.push(format!("put it in parentheses to go on with its result: `({word} other(x)).id`"));
         }
         let args_span = self.span(&args);

@@ -323,7 +323,8 @@ fn constructs(inner: BoxedStrategy<Expr>) -> BoxedStrategy<Expr> {
             every,
             within
         })),
-        (awaited(x()), boxed(&inner)).prop_map(|(event, within)| e(ExprKind::WaitFor { event: Box::new(event), within })),
+        (awaited(x()), boxed(&inner))
+            .prop_map(|(event, within)| e(ExprKind::WaitFor { event: Box::new(event), within })),
         (block(), vec((awaited(x()), block()), 0..3)).prop_map(|(body, handlers)| {
             let handler = |(event, body)| DuringHandler { event, body, span: NOWHERE };
             e(ExprKind::During { body, handlers: handlers.into_iter().map(handler).collect() })

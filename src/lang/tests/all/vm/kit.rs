@@ -213,7 +213,9 @@ impl<'a> Drive<'a> {
                 self.plans.push(plan.clone());
                 EffectOutcome::Planned(plan)
             }
-            Effect::Approval(_) | Effect::Resolve(_) | Effect::Event(_) | Effect::Child(_) => (self.person)(id, effect)?,
+            Effect::Approval(_) | Effect::Resolve(_) | Effect::Event(_) | Effect::Child(_) => {
+                (self.person)(id, effect)?
+            }
         })
     }
 
