@@ -14,7 +14,7 @@ use super::index::TriggerRef;
 use super::judge::{self, No};
 use super::several::{Asked, Said};
 use super::windows::{Behind, Waiting};
-use super::{Batch, Matcher};
+use super::{After, Batch, Matcher};
 use crate::code::event_name;
 use crate::store::{DispositionRow, EventRow, Op, RunStatus};
 

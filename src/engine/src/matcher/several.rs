@@ -482,6 +482,7 @@ impl Matcher {
                     actor: &actor,
                     counted: true,
                     id: None,
+                    parent: None,
                 };
                 self.admit(book, at.runbook, params, origin, batch).await
             }
