@@ -123,12 +123,6 @@ impl Watches {
             None => Came::Nothing,
         }
     }
-
-    /// How many waits are listened for.
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.by_event.values().map(Vec::len).sum()
-    }
 }
 
 /// Whether an event is what a wait is for.

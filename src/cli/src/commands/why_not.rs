@@ -60,7 +60,7 @@ pub fn show(look: &Look, answer: &WhyNot) -> Vec<String> {
     }
     for trigger in &answer.triggers {
         lines.push(String::new());
-        lines.push(format!("{}", look.bold(clean(&trigger.trigger))));
+        lines.push(look.bold(clean(&trigger.trigger)).to_string());
         for condition in &trigger.conditions {
             let mark = if condition.holds { look.good("✓") } else { look.bad("✗") };
             let detail = if condition.holds { clean(&condition.text) } else { clean(&condition.detail) };

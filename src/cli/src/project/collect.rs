@@ -66,7 +66,7 @@ fn collect_within(place: &Place, most: usize, bytes: u64) -> Result<Files, CliEr
     let mut total = 0_u64;
     for path in paths_within(place, most)? {
         let name = relative(&place.root, &path);
-        if !path.extension().is_some_and(|e| e == "rrb") && place.single.is_none() {
+        if path.extension().is_none_or(|e| e != "rrb") && place.single.is_none() {
             let text = read(&path, MAX_FILE);
             total += text.as_ref().map_or(0, |t| t.len() as u64);
             files.delegates.push(DelegateFile { name, text });

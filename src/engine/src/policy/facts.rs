@@ -54,7 +54,7 @@ fn class(class: CallClass) -> usize {
 impl Facts<'_> {
     /// What conditions take. Without a call there is an empty one: conditions that read it are not asked then.
     pub fn values(&self, call: Option<&ActionInfo>, at: Millis) -> Vec<Value> {
-        let params = Json::try_from(self.params.clone()).unwrap_or(Json::Null);
+        let params = Json::from(self.params.clone());
         let run = Value::record([
             ("id", Value::text(self.run)),
             ("requester", Value::text(self.requester)),

@@ -58,7 +58,7 @@ fn refused(kind: FailureKind, message: String) -> Gate {
 
 /// The failure that a denying verdict is.
 fn denied(verdict: Verdict) -> Gate {
-    let detail = serde_json::to_value(&verdict).ok().and_then(|v| Json::try_from(v).ok()).unwrap_or(Json::Null);
+    let detail = serde_json::to_value(&verdict).map_or(Json::Null, Json::from);
     let failure = Failure::new(FailureKind::Denied, spoken(&verdict)).happened(Happened::No).detail(detail);
     Gate::Refused { failure: Box::new(failure), verdict: Some(verdict) }
 }

@@ -20,6 +20,7 @@ pub struct Entry {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "the largest is also the most frequent, and entries live one at a time")]
 pub enum Act {
     /// The run began.
     Start { at: Millis },

@@ -498,7 +498,7 @@ async fn a_new_program_keeps_the_windows_that_it_still_has() {
     let a = sim.send("hit", 0, "n1", "a").await;
     sim.send("hit", 0, "n1", "b").await;
     // Its `with` and its body may change; it is the same trigger.
-    let newer = THREE.replace("node: events[0].node", "node: \"new\"").replace("busy(", "busy(");
+    let newer = THREE.replace("node: events[0].node", "node: \"new\"");
     sim.engine.load(loaded(&newer)).await.unwrap();
     sim.engine.settled().await;
     assert_eq!(sim.verdicts(&a).await, ["waiting", "waiting", "expired"]);

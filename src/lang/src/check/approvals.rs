@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use super::summary::literal;
-use super::visit;
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::hir::{Approve, Expr, ExprKind, PolicyApproval, PolicyKind, Principal, Program, Waive};
+use crate::hir::{Approve, Expr, ExprKind, PolicyApproval, PolicyKind, Principal, Program, Waive, visit};
 use crate::project::ProjectConfig;
 use crate::span::Span;
 use crate::types::{Ty, Type};

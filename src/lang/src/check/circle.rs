@@ -1,9 +1,8 @@
 //! Constants that are made from themselves, by way of other constants and functions.
 
 use super::cx::{Checker, State};
-use super::visit;
 use crate::diag::{Diagnostic, codes};
-use crate::hir::{Expr, ExprKind};
+use crate::hir::{Expr, ExprKind, visit};
 use crate::types::{Ty, Type};
 
 /// A constant (by index) or a function.

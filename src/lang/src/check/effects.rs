@@ -7,9 +7,8 @@ use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
-use super::visit;
 use crate::diag::{Diagnostic, codes};
-use crate::hir::{ActionCall, ExprKind, Function, FunctionKind, Program, Runbook};
+use crate::hir::{ActionCall, ExprKind, Function, FunctionKind, Program, Runbook, visit};
 use crate::ids::FnId;
 use crate::project::ProjectConfig;
 use crate::span::Span;

@@ -35,7 +35,6 @@ pub mod summary;
 mod trigger;
 mod ty;
 mod types;
-pub mod visit;
 mod window;
 
 #[cfg(test)]

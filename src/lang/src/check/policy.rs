@@ -7,11 +7,11 @@ use smol_str::SmolStr;
 use super::cx::{Checker, Home, PolicyInfo};
 use super::expr::Want;
 use super::scope::{FrameKind, Made, bad};
-use super::{ty, visit};
+use super::ty;
 use crate::diag::{Code, Diagnostic, codes, nearest};
 use crate::hir::{
     self, Delegate, DelegateEngine, ExprKind, LocalId, NamedPrincipal, PolicyApproval, PolicyCondition, PolicyKind,
-    PolicyRule, Principal,
+    PolicyRule, Principal, visit,
 };
 use crate::ids::FnId;
 use crate::span::Span;

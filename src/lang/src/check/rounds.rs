@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::visit;
 use crate::diag::{Diagnostic, codes};
-use crate::hir::{ExprKind, Program, Runbook};
+use crate::hir::{ExprKind, Program, Runbook, visit};
 use crate::ids::{FnId, RunbookId};
 use crate::span::Span;
 

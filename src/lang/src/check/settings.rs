@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use smol_str::SmolStr;
 
 use super::summary::literal;
-use super::visit;
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::hir::{ActionCall, Class, Connector, EventSource, ExprKind, FunctionKind, Program, Setting, SettingOwner};
+use crate::hir::{
+    ActionCall, Class, Connector, EventSource, ExprKind, FunctionKind, Program, Setting, SettingOwner, visit,
+};
 use crate::ids::{ConnectorId, EventId, FnId};
 use crate::project::{ConnectorConfig, Declared, ProjectConfig, TomlKind, TomlTable, check_given};
 use crate::span::Span;

@@ -160,8 +160,8 @@ impl Checker {
                 let site = self.new_site(s.span);
                 Some(hir::Stmt::Evidence { name, value, site })
             }
-            StmtKind::AtMost { limit, of, floor, items } => {
-                let most = self.at_most(limit, of.as_ref(), floor.as_ref(), items, s.span);
+            StmtKind::AtMost(most) => {
+                let most = self.at_most(most, s.span);
                 Some(hir::Stmt::Expr(most))
             }
             StmtKind::Log(text) => {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::visit::{self, Cover};
+use crate::hir::visit::{self, Cover};
 use crate::hir::{Expr, ExprKind, FunctionKind, Program, Runbook, TextPart};
 use crate::ids::{FnId, RunbookId};
 use crate::span::Span;

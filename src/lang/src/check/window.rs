@@ -34,7 +34,7 @@ impl Checker {
                         return None;
                     }
                 };
-                let zone = self.zone(zone.as_ref(), *span);
+                let zone = self.zone(zone.as_deref(), *span);
                 if weekly {
                     let from = self.written(from, windows::week_minute);
                     let to = self.written(to, windows::week_minute);

@@ -305,7 +305,7 @@ pub struct RuleClauses {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Window {
     /// `weekly("Fri 17:00" to "Mon 07:00" in "Europe/Berlin")`, `daily("22:00" to "06:00" in …)`
-    Hours { kind: Ident, from: Expr, to: Expr, zone: Option<Expr>, span: Span },
+    Hours { kind: Ident, from: Expr, to: Expr, zone: Option<Box<Expr>>, span: Span },
     /// `between time"…" and time"…"`
     Between { from: Expr, to: Expr, span: Span },
 }
@@ -513,11 +513,20 @@ pub enum StmtKind {
     /// `log "…"`
     Log(Expr),
     /// `at most 10% of nodes or 1 for xs`
-    AtMost { limit: Expr, of: Option<Expr>, floor: Option<Expr>, items: Expr },
+    AtMost(Box<AtMost>),
     /// Any expression.
     Expr(Expr),
     /// What could not be read.
     Bad,
+}
+
+/// `at most LIMIT of OF or FLOOR for ITEMS`
+#[derive(Debug, Clone, PartialEq)]
+pub struct AtMost {
+    pub limit: Expr,
+    pub of: Option<Expr>,
+    pub floor: Option<Expr>,
+    pub items: Expr,
 }
 
 /// `=`, `+=`, `-=`

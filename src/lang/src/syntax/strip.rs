@@ -260,7 +260,8 @@ fn stmt(s: &mut Stmt) {
             expr(b);
         }
         StmtKind::Log(e) | StmtKind::Expr(e) => expr(e),
-        StmtKind::AtMost { limit, of, floor, items } => {
+        StmtKind::AtMost(most) => {
+            let AtMost { limit, of, floor, items } = &mut **most;
             expr(limit);
             [of, floor].into_iter().flatten().for_each(expr);
             expr(items);
@@ -502,7 +503,7 @@ fn policy_rule(r: &mut PolicyRule) {
                 ident(kind);
                 expr(from);
                 expr(to);
-                zone.iter_mut().for_each(expr);
+                zone.iter_mut().for_each(|z| expr(z));
             }
             Window::Between { from, to, span } => {
                 gone(span);

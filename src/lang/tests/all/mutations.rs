@@ -124,7 +124,8 @@ struct Subject {
 impl Subject {
     fn new(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
-        let config = std::fs::read_to_string(path.with_file_name("rrb.toml")).unwrap_or_default();
+        let config =
+            path.ancestors().find_map(|above| std::fs::read_to_string(above.join("rrb.toml")).ok()).unwrap_or_default();
         let (config, _) = project::parse(rrb_lang::check::PROJECT_FILE, &config);
         let native = path.parent().unwrap().ends_with("native");
         let module = path.file_stem().unwrap().to_string_lossy().into_owned();

@@ -393,14 +393,9 @@ impl Checker {
     }
 
     /// `at most 10% of nodes or 1 for xs`
-    pub(in crate::check) fn at_most(
-        &mut self,
-        limit: &ast::Expr,
-        of: Option<&ast::Expr>,
-        floor: Option<&ast::Expr>,
-        items: &ast::Expr,
-        span: Span,
-    ) -> hir::Expr {
+    pub(in crate::check) fn at_most(&mut self, most: &ast::AtMost, span: Span) -> hir::Expr {
+        let ast::AtMost { limit, of, floor, items } = most;
+        let (of, floor) = (of.as_ref(), floor.as_ref());
         self.may_trace("at most", Span { end: span.start.saturating_add(2), ..span });
         let site = self.new_site(span);
         let text = |c: &Self, e: &ast::Expr| SmolStr::new(c.sources.text(e.span));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use smol_str::SmolStr;
 
 use super::{Compiler, index};
-use crate::check::visit;
+use crate::hir::visit;
 use crate::hir::{AtMost, Block, Expr, ExprKind, FanOut, Pattern, Together, Waves};
 use crate::types::{Ty, Type};
 use crate::vm::code::{BranchSite, EachSite, ForkKind, ForkSite, LoopTest, MostSite, Op, Reg, WavesSite};

@@ -287,7 +287,7 @@ impl<'i> Lower<'i> {
 
     /// The event of a `wait for` or of a handler.
     fn awaited(&mut self, p: &P<'i>) -> Awaited {
-        let p = kid(p, Rule::awaited).unwrap_or_else(|| p.clone());
+        let p = kid(p, Rule::awaited).unwrap_or(*p);
         let named = kid(&p, Rule::event_ref);
         let event = named.as_ref().map_or_else(|| self.path_in(&p), |e| self.path_in(e));
         let instance = named.and_then(|e| self.clause(&e, Rule::index));

@@ -77,7 +77,7 @@ impl<'i> Lower<'i> {
         let from = parts.pop()?;
         Some(match inner.as_rule() {
             Rule::window_between => Window::Between { from, to, span },
-            _ => Window::Hours { kind: self.ident_in(&inner), from, to, zone, span },
+            _ => Window::Hours { kind: self.ident_in(&inner), from, to, zone: zone.map(Box::new), span },
         })
     }
 }

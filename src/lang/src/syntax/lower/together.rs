@@ -77,6 +77,6 @@ impl<'i> Lower<'i> {
                 self.missing(end)
             }
         };
-        Some(StmtKind::AtMost { limit, of, floor, items })
+        Some(StmtKind::AtMost(Box::new(AtMost { limit, of, floor, items })))
     }
 }

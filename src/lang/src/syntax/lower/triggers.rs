@@ -25,7 +25,7 @@ impl Clauses {
 
 impl<'i> Lower<'i> {
     pub(super) fn on(&mut self, p: &P<'i>) -> Option<HeaderKind> {
-        let form = p.clone().into_inner().find(|k| k.as_rule() != Rule::k_on)?;
+        let form = p.into_inner().find(|k| k.as_rule() != Rule::k_on)?;
         let span = self.span(&form);
         let mut events = kids(&form, Rule::heard).map(|h| self.heard(&h)).collect::<Vec<_>>().into_iter();
         let first = events.next()?;
@@ -94,7 +94,7 @@ impl<'i> Lower<'i> {
 
     fn trigger_clauses(&mut self, form: &P<'i>) -> Clauses {
         let mut clauses = Clauses::default();
-        for p in form.clone().into_inner() {
+        for p in form.into_inner() {
             let span = self.span(&p);
             let word = match p.as_rule() {
                 Rule::trigger_where => {

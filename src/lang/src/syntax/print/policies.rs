@@ -70,7 +70,7 @@ impl Printer {
                 self.push("(");
                 self.expr(from, OPERAND);
                 self.word_expr(" to ", Some(to), OPERAND);
-                self.word_expr(" in ", zone.as_ref(), OPERAND);
+                self.word_expr(" in ", zone.as_deref(), OPERAND);
                 self.push(")");
             }
             Window::Between { from, to, .. } => {

@@ -94,7 +94,8 @@ impl Printer {
                 self.push("log ");
                 self.expr(e, ANY);
             }
-            StmtKind::AtMost { limit, of, floor, items } => {
+            StmtKind::AtMost(most) => {
+                let AtMost { limit, of, floor, items } = &**most;
                 self.word_expr("at most ", Some(limit), OPERAND);
                 self.word_expr(" of ", of.as_ref(), OPERAND);
                 self.word_expr(" or ", floor.as_ref(), OPERAND);

@@ -143,7 +143,7 @@ fn block(inner: BoxedStrategy<Expr>) -> BoxedStrategy<Block> {
         1 => (x(), x()).prop_map(move |(name, value)| s(StmtKind::Evidence { name, value })),
         1 => x().prop_map(move |v| s(StmtKind::Log(v))),
         1 => (x(), option::of(x()), option::of(x()), x())
-            .prop_map(move |(limit, of, floor, items)| s(StmtKind::AtMost { limit, of, floor, items })),
+            .prop_map(move |(limit, of, floor, items)| s(StmtKind::AtMost(Box::new(AtMost { limit, of, floor, items })))),
     ];
     vec(stmt, 0..3).prop_map(|stmts| Block { stmts, span: NOWHERE }).boxed()
 }
@@ -553,13 +553,8 @@ fn event(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
 
 fn window(x: BoxedStrategy<Expr>) -> impl Strategy<Value = Window> {
     prop_oneof![
-        (ident(), x.clone(), x.clone(), option::of(x.clone())).prop_map(|(kind, from, to, zone)| Window::Hours {
-            kind,
-            from,
-            to,
-            zone,
-            span: NOWHERE
-        }),
+        (ident(), x.clone(), x.clone(), option::of(x.clone().prop_map(Box::new)))
+            .prop_map(|(kind, from, to, zone)| Window::Hours { kind, from, to, zone, span: NOWHERE }),
         (x.clone(), x).prop_map(|(from, to)| Window::Between { from, to, span: NOWHERE }),
     ]
 }

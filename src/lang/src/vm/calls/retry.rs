@@ -56,7 +56,7 @@ impl Machine {
                 Repeats::Keyed(until) => now < until,
                 Repeats::Probed(_) | Repeats::Once => f.happened == Happened::No && !c.acted,
             };
-        if !allowed || matches!(self.state.stop, Some(_)) {
+        if !allowed || self.state.stop.is_some() {
             return self.call_failed(f);
         }
         let Some((bound, pc)) = retry.when else {

@@ -42,8 +42,13 @@ fn kind(v: &Value) -> &'static str {
     }
 }
 
-/// What each expression that compiles gives, as `Duration * Int` to `Duration`; and what is said of the others.
-fn all() -> (Vec<(String, &'static str)>, BTreeMap<String, (String, usize)>) {
+/// What an expression gives, as `Duration * Int` to `Duration`.
+type Gives = Vec<(String, &'static str)>;
+/// The code that an expression is refused with, and how many helps it brings.
+type Refused = BTreeMap<String, (String, usize)>;
+
+/// What each expression that compiles gives, and what is said of the others.
+fn all() -> (Gives, Refused) {
     let page = Page::on("let doc: Json = { a: 1 }");
     let mut rows = Vec::new();
     for op in OPERATORS {

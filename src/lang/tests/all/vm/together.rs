@@ -498,7 +498,7 @@ fn the_time_of_a_call_around_ends_its_branches() {
 #[test]
 fn limits_hold_at_their_edge() {
     let wide = |n: u32| {
-        drive(&format!("let w = get(\"w\") as Int  for x in [1] parallel w {{ log \"${{x}}\" }}"), move |_| {
+        drive("let w = get(\"w\") as Int  for x in [1] parallel w { log \"${x}\" }", move |_| {
             reply(Json::Int(i64::from(n)))
         })
         .outcome_text()
