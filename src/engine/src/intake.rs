@@ -18,12 +18,12 @@ use crate::api::{Actor, ApiError, Delivery, EmitEvent, Receipt, TimelineItem, Wh
 use crate::audit::AuditDraft;
 use crate::code::{Code, Evaluated, event_name};
 use crate::keys;
-use crate::matcher::book::{event_named, with_meta};
 use crate::matcher::{Inbox, Task};
 use crate::programs::{Loaded, Programs};
 use crate::run::cap;
 use crate::shared::{Core, lock};
 use crate::store::{DeliveryRow, EventRow, Op, StoreError};
+use crate::stored_event::{event_named, with_meta};
 
 /// How long a sender's id is remembered: longer than senders repeat.
 pub const REMEMBER_MS: i64 = 7 * 24 * 60 * 60 * 1000;

@@ -14,13 +14,15 @@ pub mod api;
 
 pub mod code;
 
+pub mod stored_event;
+
 pub mod policy;
 
 pub mod targets;
 
-pub mod shared;
-
 pub mod watches;
+
+pub mod shared;
 
 pub mod run;
 

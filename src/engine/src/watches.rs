@@ -7,8 +7,8 @@ use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{EffectId, EventWait, SettingValues};
 
 use crate::code::{Code, Evaluated};
-use crate::matcher::book::value_of;
 use crate::store::EventRow;
+use crate::stored_event::value_of;
 
 /// Events kept for one wait before its run has looked at them. Beyond that it looks into the store again.
 pub const KEPT: usize = 16;

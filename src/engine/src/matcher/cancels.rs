@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{Millis, RunInput, SettingValues};
 
-use super::book;
 use super::counters::CANCEL;
 use crate::code::{Code, Evaluated, event_name};
 use crate::store::{EventRow, MarkRow, Recovered, RunRow, RunStatus};
+use crate::stored_event::value_of;
 
 /// A run is to be cancelled; it stands in the commit of the decision.
 pub fn mark(row: &RunRow, why: &str, by: &str, at: Millis) -> MarkRow {
@@ -105,7 +105,7 @@ impl Cancels {
         let mut values: HashMap<String, Result<Value, String>> = HashMap::new();
         for (run, waiting) in self.by_event.get(&row.source).into_iter().flatten() {
             let code = &*waiting.code;
-            let value = values.entry(code.id().to_owned()).or_insert_with(|| book::value_of(code, row));
+            let value = values.entry(code.id().to_owned()).or_insert_with(|| value_of(code, row));
             let answer = match value {
                 Ok(value) => waiting.asks(value, row),
                 Err(why) => Err(why.clone()),

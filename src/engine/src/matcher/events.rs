@@ -8,7 +8,7 @@ use rrb_lang::value::Value;
 use serde_json::json;
 
 use super::admit::Origin;
-use super::book::{self, Book};
+use super::book::Book;
 use super::cancels::Stops;
 use super::index::TriggerRef;
 use super::judge::{self, No};
@@ -17,6 +17,7 @@ use super::windows::{Behind, Waiting};
 use super::{After, Batch, Matcher};
 use crate::code::event_name;
 use crate::store::{DispositionRow, EventRow, Op, RunStatus};
+use crate::stored_event::value_of;
 
 /// Up to so many listeners, every one is asked; above, the index leaves out those whose equality does not hold, and `why` asks them
 /// when somebody wants to know.
@@ -48,7 +49,7 @@ impl Matcher {
         } else {
             let value = match value.filter(|(program, _)| program == book.code().id()) {
                 Some((_, value)) => Ok(value),
-                None => book::value_of(book.code(), row),
+                None => value_of(book.code(), row),
             };
             match value {
                 Ok(value) => self.ask_runbooks(book, row, &value, &mut told, batch).await,
@@ -286,7 +287,7 @@ pub fn of_event(book: &Book, n: usize, source: &str) -> Vec<TriggerRef> {
 
 /// Why the runbooks that the index left out said no: asked again of the program that judged the event.
 pub fn left_out(book: &Book, row: &EventRow, known: &[DispositionRow], at: i64) -> Vec<DispositionRow> {
-    let Ok(value) = book::value_of(book.code(), row) else { return Vec::new() };
+    let Ok(value) = value_of(book.code(), row) else { return Vec::new() };
     let listening = book.index.listening(&row.source);
     let unknown = listening.filter(|n| {
         !known.iter().any(|d| d.runbook == book.index.name(*n) && !matches!(d.verdict.as_str(), "cancelled" | "taken"))

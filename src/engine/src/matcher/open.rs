@@ -7,7 +7,7 @@ use rrb_lang::hir::{Correlation, Shape, TriggerKind};
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{Millis, SettingValues};
 
-use super::book::{self, Book};
+use super::book::Book;
 use super::join_key as key_of;
 use super::judge::{self, No};
 use super::windows::{Behind, CountWindow, PairWindow, Side, SilenceWindow, Waiting};
@@ -15,6 +15,7 @@ use crate::code::{Code, Evaluated};
 use crate::keys::MAX_KEY;
 use crate::run::cap;
 use crate::store::{EventRow, WaitRow};
+use crate::stored_event::value_of;
 
 /// The longest that a start waits for what came while nobody listened.
 const CATCH_UP_MS: i64 = 5 * 60_000;
@@ -184,7 +185,7 @@ impl Windows {
             let Some(trigger) = trigger_of(book, open) else { continue };
             let event = match known.get(&row.id) {
                 Some(event) => event.clone(),
-                None => match book::value_of(book.code(), &row) {
+                None => match value_of(book.code(), &row) {
                     Ok(value) => {
                         self.seq += 1;
                         let grace = down.map(|ms| now.saturating_add(ms.min(trigger.within_ms).min(CATCH_UP_MS)));

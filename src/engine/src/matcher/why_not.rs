@@ -3,7 +3,7 @@
 use rrb_lang::hir::{Conjunct, Part, Runbook, Shape, TriggerKind};
 use rrb_lang::value::Value;
 
-use super::book::{self, Book};
+use super::book::Book;
 use super::counters::shown;
 use super::index::TriggerRef;
 use super::judge;
@@ -11,6 +11,7 @@ use super::several::trigger_text;
 use crate::api::{ConditionAnswer, TriggerAnswer};
 use crate::code::event_name;
 use crate::store::EventRow;
+use crate::stored_event::{event_named, value_of};
 
 /// What each trigger of a runbook says of an event.
 ///
@@ -19,8 +20,8 @@ use crate::store::EventRow;
 pub fn why_not(book: &Book, n: usize, row: &EventRow) -> Result<Vec<TriggerAnswer>, String> {
     let Some(runbook) = book.runbook(n) else { return Ok(Vec::new()) };
     // An event of a kind that the program no longer knows concerns none of its triggers.
-    let value = match book::event_named(book.code(), &row.source) {
-        Some(_) => Some(book::value_of(book.code(), row)?),
+    let value = match event_named(book.code(), &row.source) {
+        Some(_) => Some(value_of(book.code(), row)?),
         None => None,
     };
     let asked = Asked { book, runbook, row, value: value.as_ref() };

@@ -1,4 +1,6 @@
 //! Decisions that Rego or Cedar make. What they cannot decide, in time and without a mistake, is a no.
+// Each engine uses its part; a build without one of them is rare and still right.
+#![cfg_attr(not(all(feature = "rego", feature = "cedar")), allow(dead_code))]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,6 @@ const MOST: usize = 64;
 /// What a delegate is asked.
 pub struct Question {
     pub document: Value,
-    #[cfg_attr(not(feature = "cedar"), allow(dead_code))]
     pub call: Option<ActionInfo>,
 }
 
@@ -45,7 +46,6 @@ pub struct Compiled {
 }
 
 /// A mistake in a delegate's file.
-#[cfg_attr(not(any(feature = "rego", feature = "cedar")), allow(dead_code))]
 pub struct Mistake {
     pub message: String,
     /// Bytes from where to where; none when the place is not known.
@@ -125,7 +125,6 @@ pub async fn ask(delegate: &Compiled, question: Question) -> Vec<Opinion> {
 ///
 /// # Errors
 /// What cannot be understood.
-#[cfg_attr(not(feature = "rego"), allow(dead_code))]
 pub fn opinions(answer: &Value, allows: bool) -> Result<Vec<Opinion>, String> {
     if allows {
         return match answer {

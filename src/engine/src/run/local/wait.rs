@@ -9,11 +9,11 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{LocalHost, unavailable};
-use crate::matcher::book::value_of;
 use crate::run::host::HostError;
 use crate::run::{cap, children, gate, records};
 use crate::shared::{Signal, lock};
 use crate::store::{DispositionRow, EventRow, Op, RunStatus};
+use crate::stored_event::value_of;
 use crate::watches::{Came, fits};
 
 /// Events of its kind that a wait looks back at.
