@@ -8,9 +8,12 @@
     reason = "it is all test code: a panic is how a test fails"
 )]
 
+mod asking;
+mod branches;
 mod correlations;
 mod crash_points;
 mod kill;
 mod layering;
 mod peers;
+mod repeats;
 mod samples;
