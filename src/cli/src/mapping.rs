@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rrb_engine::matcher::book::with_meta;
 use rrb_engine::store::EventRow;
+use rrb_engine::stored_event::with_meta;
 use rrb_lang::diag::nearest;
 use rrb_lang::hir::{Conjunct, Event, Runbook, Shape, Trigger, TriggerKind};
 use rrb_lang::ids::{EventId, FnId};
