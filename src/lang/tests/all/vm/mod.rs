@@ -8,5 +8,6 @@ mod forms;
 pub mod kit;
 mod pure;
 mod runs;
+mod schedules;
 mod shadow;
 mod together;
