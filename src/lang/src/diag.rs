@@ -2,7 +2,6 @@
 
 pub mod codes;
 pub mod plain;
-pub mod render;
 
 use serde::Serialize;
 

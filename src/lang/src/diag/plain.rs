@@ -51,5 +51,6 @@ fn render_label(out: &mut String, label: &Label, sources: &Sources) {
     let number = at.line.to_string();
     let margin = " ".repeat(number.len());
     let _ = writeln!(out, "  {number} | {line}");
-    let _ = writeln!(out, "  {margin} | {}{mark} {}", " ".repeat(column), label.text);
+    let under = format!("  {margin} | {}{mark} {}", " ".repeat(column), label.text);
+    let _ = writeln!(out, "{}", under.trim_end());
 }

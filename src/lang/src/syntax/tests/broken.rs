@@ -1,7 +1,7 @@
 //! Broken files in `tests/syntax/broken/`: what is said of each, and what is left of it as a tree.
 
 use super::*;
-use crate::{diag::render, span::Sources};
+use crate::{diag::plain, span::Sources};
 
 #[test]
 fn a_broken_file_gives_its_mistakes_and_a_tree_of_the_rest() {
@@ -18,7 +18,7 @@ fn a_broken_file_gives_its_mistakes_and_a_tree_of_the_rest() {
             let file = sources.add(&name, &text);
             let parsed = parse(file, &text);
             assert!(!parsed.diagnostics.is_empty(), "{name} is valid");
-            let errors = render::plain(&sources, &parsed.diagnostics);
+            let errors = plain::render(&parsed.diagnostics, &sources);
             let count = parsed.diagnostics.len();
             insta::assert_snapshot!(format!("{count} found\n{errors}\n==== the tree\n{}", print(&parsed.module)));
         });

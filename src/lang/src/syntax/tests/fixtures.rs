@@ -1,7 +1,7 @@
 //! Wrong programs in `tests/syntax/`, each with what is said about it in a snapshot beside.
 
 use super::*;
-use crate::{diag::render, span::Sources};
+use crate::{diag::plain, span::Sources};
 
 #[test]
 fn wrong_programs_are_explained() {
@@ -22,7 +22,7 @@ fn wrong_programs_are_explained() {
                 assert!(!d.help.is_empty(), "{name}: no help for {}", d.message);
                 assert!(d.labels.iter().any(|l| l.primary), "{name}: no place for {}", d.message);
             }
-            insta::assert_snapshot!(render::plain(&sources, &parsed.diagnostics));
+            insta::assert_snapshot!(plain::render(&parsed.diagnostics, &sources));
         });
     });
 }
