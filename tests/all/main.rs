@@ -16,4 +16,5 @@ mod kill;
 mod layering;
 mod peers;
 mod repeats;
+mod rulebooks;
 mod samples;
