@@ -7,7 +7,8 @@ use serde_json::Value;
 
 const TOKEN: &str = "s3cret-of-the-repeats-test";
 
-const PROJECT: &str = "[project]\nname = \"repeats\"\n[users.ana]\nname = \"Ana\"\n[connectors.webhook]\ntoken = \"env:RRB_HOOK\"\n";
+const PROJECT: &str =
+    "[project]\nname = \"repeats\"\n[users.ana]\nname = \"Ana\"\n[connectors.webhook]\ntoken = \"env:RRB_HOOK\"\n";
 
 const RUNBOOK: &str = r#"
 use std.webhook

@@ -179,3 +179,47 @@ impl Loader for CompiledLoader {
         Ok(Arc::new(Compiled(Arc::new(program))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rrb_lang::check::{CheckInput, ModuleSource, check};
+
+    const TWO_LOOPS: &str =
+        "fn f(n: Int, m: Int) -> Int { var x = 0  for _a in 0..n { x += 1 }  for _b in 0..m { x += 1  x += 1 }  x }\n";
+
+    /// The instructions that a call takes.
+    fn cost(program: &Program, f: FnId, n: i64, m: i64) -> u64 {
+        let runs = |fuel| {
+            vm::eval(program, f, vec![Value::Int(n), Value::Int(m)], &SettingValues::new(), "default", fuel).is_ok()
+        };
+        let (mut too_few, mut enough) = (0, 2 * FUEL);
+        while enough - too_few > 1 {
+            let middle = too_few.midpoint(enough);
+            *(if runs(middle) { &mut enough } else { &mut too_few }) = middle;
+        }
+        enough
+    }
+
+    #[test]
+    fn a_condition_holds_at_the_end_of_its_fuel() {
+        let module = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: TWO_LOOPS.into() };
+        let checked = check(CheckInput { modules: vec![module], project: ProjectConfig::default() });
+        let program = rrb_lang::program::compile(&checked.program.unwrap(), &checked.sources).unwrap();
+        let f = program.functions.iter().position(|f| f.name == "f").map(|n| FnId(n as u32)).unwrap();
+        let base = cost(&program, f, 1, 1);
+        let (one, other) = (cost(&program, f, 2, 1) - base, cost(&program, f, 1, 2) - base);
+        let code = Compiled(Arc::new(program));
+        for (wanted, fits) in [(FUEL - 1, true), (FUEL, true), (FUEL + 1, false)] {
+            let rest = |m: u64| wanted - base - m * other;
+            let m = (0..one).find(|m| rest(*m).is_multiple_of(one)).unwrap();
+            let (n, m) = (1 + (rest(m) / one) as i64, 1 + m as i64);
+            assert_eq!(cost(&code.0, f, n, m), wanted);
+            let said = code.eval(f, vec![Value::Int(n), Value::Int(m)], &SettingValues::new(), "default");
+            match said {
+                Ok(_) => assert!(fits, "{wanted} instructions were too many"),
+                Err(why) => assert!(!fits && why.contains("the limit `fuel` was reached"), "{wanted}: {why}"),
+            }
+        }
+    }
+}

@@ -162,6 +162,7 @@ mod tests {
     #[test]
     fn an_intent_at_the_bound_may_be_performed() {
         let text = |n: usize| "x".repeat(n - 2);
+        assert!(intent(&text(MAX_INTENT - 1), "`http.post`").is_ok());
         assert!(intent(&text(MAX_INTENT), "`http.post`").is_ok());
         let failure = intent(&text(MAX_INTENT + 1), "`http.post`").unwrap_err();
         assert_eq!((failure.kind, failure.happened), (FailureKind::Invalid, Happened::No));

@@ -376,11 +376,11 @@ impl Store for MemoryStore {
         skip: u32,
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let fits = |e: &&EventRow| e.source == source && e.received >= since;
+        let fits = |e: &&EventRow| e.received >= since && e.source == source;
         self.read(|d| {
-            let mut rows: Vec<EventRow> = d.events.values().filter(fits).cloned().collect();
+            let mut rows: Vec<&EventRow> = d.events.values().filter(fits).collect();
             rows.sort_by_key(|e| e.received);
-            rows.into_iter().skip(skip as usize).take(limit as usize).collect()
+            rows.into_iter().skip(skip as usize).take(limit as usize).cloned().collect()
         })
     }
 

@@ -1,8 +1,10 @@
 //! `wait for` and `during`, from source through the engine.
 
 use rrb_engine::api::What;
+use rrb_engine::store::{EventRow, Op, Store};
 use serde_json::json;
 
+use crate::rig::T0;
 use crate::source::Bench;
 
 const MINUTE: i64 = 60_000;
@@ -381,4 +383,47 @@ async fn a_plan_shows_what_a_handler_may_do() {
             "will lab.set(what: \"behind\")",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_wait_looks_back_so_far_and_no_farther() {
+    let b = Bench::new(
+        r#"
+        runbook patient() {
+          var seen = 0
+          for round in [1, 2, 3] {
+            wait 5m
+            let calm = wait for lab.calm as c where c.node == "n1" within 1m
+            seen += 1
+            log "${round}: ${calm?.node ?? "nothing"}"
+          }
+          finish resolved "${seen}"
+        }
+        "#,
+    )
+    .await;
+    let run = b.start("patient", json!({})).await;
+    let mut n = 0;
+    for (events, expected) in [
+        (99_999, "waiting"),
+        (100_000, "waiting"),
+        (100_001, "failed: more than 100000 events `lab.calm` came since the step began"),
+    ] {
+        let row = |n: u32| EventRow {
+            id: format!("evt_{n:06}"),
+            delivery: None,
+            source: "lab.calm".to_owned(),
+            instance: "default".to_owned(),
+            sender_id: None,
+            at: T0,
+            received: T0,
+            payload: json!({ "node": "n2" }),
+        };
+        let ops = (n..events).map(|n| Op::PutEvent(row(n))).collect();
+        b.store.commit(ops).await.unwrap();
+        n = events;
+        b.advance(5 * MINUTE).await;
+        assert_eq!(b.state(&run).await, expected, "with {events} events");
+        b.advance(MINUTE).await;
+    }
 }
