@@ -58,6 +58,11 @@ const PROJECT: &str = "[project]\nname = \"bench\"\n[users.ana]\nname = \"Ana\"\
 fn rrb(binary: &Path, dir: &Path, source: &str) -> Outcome<Server> {
     std::fs::write(dir.join("rrb.toml"), PROJECT)?;
     std::fs::write(dir.join("bench.rrb"), source)?;
+    serve(binary, dir)
+}
+
+/// Starts the daemon on a project that is there, and waits until it answers.
+fn serve(binary: &Path, dir: &Path) -> Outcome<Server> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let address = format!("127.0.0.1:{port}");
     let log = std::fs::File::create(dir.join("serve.log"))?;
@@ -67,11 +72,12 @@ fn rrb(binary: &Path, dir: &Path, source: &str) -> Outcome<Server> {
         .env("RRB_BENCH_TOKEN", TOKEN)
         .stdout(log.try_clone()?)
         .stderr(log)
-        .spawn()?;
+        .spawn()
+        .map_err(|e| format!("`{}` does not start: {e}", binary.display()))?;
     let server = Server(child, address);
     let start = Instant::now();
     while TcpStream::connect(&server.1).is_err() {
-        if start.elapsed() > Duration::from_secs(20) {
+        if start.elapsed() > Duration::from_secs(60) {
             return Err(
                 format!("rrb serve does not come up: {}", std::fs::read_to_string(dir.join("serve.log"))?).into()
             );
@@ -180,17 +186,33 @@ pub fn memory(binary: &Path) -> Outcome {
     let elapsed = start.elapsed().as_secs_f64();
     std::thread::sleep(Duration::from_secs(5));
     let after = resident_kib(server.0.id())?;
+    let again = after_a_kill(server, binary, dir.path(), open)?;
     let rows = vec![vec![
         open.to_string(),
         format!("{} MiB", before / 1024),
         format!("{} MiB", after / 1024),
         format!("{:.2} KiB", (after.saturating_sub(before)) as f64 / open as f64),
         format!("{:.0}/s", open as f64 / elapsed),
+        again,
     ]];
     table(
         "Runs that wait for an approval",
-        &["waiting", "resident before", "resident after", "each", "event to waiting"],
+        &["waiting", "resident before", "resident after", "each", "event to waiting", "answers after `kill -9`"],
         &rows,
     );
     Ok(())
+}
+
+/// Kills the daemon, starts it again, and says how long it takes until it answers and knows all that are open.
+fn after_a_kill(server: Server, binary: &Path, dir: &Path, open: u64) -> Outcome<String> {
+    drop(server);
+    let start = Instant::now();
+    let server = serve(binary, dir)?;
+    let known = open_runs(dir, &server.1)?;
+    let elapsed = start.elapsed().as_secs_f64();
+    if known == open {
+        Ok(format!("in {elapsed:.1} s"))
+    } else {
+        Err(format!("{known} of {open} are open after a kill").into())
+    }
 }

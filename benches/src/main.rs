@@ -8,7 +8,12 @@ mod load;
 mod matching;
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The binary that is measured, wherever the measurement runs.
+fn binary(path: &str) -> Outcome<PathBuf> {
+    Path::new(path).canonicalize().map_err(|e| format!("no binary `{path}`: {e}").into())
+}
 
 /// A failed measurement ends the run with its reason.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -20,19 +25,19 @@ fn main() -> Outcome {
         ["bare", database] => bare::serve(Path::new(database)),
         ["all", peers, rrb] => {
             language::front()?;
-            language::machine(Path::new(peers))?;
+            language::machine(&binary(peers)?)?;
             matching::run()?;
-            daemon::ingest(Path::new(rrb))?;
-            daemon::memory(Path::new(rrb))
+            daemon::ingest(&binary(rrb)?)?;
+            daemon::memory(&binary(rrb)?)
         }
         ["language", peers] => {
             language::front_end()?;
-            language::machine(Path::new(peers))
+            language::machine(&binary(peers)?)
         }
         ["front"] => language::front(),
         ["matching"] => matching::run(),
-        ["ingest", rrb] => daemon::ingest(Path::new(rrb)),
-        ["memory", rrb] => daemon::memory(Path::new(rrb)),
+        ["ingest", rrb] => daemon::ingest(&binary(rrb)?),
+        ["memory", rrb] => daemon::memory(&binary(rrb)?),
         _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | front | matching | ingest RRB | memory RRB".into()),
     }
 }

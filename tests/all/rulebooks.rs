@@ -15,8 +15,8 @@ use rrb_engine::programs::Loaded;
 use rrb_engine::store::memory::MemoryStore;
 use rrb_engine::store::{RunFilter, RunStatus};
 use rrb_engine::world::World;
-use rrb_lang::hir::{Event, EventSource};
 use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, check};
+use rrb_lang::hir::{Event, EventSource};
 use rrb_lang::project::{self, Declared};
 use rrb_lang::syntax::format;
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, NativeCall};
@@ -204,9 +204,8 @@ async fn rules_of_others_start_exactly_the_runs_that_they_expect() {
                     got.sort_by_key(|(n, name, params)| (*n, name.clone(), params.to_string()));
                 }
                 if got != want {
-                    let lines = |all: &[Firing]| {
-                        all.iter().map(|(n, r, p)| format!("\n    {n}\t{r}\t{p}")).collect::<String>()
-                    };
+                    let lines =
+                        |all: &[Firing]| all.iter().map(|(n, r, p)| format!("\n    {n}\t{r}\t{p}")).collect::<String>();
                     wrong.push(format!("{name}, {case}, {mode:?}:\n  wanted:{}\n  got:{}", lines(&want), lines(&got)));
                 }
             }
