@@ -4,9 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use rrb_engine::matcher::index::Index;
-use rrb_engine::matcher::{book, judge};
+use rrb_engine::matcher::judge;
 use rrb_engine::programs::Loaded;
 use rrb_engine::store::EventRow;
+use rrb_engine::stored_event::{event_named, with_meta};
 use rrb_lang::check::ModuleSource;
 use rrb_lang::json::Json;
 use rrb_lang::project::ProjectConfig;
@@ -75,13 +76,13 @@ impl Bench {
     /// From the bytes of a delivery to its event.
     fn decode(&self, body: &str) -> Outcome<Value> {
         let code = &*self.loaded.code;
-        let event = book::event_named(code, "alertmanager.firing").ok_or("the event is not in the program")?;
+        let event = event_named(code, "alertmanager.firing").ok_or("the event is not in the program")?;
         let json: Json = serde_json::from_str::<serde_json::Value>(body)?.into();
         let item = json.field("alerts").index(0);
         let none = || Value::Map(Arc::default());
         let args = vec![Value::Json(json), none(), none(), Value::Json(item)];
         match code.eval(event.emit, args, &self.loaded.settings, "default")? {
-            rrb_engine::code::Evaluated::Value(value) => Ok(book::with_meta(value, &self.row)),
+            rrb_engine::code::Evaluated::Value(value) => Ok(with_meta(value, &self.row)),
             rrb_engine::code::Evaluated::Skip => Err("the event was skipped".into()),
         }
     }
