@@ -36,8 +36,8 @@ struct RunState {
     began: Option<Millis>,
     /// The open steps: branch, name and when it began.
     steps: Vec<(String, String, Millis)>,
-    /// Actions that have not ended.
-    open: Vec<(ActionInfo, Millis)>,
+    /// Actions that have not ended, each with its branch.
+    open: Vec<(String, ActionInfo, Millis)>,
     /// Since when people are asked.
     asked: Option<Millis>,
     /// Its last line said that it waits: polling says that once.
@@ -123,7 +123,7 @@ impl Timeline {
     /// What a run is doing right now, for a line that is drawn over: `system.delete_files on host-1 … 12s`.
     pub fn current(&self, now: Millis) -> Option<String> {
         let since = |at: Millis| duration(now.saturating_sub(at).max(0) / 1000 * 1000);
-        if let Some((info, at)) = self.runs.values().flat_map(|r| &r.open).max_by_key(|(_, at)| *at) {
+        if let Some((_, info, at)) = self.runs.values().flat_map(|r| &r.open).max_by_key(|(_, _, at)| *at) {
             return Some(format!("{} … {}", action(&self.look, info), since(*at)));
         }
         let asked = self.runs.values().filter_map(|r| r.asked).min()?;
@@ -282,10 +282,10 @@ fn note_line(look: &Look, state: &mut RunState, branch: &str, at: Millis, note: 
             Line::new(look.name("≡"), format!("{} = {}", clean(name), truncate(&json(value), 200)))
         }
         Note::ActionBegan { info } => {
-            state.open.push((info.clone(), at));
+            state.open.push((branch.to_owned(), info.clone(), at));
             return None;
         }
-        Note::ActionEnded { .. } => return action_ended(look, state, at, note),
+        Note::ActionEnded { .. } => return action_ended(look, state, branch, at, note),
         Note::Retrying { action, attempt, at: next, failure } => {
             let (why, when) = (kind_and_message(failure), relative(at, *next));
             Line::new(look.warn("↻"), format!("{}: {why}; try {} {when}", clean(action), attempt + 1))
@@ -350,12 +350,12 @@ fn note_line(look: &Look, state: &mut RunState, branch: &str, at: Millis, note: 
     })
 }
 
-fn action_ended(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> Option<Line> {
+fn action_ended(look: &Look, state: &mut RunState, branch: &str, at: Millis, note: &Note) -> Option<Line> {
     let Note::ActionEnded { action, instance, target, effect, attempts, rollback, failure } = note else { return None };
     let same = |i: &ActionInfo| i.action == *action && i.instance == *instance && i.target == *target;
-    let began = state.open.iter().rposition(|(i, _)| same(i)).map(|i| state.open.remove(i));
+    let began = state.open.iter().rposition(|(b, i, _)| b == branch && same(i)).map(|i| state.open.remove(i));
     let what = match &began {
-        Some((info, _)) => self::action(look, info),
+        Some((_, info, _)) => self::action(look, info),
         None => {
             let target = target.as_deref().map(|t| format!(" on {}", clean(t))).unwrap_or_default();
             format!("{} {}{target}", plan_text::effect(look, *effect), plan_text::action(look, action, instance))
@@ -363,7 +363,7 @@ fn action_ended(look: &Look, state: &mut RunState, at: Millis, note: &Note) -> O
     };
     let undo = if *rollback { "undo: " } else { "" };
     let tries = if *attempts > 1 { look.dim(format!(" ({attempts} tries)")) } else { String::new() };
-    let took = began.map(|(_, b)| at.saturating_sub(b));
+    let took = began.map(|(_, _, b)| at.saturating_sub(b));
     Some(match failure {
         None if *effect <= Effect::Reads => Line::new(look.dim("·"), format!("{what}{tries}")).took(took),
         None => Line::new(look.good("✓"), format!("{undo}{what}{tries}")).took(took),

@@ -41,6 +41,15 @@ fn what_is_open_is_what_runs_now() {
 }
 
 #[test]
+fn what_ends_in_a_branch_is_what_began_in_it() {
+    let mut timeline = Timeline::new(look(), false);
+    let lines: Vec<String> = samples::side_by_side().iter().flat_map(|i| timeline.lines(i)).collect();
+    let [a, b] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(a.contains("[a] changes file.write: path /a; content x 5ms"), "{a}");
+    assert!(b.contains("[b] changes file.write: path /b; content x 8ms"), "{b}");
+}
+
+#[test]
 fn no_line_of_any_view_steers_the_terminal() {
     let mut timeline = Timeline::new(look(), true);
     let mut all: Vec<String> = samples::story().iter().flat_map(|i| timeline.lines(i)).collect();

@@ -242,6 +242,19 @@ pub fn story() -> Vec<TimelineItem> {
     ]
 }
 
+/// The same action in two branches at a time; the second to begin is the last to end.
+pub fn side_by_side() -> Vec<TimelineItem> {
+    let within = |branch: &str, note: Note| Note::In { branch: branch.into(), inner: Box::new(note) };
+    let write = |path: &str| call("file.write", Effect::Changes, None, &[("path", path), ("content", "x")]);
+    let (a, b) = (write("/a"), write("/b"));
+    vec![
+        note(0, within("a", Note::ActionBegan { info: a.clone() })),
+        note(1, within("b", Note::ActionBegan { info: b.clone() })),
+        note(5, within("a", ended(&a, 1, None))),
+        note(9, within("b", ended(&b, 1, None))),
+    ]
+}
+
 pub fn run() -> RunRow {
     let end = RunEnd {
         outcome: Outcome::Failed,

@@ -223,7 +223,13 @@ fn advice(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Str
     if has(Rule::y_forbid) || has(Rule::c_forbid) {
         return Some("a rule begins with `applies where`, `forbid`, `require approval`, `limit` or `delegate`".into());
     }
-    if has(Rule::block) || has(Rule::lbrace) {
+    let body = has(Rule::block) || has(Rule::lbrace);
+    match found.text {
+        ":" if body && has(Rule::eq) => return Some("a branch is `name = value` or `name { … }`".into()),
+        "between" if body => return Some("the body comes first: `in waves [1, 100%] { … } between { … }`".into()),
+        _ => {}
+    }
+    if body {
         return Some("the body stands in braces: `{ … }`".into());
     }
     Some(match context.around(found.start).map(|o| o.kind) {
