@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, check, emit, events, explain, fmt, init, run, runs, serve, status, token, watch, why, why_not,
+    approvals, audit, check, doc, emit, events, explain, fmt, graph, init, run, runs, serve, status, token, watch, why,
+    why_not,
 };
 use crate::out::ColorChoice;
 
@@ -104,6 +105,10 @@ pub enum Command {
     Unpause(status::PauseArgs),
     /// Say what the daemon has loaded and what waits.
     Status(status::StatusArgs),
+    /// Write the runbooks as documents that a person can follow when the daemon is down.
+    Doc(doc::DocArgs),
+    /// Draw the flowchart of a runbook.
+    Graph(graph::GraphArgs),
     /// Explain a diagnostic's code at length.
     Explain(explain::ExplainArgs),
     /// Make a new project in a folder.

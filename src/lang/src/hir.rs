@@ -26,6 +26,8 @@ pub struct Program {
     /// In the order of modules and of writing, which means nothing.
     pub policies: Vec<Policy>,
     pub sites: Vec<Site>,
+    /// Every `trust` of a connector: what a reviewer has to believe.
+    pub trusts: Vec<Trust>,
     /// Users, groups and safety of `rrb.toml` that change meaning, by canonical text: part of the content address.
     pub project_digest: String,
 }
@@ -36,6 +38,16 @@ pub struct Site {
     pub span: Span,
     /// The function it stands in.
     pub function: FnId,
+}
+
+/// `trust reads because "…" { … }`
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// What the primitives in it count as.
+    pub effect: Effect,
+    /// The reason, as written where it has holes.
+    pub because: SmolStr,
+    pub span: Span,
 }
 
 /// A top-level `let`, or a default.

@@ -40,3 +40,5 @@ pub mod program;
 pub mod project;
 
 pub mod check;
+
+pub mod outline;

@@ -16,6 +16,8 @@ pub enum AuditCommand {
     Verify(VerifyArgs),
     /// Print records.
     Show(ShowArgs),
+    /// List what every runbook can read, change and destroy, and under whose consent. Needs no daemon.
+    Effects(super::effects::EffectsArgs),
 }
 
 /// How to print it.
@@ -60,6 +62,7 @@ pub async fn dispatch(context: &Context, command: AuditCommand) -> Result<Exit, 
     match command {
         AuditCommand::Verify(args) => verify(context, &args).await,
         AuditCommand::Show(args) => show(context, &args).await,
+        AuditCommand::Effects(args) => super::effects::effects(context, &args),
     }
 }
 

@@ -3,10 +3,13 @@
 pub mod approvals;
 pub mod audit;
 pub mod check;
+pub mod doc;
+pub mod effects;
 pub mod emit;
 pub mod events;
 pub mod explain;
 pub mod fmt;
+pub mod graph;
 pub mod help;
 pub mod init;
 pub mod run;
@@ -44,6 +47,8 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Pause(args) => status::pause(context, &args, true).await,
         Command::Unpause(args) => status::pause(context, &args, false).await,
         Command::Status(args) => status::status(context, &args).await,
+        Command::Doc(args) => doc::doc(context, &args),
+        Command::Graph(args) => graph::graph(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
         Command::Init(args) => init::init(context, &args),
         Command::Lsp { .. } => match rrb_lsp::serve_stdio().await {

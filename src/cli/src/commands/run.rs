@@ -118,12 +118,17 @@ fn find<'a>(sound: &'a Sound, name: &str) -> Result<&'a Runbook, CliError> {
         return Ok(runbook);
     }
     let names: Vec<&str> = sound.program.runbooks.iter().map(|r| r.name.as_str()).collect();
+    Err(no_runbook(name, &names))
+}
+
+/// That there is no runbook `name`, with the nearest of those there are.
+pub fn no_runbook(name: &str, names: &[&str]) -> CliError {
     let error = CliError::not_found(format!("there is no runbook `{}`", clean(name)));
-    Err(match (nearest(name, names.iter().copied()), names.is_empty()) {
+    match (nearest(name, names.iter().copied()), names.is_empty()) {
         (Some(near), _) => error.help(format!("did you mean `{near}`?")),
         (None, true) => error.help("this project has no runbooks"),
         (None, false) => error.help(format!("there are {}", names.join(", "))),
-    })
+    }
 }
 
 /// The parameters: of the event, then those given.

@@ -33,6 +33,8 @@ pub struct Loaded {
     pub millis: u128,
     /// What its triggers may come to hold; none when it does not check.
     pub windows: Option<Vec<WindowCost>>,
+    /// The typed tree, for documents; none when there is an error.
+    pub typed: Option<rrb_lang::hir::Program>,
     sound: Option<Sound>,
 }
 
@@ -80,8 +82,8 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
     let program = checked.program.filter(|_| !has_errors(&diagnostics));
     let windows = program.as_ref().map(|p| cost::windows(&p.runbooks));
     let mut sound = None;
-    if let Some(program) = program {
-        let made = compile(&program, &sources).and_then(|program| {
+    if let Some(program) = &program {
+        let made = compile(program, &sources).and_then(|program| {
             let wrong = check_delegates(&program, &mut sources);
             if has_errors(&wrong) {
                 return Err(wrong);
@@ -103,6 +105,7 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
         files: count,
         millis: began.elapsed().as_millis(),
         windows,
+        typed: program,
         sound,
     })
 }

@@ -208,6 +208,7 @@ pub(super) struct Checker {
     /// Other files of the project by path: their text, or why they cannot be read. None when nobody looked.
     pub files: Option<Files>,
     pub sites: Vec<hir::Site>,
+    pub trusts: Vec<hir::Trust>,
     pub frames: Vec<Frame>,
     pub home: Home,
     /// Nested expressions being checked, over all declarations that wait for others.
@@ -245,6 +246,7 @@ impl Checker {
             policies: Vec::new(),
             files: None,
             sites: Vec::new(),
+            trusts: Vec::new(),
             frames: Vec::new(),
             home: Home { module: 0, connector: None },
             depth: 0,

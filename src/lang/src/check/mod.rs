@@ -232,6 +232,7 @@ impl Checker {
             runbooks,
             policies,
             sites: self.sites,
+            trusts: self.trusts,
             project_digest: project.digest_text(),
         }
     }

@@ -41,6 +41,8 @@ pub struct EffectUse {
     pub through: Vec<SmolStr>,
     /// The call itself.
     pub span: Span,
+    /// The `trust`s in the action, by their index in [`Program::trusts`]: it does less than its primitives only if they are right.
+    pub trusts: Vec<usize>,
 }
 
 /// A part of a runbook.
@@ -151,6 +153,7 @@ impl Collector<'_> {
                         consent: consent.clone(),
                         through: reached.through.clone(),
                         span: expr.span,
+                        trusts: trusts_in(self.program, callee.span),
                     };
                     if !self.uses.contains(&found) {
                         self.uses.push(found);
@@ -161,6 +164,11 @@ impl Collector<'_> {
         });
         next
     }
+}
+
+fn trusts_in(program: &Program, action: Span) -> Vec<usize> {
+    let inside = |t: Span| t.file == action.file && action.start <= t.start && t.end <= action.end;
+    program.trusts.iter().enumerate().filter(|(_, t)| inside(t.span)).map(|(i, _)| i).collect()
 }
 
 fn consent_of(cover: Cover<'_>) -> Consent {

@@ -3,6 +3,7 @@
 pub mod ast;
 mod comments;
 mod explain;
+mod flat;
 mod format;
 mod grammar;
 mod habits;
@@ -15,6 +16,7 @@ mod strip;
 #[cfg(test)]
 mod tests;
 
+pub use flat::flat;
 pub use format::{FormatError, format};
 pub use print::{print, print_expression, print_type};
 pub use strip::strip;

@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 use super::Want;
 use crate::check::cx::Checker;
 use crate::check::scope::{FrameKind, bad, is_error, node};
+use crate::check::summary::literal;
 use crate::check::ty;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::hir::{self, ExprKind, Outcome};
@@ -319,7 +320,9 @@ impl Checker {
         }
         match because {
             Some(b) => {
-                self.text_expr(b, "the reason");
+                let reason = self.text_expr(b, "the reason");
+                let because = literal(&reason).unwrap_or_else(|| self.sources.text(b.span).into());
+                self.trusts.push(hir::Trust { effect, because, span });
             }
             None => self.error(
                 codes::EFFECT_TRUST,

@@ -1,0 +1,107 @@
+//! `rrb doc`: the runbooks as documents.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use rrb_lang::hir::{Program, Runbook};
+use rrb_lang::outline::flow;
+
+use crate::context::Context;
+use crate::doc::{self, Facts};
+use crate::exit::{CliError, Exit};
+use crate::project::{self, Loaded};
+
+/// `--format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum DocFormat {
+    /// For a wiki or a repository.
+    #[default]
+    Markdown,
+    /// Pages that need nothing else, not even a network.
+    Html,
+}
+
+/// Of what, and where to.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rrb doc relieve_disk_pressure                # one runbook, to read or to pipe\n  rrb doc --out runbooks                       # every runbook and an index, as Markdown\n  rrb doc --out public --format html           # as web pages"
+)]
+pub struct DocArgs {
+    /// Only this runbook.
+    runbook: Option<String>,
+    /// Write files into this folder, made if it is not there. Without it the text goes to standard output.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What to write.
+    #[arg(long, value_name = "FORMAT", default_value = "markdown")]
+    format: DocFormat,
+}
+
+/// The project, or why it cannot be documented: one with mistakes may do other things than it says.
+pub fn sound(context: &Context) -> Result<Loaded, CliError> {
+    let loaded = project::load(&context.place()?)?;
+    if loaded.typed.is_none() || loaded.sound().is_none() {
+        return Err(CliError::new(Exit::Failed, "the project has mistakes").help("`rrb check` shows them"));
+    }
+    Ok(loaded)
+}
+
+/// The runbook of this name.
+///
+/// # Errors
+/// When there is none; with the nearest.
+pub fn named<'a>(program: &'a Program, name: &str) -> Result<&'a Runbook, CliError> {
+    if let Some((_, runbook)) = program.runbook(name) {
+        return Ok(runbook);
+    }
+    let names: Vec<&str> = program.runbooks.iter().map(|r| r.name.as_str()).collect();
+    Err(super::run::no_runbook(name, &names))
+}
+
+/// Writes the documents.
+///
+/// # Errors
+/// When the project has mistakes, there is no such runbook, or a file cannot be written.
+pub fn doc(context: &Context, args: &DocArgs) -> Result<Exit, CliError> {
+    let loaded = sound(context)?;
+    let Some(program) = &loaded.typed else { return Ok(Exit::Failed) };
+    let facts = Facts::new(program, &loaded.sources, &loaded.config);
+    let wanted: Vec<&Runbook> = match &args.runbook {
+        Some(name) => vec![named(program, name)?],
+        None => program.runbooks.iter().collect(),
+    };
+    let (extension, html) = match args.format {
+        DocFormat::Markdown => ("md", false),
+        DocFormat::Html => ("html", true),
+    };
+    let page = |r: &Runbook| {
+        let text = doc::runbook(&facts, r);
+        let picture = || flow::svg(&doc::chart(&facts, r), &r.name);
+        if html { doc::html(&r.name, &text, Some(&picture())) } else { text }
+    };
+    let Some(dir) = &args.out else {
+        wanted.iter().for_each(|r| context.out.raw(page(r)));
+        return Ok(Exit::Ok);
+    };
+    let mut pages: Vec<(String, String)> =
+        wanted.iter().map(|r| (format!("{}.{extension}", doc::file_name(&facts, r)), page(r))).collect();
+    if args.runbook.is_none() {
+        let text = doc::index(&facts, extension);
+        let title = loaded.config.name.as_deref().unwrap_or("Runbooks");
+        let text = if html { doc::html(title, &text, None) } else { text };
+        pages.push((format!("index.{extension}"), text));
+    }
+    let cannot = |path: &std::path::Path, e: &std::io::Error| {
+        CliError::new(
+            Exit::Failed,
+            format!("cannot write `{}`: {}", crate::text::clean(&path.to_string_lossy()), project::reason(e)),
+        )
+    };
+    std::fs::create_dir_all(dir).map_err(|e| cannot(dir, &e))?;
+    for (name, text) in &pages {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(|e| cannot(&path, &e))?;
+        context.out.line(path.display().to_string());
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,65 @@
+//! Text as Markdown: what comes from a source or a project file never becomes markup.
+
+/// Plain text. Also fits into a cell of a table.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in crate::text::clean(text).chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '!') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Code within a line.
+pub fn code(text: &str) -> String {
+    fenced(&crate::text::clean(text))
+}
+
+/// Code in a cell of a table, where a bar ends the cell even inside code.
+pub fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+fn fenced(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let space = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
+    format!("{fence}{space}{text}{space}{fence}")
+}
+
+/// A block of code with the name of its language.
+pub fn block(language: &str, text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
+}
+
+/// A table; each cell is Markdown already.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut out = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len()));
+    for row in rows {
+        out.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_is_no_markup() {
+        assert_eq!(plain("a|b <script> *x* `y`"), "a\\|b \\<script\\> \\*x\\* \\`y\\`");
+        assert_eq!(plain("two\nlines"), "two⏎lines");
+    }
+
+    #[test]
+    fn code_with_backticks_gets_a_longer_fence() {
+        assert_eq!(code("a `b` c"), "``a `b` c``");
+        assert_eq!(code("`b`"), "`` `b` ``");
+        assert_eq!(cell("a | b"), "`a \\| b`");
+        assert!(block("rrb", "```\nx").starts_with("````rrb\n"));
+    }
+}

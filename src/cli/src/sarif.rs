@@ -1,0 +1,88 @@
+//! SARIF 2.1.0, what code scanning reads: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+
+use rrb_lang::span::{Sources, Span};
+use serde_json::{Value, json};
+
+/// How bad a result is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Error,
+    Warning,
+    Note,
+}
+
+/// A kind of result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    pub id: String,
+    pub summary: String,
+    /// Markdown; may be empty.
+    pub help: String,
+}
+
+/// One result at a place, with related places and what they say.
+pub fn result(sources: &Sources, rule: &str, level: Level, message: &str, at: Span, related: &[(Span, &str)]) -> Value {
+    let level = match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "note",
+    };
+    let related: Vec<Value> = related
+        .iter()
+        .map(|(span, text)| json!({ "physicalLocation": place(sources, *span), "message": { "text": text } }))
+        .collect();
+    let mut out = json!({
+        "ruleId": rule, "level": level, "message": { "text": message },
+        "locations": [{ "physicalLocation": place(sources, at) }],
+    });
+    if !related.is_empty() {
+        out["relatedLocations"] = Value::Array(related);
+    }
+    out
+}
+
+/// Lines and columns count from 1, the end is behind the last.
+fn place(sources: &Sources, span: Span) -> Value {
+    let from = sources.line_col(span.file, span.start);
+    let to = sources.line_col(span.file, span.end);
+    json!({
+        "artifactLocation": { "uri": uri(sources.name(span.file)), "uriBaseId": "PROJECT" },
+        "region": {
+            "startLine": from.line, "startColumn": from.column, "endLine": to.line, "endColumn": to.column,
+        },
+    })
+}
+
+/// A relative reference: what has a meaning in one is encoded.
+fn uri(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
+/// The whole log of one run of this tool. Columns are counted in Unicode scalar values.
+pub fn document(rules: &[Rule], results: Vec<Value>) -> Value {
+    let rule = |r: &Rule| {
+        let mut one = json!({ "id": r.id, "shortDescription": { "text": r.summary } });
+        if !r.help.is_empty() {
+            one["help"] = json!({ "text": r.help, "markdown": r.help });
+        }
+        one
+    };
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "rrb", "version": env!("CARGO_PKG_VERSION"), "rules": rules.iter().map(rule).collect::<Vec<_>>(),
+            } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}

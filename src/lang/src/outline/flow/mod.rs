@@ -1,0 +1,84 @@
+//! A flowchart of a runbook: boxes with places, and the ways between them. Drawn as SVG, or written for Mermaid and Graphviz, which
+//! lay it out themselves.
+//!
+//! The layout follows the outline: a sequence goes down, ways that exclude each other stand side by side, a loop has its way back on
+//! the left and its way out on the right. So lines never cross a box.
+
+mod dot;
+mod mermaid;
+mod place;
+mod svg;
+
+pub use dot::dot;
+pub use mermaid::mermaid;
+pub use place::flow;
+pub use svg::svg;
+
+use crate::syntax::ast::Effect;
+
+/// What a box stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// What starts the runbook, `on failure` or `finally`.
+    Start,
+    /// A `finish`, or the end of the body.
+    End,
+    /// A failure that ends the run.
+    Fails,
+    /// `step`
+    Step,
+    /// Calls, by their greatest effect.
+    Act(Effect),
+    /// A line that only computes, records or says something.
+    Note,
+    /// `if`, `match`
+    Choice,
+    /// The head of a loop.
+    Loop,
+    /// `approve`
+    Ask,
+    /// `waive`
+    Waiver,
+    /// `verify`
+    Check,
+    /// `wait`
+    Wait,
+    /// Where branches part or come together.
+    Bar,
+}
+
+/// A box: its middle and its size in pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    pub shape: Shape,
+    /// Wrapped.
+    pub lines: Vec<String>,
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// A way from one box to another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Way {
+    pub from: usize,
+    pub to: usize,
+    pub label: String,
+    /// Taken when something fails.
+    pub dashed: bool,
+    /// The column it goes down (or, back to a loop's head, up).
+    via: Option<f64>,
+    /// It parts below its start; other ways come together above their end.
+    parts: bool,
+    back: bool,
+}
+
+/// A flowchart.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Flow {
+    pub places: Vec<Place>,
+    pub ways: Vec<Way>,
+    pub width: f64,
+    pub height: f64,
+}
