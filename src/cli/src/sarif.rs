@@ -11,28 +11,35 @@ pub enum Level {
     Note,
 }
 
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "note",
+        }
+    }
+}
+
 /// A kind of result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    pub id: String,
-    pub summary: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule<'a> {
+    pub id: &'a str,
+    /// Of a result that says nothing else.
+    pub level: Level,
+    pub summary: &'a str,
     /// Markdown; may be empty.
-    pub help: String,
+    pub help: &'a str,
 }
 
 /// One result at a place, with related places and what they say.
 pub fn result(sources: &Sources, rule: &str, level: Level, message: &str, at: Span, related: &[(Span, &str)]) -> Value {
-    let level = match level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
-    };
     let related: Vec<Value> = related
         .iter()
         .map(|(span, text)| json!({ "physicalLocation": place(sources, *span), "message": { "text": text } }))
         .collect();
     let mut out = json!({
-        "ruleId": rule, "level": level, "message": { "text": message },
+        "ruleId": rule, "level": level.word(), "message": { "text": message },
         "locations": [{ "physicalLocation": place(sources, at) }],
     });
     if !related.is_empty() {
@@ -46,7 +53,7 @@ fn place(sources: &Sources, span: Span) -> Value {
     let from = sources.line_col(span.file, span.start);
     let to = sources.line_col(span.file, span.end);
     json!({
-        "artifactLocation": { "uri": uri(sources.name(span.file)), "uriBaseId": "PROJECT" },
+        "artifactLocation": { "uri": uri(sources.name(span.file)), "uriBaseId": "%SRCROOT%" },
         "region": {
             "startLine": from.line, "startColumn": from.column, "endLine": to.line, "endColumn": to.column,
         },
@@ -66,9 +73,11 @@ fn uri(path: &str) -> String {
 }
 
 /// The whole log of one run of this tool. Columns are counted in Unicode scalar values.
-pub fn document(rules: &[Rule], results: Vec<Value>) -> Value {
-    let rule = |r: &Rule| {
-        let mut one = json!({ "id": r.id, "shortDescription": { "text": r.summary } });
+pub fn document(rules: &[Rule<'_>], results: Vec<Value>) -> Value {
+    let rule = |r: &Rule<'_>| {
+        let mut one = json!({
+            "id": r.id, "shortDescription": { "text": r.summary }, "defaultConfiguration": { "level": r.level.word() },
+        });
         if !r.help.is_empty() {
             one["help"] = json!({ "text": r.help, "markdown": r.help });
         }

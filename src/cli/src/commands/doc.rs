@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::hir::{Program, Runbook};
 use rrb_lang::outline::flow;
 
 use crate::context::Context;
-use crate::doc::{self, Facts};
+use crate::doc::{self, Facts, Links};
 use crate::exit::{CliError, Exit};
 use crate::project::{self, Loaded};
 
@@ -37,10 +38,15 @@ pub struct DocArgs {
     format: DocFormat,
 }
 
-/// The project, or why it cannot be documented: one with mistakes may do other things than it says.
+/// The project, or why it cannot be documented: one with mistakes may do other things than it says. Settings that are missing here are
+/// none: documents are made where no secret is.
+///
+/// # Errors
+/// When it has mistakes.
 pub fn sound(context: &Context) -> Result<Loaded, CliError> {
     let loaded = project::load(&context.place()?)?;
-    if loaded.typed.is_none() || loaded.sound().is_none() {
+    let wrong = |d: &Diagnostic| d.severity == Severity::Error && d.code != codes::SETTING_MISSING;
+    if loaded.typed.is_none() || !loaded.unreadable.is_empty() || loaded.diagnostics.iter().any(wrong) {
         return Err(CliError::new(Exit::Failed, "the project has mistakes").help("`rrb check` shows them"));
     }
     Ok(loaded)
@@ -74,8 +80,10 @@ pub fn doc(context: &Context, args: &DocArgs) -> Result<Exit, CliError> {
         DocFormat::Markdown => ("md", false),
         DocFormat::Html => ("html", true),
     };
+    // A page on standard output has no others beside it.
+    let links = Links::new(&facts, args.out.as_ref().map(|_| extension));
     let page = |r: &Runbook| {
-        let text = doc::runbook(&facts, r);
+        let text = doc::runbook(&facts, &links, r);
         let picture = || flow::svg(&doc::chart(&facts, r), &r.name);
         if html { doc::html(&r.name, &text, Some(&picture())) } else { text }
     };
@@ -86,7 +94,7 @@ pub fn doc(context: &Context, args: &DocArgs) -> Result<Exit, CliError> {
     let mut pages: Vec<(String, String)> =
         wanted.iter().map(|r| (format!("{}.{extension}", doc::file_name(&facts, r)), page(r))).collect();
     if args.runbook.is_none() {
-        let text = doc::index(&facts, extension);
+        let text = doc::index(&facts, &links);
         let title = loaded.config.name.as_deref().unwrap_or("Runbooks");
         let text = if html { doc::html(title, &text, None) } else { text };
         pages.push((format!("index.{extension}"), text));

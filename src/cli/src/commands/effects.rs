@@ -1,9 +1,11 @@
 //! `rrb audit effects`: what every runbook can do, through what, and under whose consent. For reviews and for code scanning.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, ValueEnum};
 use rrb_lang::check::summary::{Consent, EffectUse, Part};
-use rrb_lang::hir::{FunctionKind, Program};
-use rrb_lang::span::Sources;
+use rrb_lang::hir::{FunctionKind, Program, Trust};
+use rrb_lang::span::{Sources, Span};
 use rrb_lang::syntax::ast::Effect;
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use crate::doc::{Facts, consent_text, effect_word};
 use crate::exit::{CliError, Exit};
 use crate::out::Look;
 use crate::sarif;
-use crate::text::clean;
+use crate::text::{clean, columns, wrap};
 
 /// `--format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -119,47 +121,118 @@ fn part_word(u: &EffectUse) -> &'static str {
     }
 }
 
-fn print(context: &Context, program: &Program, sources: &Sources, listed: &[Listed<'_>]) {
-    let out = &context.out;
-    for (i, one) in listed.iter().enumerate() {
-        if i > 0 {
-            out.line("");
-        }
-        out.line(format!("{}  {}", out.look.bold(&one.runbook.name), out.look.dim(place(sources, one.runbook.span))));
-        if one.uses.is_empty() {
-            out.line(format!("  {}", out.look.dim("nothing outside")));
-        }
-        let mut uses = one.uses.clone();
-        uses.sort_by_key(|u| std::cmp::Reverse(u.effect));
-        let longest = uses.iter().map(|u| u.name.len()).max().unwrap_or(0);
-        uses.iter().for_each(|u| out.line(line(&out.look, sources, u, longest)));
-        let mut trusts: Vec<usize> = uses.iter().flat_map(|u| u.trusts.iter().copied()).collect();
-        trusts.sort_unstable();
-        trusts.dedup();
-        for trust in trusts.iter().filter_map(|i| program.trusts.get(*i)) {
-            let word = effect_word(trust.effect);
-            let at = out.look.dim(place(sources, trust.span));
-            out.line(format!("  {} {word} because {}  {at}", out.look.warn("trusts"), clean(&trust.because)));
-        }
-    }
+/// A line of the list: uses that differ only in their place are one.
+struct Row {
+    effect: Effect,
+    action: String,
+    places: Vec<String>,
+    details: String,
 }
 
-fn line(look: &Look, sources: &Sources, u: &EffectUse, longest: usize) -> String {
-    let word = format!("{:<8}", effect_word(u.effect));
-    let word = match u.effect {
-        Effect::Destroys => look.bad(word),
-        Effect::Changes => look.warn(word),
-        _ => look.dim(word),
-    };
-    let instance = u.instance.as_deref().map(|i| format!(" [{}]", clean(i))).unwrap_or_default();
+fn rows(sources: &Sources, uses: &[&EffectUse]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for u in uses {
+        let instance = u.instance.as_deref().map(|i| format!("[{}]", clean(i))).unwrap_or_default();
+        let (action, details) = (format!("{}{instance}", u.name), details(u));
+        let place = place(sources, u.span);
+        match rows.iter_mut().find(|r| r.effect == u.effect && r.action == action && r.details == details) {
+            Some(row) if row.places.contains(&place) => {}
+            Some(row) => row.places.push(place),
+            None => rows.push(Row { effect: u.effect, action, places: vec![place], details }),
+        }
+    }
+    rows.sort_by_key(|r| std::cmp::Reverse(r.effect));
+    rows
+}
+
+/// When, by which way and under whose consent.
+fn details(u: &EffectUse) -> String {
     let mut more: Vec<String> = Vec::new();
     more.extend(Some(part_word(u)).filter(|w| !w.is_empty()).map(str::to_owned));
     if !u.through.is_empty() {
         more.push(format!("through {}", u.through.join(" → ")));
     }
-    more.extend(Some(consent_text(&u.consent)).filter(|c| !c.is_empty()).map(|c| format!("under {}", clean(&c))));
-    let more = if more.is_empty() { String::new() } else { format!("  {}", more.join(", ")) };
-    format!("  {word} {:<longest$}{instance}{more}  {}", u.name, look.dim(place(sources, u.span)))
+    // Who reads asks nobody, so where it stands says nothing.
+    let consent = Some(consent_text(&u.consent)).filter(|c| !c.is_empty() && u.effect >= Effect::Changes);
+    more.extend(consent.map(|c| format!("under {}", clean(&c))));
+    more.extend(u.repeated.as_ref().map(|why| format!("retried although it is not safe: {}", clean(why))));
+    more.join(", ")
+}
+
+fn print(context: &Context, program: &Program, sources: &Sources, listed: &[Listed<'_>]) {
+    let out = &context.out;
+    if listed.is_empty() {
+        out.line("this project has no runbooks");
+    }
+    let all: Vec<Vec<Row>> = listed.iter().map(|one| rows(sources, &one.uses)).collect();
+    let widest = |f: &dyn Fn(&Row) -> String| all.iter().flatten().map(|r| columns(&f(r))).max().unwrap_or(0);
+    let widths = Widths { action: widest(&|r| r.action.clone()), place: widest(&places) };
+    for (i, (one, rows)) in listed.iter().zip(&all).enumerate() {
+        if i > 0 {
+            out.line("");
+        }
+        out.line(format!("{}  {}", out.look.bold(&one.runbook.name), out.look.dim(place(sources, one.runbook.span))));
+        if rows.is_empty() {
+            out.line(format!("  {}", out.look.dim("nothing outside")));
+        }
+        rows.iter().flat_map(|r| lines(&out.look, &widths, r)).for_each(|l| out.line(l));
+        for trust in trusts(program, &one.uses) {
+            let text = format!(
+                "  {} {} because {}",
+                out.look.warn("trusts"),
+                effect_word(trust.effect),
+                clean(&trust.because)
+            );
+            out.line(format!("{text}  {}", out.look.dim(place(sources, trust.span))));
+        }
+    }
+}
+
+/// The reasons to believe that these uses do no more than they say, each once.
+fn trusts<'a>(program: &'a Program, uses: &[&EffectUse]) -> Vec<&'a Trust> {
+    let all: BTreeSet<usize> = uses.iter().flat_map(|u| u.trusts.iter().copied()).collect();
+    all.into_iter().filter_map(|i| program.trusts.get(i)).collect()
+}
+
+struct Widths {
+    action: usize,
+    place: usize,
+}
+
+/// `relieve.rrb:67`, `relieve.rrb:67 +2`
+fn places(row: &Row) -> String {
+    let first = row.places.first().map(String::as_str).unwrap_or_default();
+    match row.places.len() {
+        0 | 1 => first.to_owned(),
+        n => format!("{first} +{}", n - 1),
+    }
+}
+
+/// A use, its details beside it where there is room for them, else below it.
+fn lines(look: &Look, widths: &Widths, row: &Row) -> Vec<String> {
+    let word = format!("{:<8}", effect_word(row.effect));
+    let word = match row.effect {
+        Effect::Destroys => look.bad(word),
+        Effect::Changes => look.warn(word),
+        Effect::Pure | Effect::Reads => look.dim(word),
+    };
+    let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(columns(text)));
+    let place = places(row);
+    let (after_action, after_place) = (pad(&row.action, widths.action), pad(&place, widths.place));
+    let head = format!("  {word}  {}{after_action}  {}", row.action, look.dim(&place));
+    if row.details.is_empty() {
+        return vec![head];
+    }
+    let beside = 2 + 8 + 2 + widths.action + 2 + widths.place + 2;
+    // Less than this beside is harder to read than a line of its own.
+    if look.width >= beside + 30 {
+        let mut parts = wrap(&row.details, look.width - beside).into_iter();
+        let first = parts.next().unwrap_or_default();
+        let rest = parts.map(|p| format!("{}{p}", " ".repeat(beside)));
+        return std::iter::once(format!("{head}{after_place}  {first}")).chain(rest).collect();
+    }
+    let below = wrap(&row.details, look.width.saturating_sub(6).max(20)).into_iter().map(|p| format!("      {p}"));
+    std::iter::once(head).chain(below).collect()
 }
 
 fn document(program: &Program, sources: &Sources, listed: &[Listed<'_>]) -> Value {
@@ -174,7 +247,7 @@ fn document(program: &Program, sources: &Sources, listed: &[Listed<'_>]) -> Valu
     let one = |u: &&EffectUse| {
         json!({
             "effect": effect_word(u.effect), "action": u.name, "connector": connector(program, u), "instance": u.instance,
-            "part": u.part, "undo": u.undo, "consent": consent(&u.consent), "through": u.through, "place": spot(u.span),
+            "part": u.part, "undo": u.undo, "unsafe_retry": u.repeated, "consent": consent(&u.consent), "through": u.through, "place": spot(u.span),
             "trusts": u.trusts.iter().filter_map(|i| program.trusts.get(*i)).map(|t| json!({
                 "effect": effect_word(t.effect), "because": t.because, "place": spot(t.span),
             })).collect::<Vec<_>>(),
@@ -193,33 +266,70 @@ fn document(program: &Program, sources: &Sources, listed: &[Listed<'_>]) -> Valu
     json!({ "runbooks": runbooks })
 }
 
+/// One result for each use that changes or destroys: a note, because its approval or waiver was checked. A warning for what nobody but a
+/// reviewer can check: a reason to trust, and a retry of what is not safe to repeat.
 fn scanned(program: &Program, sources: &Sources, listed: &[Listed<'_>]) -> Value {
-    let mut results = Vec::new();
+    let mut results: Vec<Value> = Vec::new();
+    let mut add = |found: Value| {
+        if !results.contains(&found) {
+            results.push(found);
+        }
+    };
     for one in listed {
         for u in one.uses.iter().filter(|u| u.effect >= Effect::Changes) {
-            let under = consent_text(&u.consent);
-            let under = if under.is_empty() { String::new() } else { format!(" under {under}") };
+            // What stands in the library is no file of the project: the runbook is.
+            let at = if is_ours(sources, u.span) { u.span } else { one.runbook.span };
+            let under = Some(details(u)).filter(|d| !d.is_empty()).map(|d| format!(" ({d})")).unwrap_or_default();
             let message =
                 format!("`{}` can call `{}`, which {}{under}", one.runbook.name, u.name, effect_word(u.effect));
-            let rule = format!("rrb/effect/{}", effect_word(u.effect));
-            results.push(sarif::result(sources, &rule, sarif::Level::Note, &message, u.span, &[]));
-            for trust in u.trusts.iter().filter_map(|i| program.trusts.get(*i)) {
-                let message =
-                    format!("`{}` is trusted to be `{}`: {}", u.name, effect_word(trust.effect), trust.because);
-                let found = sarif::result(sources, "rrb/effect/trust", sarif::Level::Note, &message, trust.span, &[]);
-                if !results.contains(&found) {
-                    results.push(found);
+            let rule = if u.effect == Effect::Destroys { DESTROYS } else { CHANGES };
+            add(sarif::result(sources, rule.id, rule.level, &message, at, &[]));
+            if let Some(why) = &u.repeated {
+                let message = format!("`{}` is retried although it is not safe to repeat: {why}", u.name);
+                add(sarif::result(sources, UNSAFE.id, UNSAFE.level, &message, at, &[]));
+            }
+        }
+        for u in &one.uses {
+            for trust in trusts(program, &[u]) {
+                let word = effect_word(trust.effect);
+                let message = format!("`{}` is trusted to do no more than `{word}`: {}", u.name, trust.because);
+                if is_ours(sources, trust.span) {
+                    add(sarif::result(sources, TRUST.id, TRUST.level, &message, trust.span, &[]));
+                } else if is_ours(sources, u.span) {
+                    // The library's own reasons were reviewed with it: where they are used is worth a note.
+                    add(sarif::result(sources, TRUST.id, sarif::Level::Note, &message, u.span, &[]));
                 }
             }
         }
     }
-    let rules = [
-        ("rrb/effect/changes", "a runbook changes something outside"),
-        ("rrb/effect/destroys", "a runbook destroys something outside"),
-        ("rrb/effect/trust", "a connector lowers the effect of a primitive"),
-    ];
-    sarif::document(
-        &rules.map(|(id, text)| sarif::Rule { id: id.into(), summary: text.into(), help: String::new() }),
-        results,
-    )
+    sarif::document(&[CHANGES, DESTROYS, TRUST, UNSAFE], results)
 }
+
+fn is_ours(sources: &Sources, span: Span) -> bool {
+    !sources.name(span.file).starts_with("stdlib/")
+}
+
+const CHANGES: sarif::Rule = sarif::Rule {
+    id: "rrb/effect/changes",
+    level: sarif::Level::Note,
+    summary: "a runbook changes something outside",
+    help: "Every call that can be taken back or repeated, and the approval, the waiver or the action through which it is reached.",
+};
+const DESTROYS: sarif::Rule = sarif::Rule {
+    id: "rrb/effect/destroys",
+    level: sarif::Level::Note,
+    summary: "a runbook destroys something outside",
+    help: "It stands under an approval or a waiver, else the project would not check. Review whether people are asked the right thing.",
+};
+const TRUST: sarif::Rule = sarif::Rule {
+    id: "rrb/effect/trust",
+    level: sarif::Level::Warning,
+    summary: "a connector says that a primitive does less than it could",
+    help: "`trust` lowers an effect on the word of its author. Review whether the reason holds: nothing else does.",
+};
+const UNSAFE: sarif::Rule = sarif::Rule {
+    id: "rrb/effect/unsafe-retry",
+    level: sarif::Level::Warning,
+    summary: "a call is retried although it is not safe to repeat",
+    help: "`retry … unsafe` may do the same thing twice. Review whether the reason holds.",
+};

@@ -22,6 +22,28 @@ pub fn cell(text: &str) -> String {
     code(text).replace('|', "\\|")
 }
 
+/// The words of a doc comment, which are Markdown themselves: as they are, but a level further down, so that a heading in them does
+/// not end the chapter, and without what steers a terminal.
+pub fn docs(text: &str) -> String {
+    let mut fence: Option<&str> = None;
+    let mut out = Vec::new();
+    for line in text.trim().lines() {
+        let start = line.trim_start();
+        let mark = ["```", "~~~"].into_iter().find(|m| start.starts_with(m));
+        fence = match (fence, mark) {
+            (None, mark) => mark,
+            (Some(open), Some(close)) if open == close => None,
+            (open, _) => open,
+        };
+        let heading = fence.is_none() && start.starts_with('#');
+        let line = crate::text::clean_source(line);
+        out.push(if heading { format!("###{}", line.trim_start()) } else { line.into_owned() });
+    }
+    // A block of code that is left open would take the rest of the page.
+    out.extend(fence.map(str::to_owned));
+    out.join("\n")
+}
+
 fn fenced(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
@@ -33,7 +55,7 @@ fn fenced(text: &str) -> String {
 pub fn block(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
-    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
+    format!("{fence}{language}\n{}\n{fence}\n", crate::text::clean_source(text.trim_end()))
 }
 
 /// A table; each cell is Markdown already.
@@ -53,6 +75,13 @@ mod tests {
     fn text_from_outside_is_no_markup() {
         assert_eq!(plain("a|b <script> *x* `y`"), "a\\|b \\<script\\> \\*x\\* \\`y\\`");
         assert_eq!(plain("two\nlines"), "two⏎lines");
+    }
+
+    #[test]
+    fn docs_stay_in_their_chapter() {
+        assert_eq!(docs("a\n# b\n```\n# c"), "a\n#### b\n```\n# c\n```");
+        assert_eq!(docs("~~~\n```\n~~~\n## d"), "~~~\n```\n~~~\n##### d");
+        assert_eq!(docs("\u{202e}x"), "\u{fffd}x");
     }
 
     #[test]

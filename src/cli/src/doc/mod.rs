@@ -1,14 +1,22 @@
 //! A project's runbooks as documents that a person can follow when the daemon is down: Markdown, and HTML made from it.
 
+mod consent;
 mod facts;
+mod header;
 mod html;
+mod index;
+mod links;
 mod markdown;
 mod page;
 mod steps;
+mod words;
 
+pub use consent::consent_text;
 pub use facts::Facts;
 pub use html::html;
-pub use page::{consent_text, effect_word, file_name, index, runbook};
+pub use index::index;
+pub use links::{Links, file_name};
+pub use page::{effect_word, runbook};
 
 use rrb_lang::hir;
 use rrb_lang::outline::{flow, outline};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use smol_str::SmolStr;
 
 use crate::hir::visit::{self, Cover};
-use crate::hir::{Expr, ExprKind, FunctionKind, Program, Runbook, TextPart};
+use crate::hir::{Expr, ExprKind, Function, FunctionKind, Program, Runbook, TextPart};
 use crate::ids::{FnId, RunbookId};
 use crate::span::Span;
 use crate::syntax::ast::Effect;
@@ -37,12 +37,14 @@ pub struct EffectUse {
     pub undo: bool,
     /// The innermost consent around it.
     pub consent: Consent,
-    /// The actions of the project on the way to it, outermost first.
+    /// The actions of the project on the way to it, outermost first; `run NAME` for a runbook that is run.
     pub through: Vec<SmolStr>,
     /// The call itself.
     pub span: Span,
     /// The `trust`s in the action, by their index in [`Program::trusts`]: it does less than its primitives only if they are right.
     pub trusts: Vec<usize>,
+    /// Why it may be repeated although it is not safe to: the reason of `retry … unsafe`.
+    pub repeated: Option<SmolStr>,
 }
 
 /// A part of a runbook.
@@ -137,8 +139,10 @@ impl Collector<'_> {
                 ExprKind::CallAction(call) => {
                     let Some(callee) = self.program.functions.get(call.function.index()) else { return };
                     let FunctionKind::Action(action) = &callee.kind else { return };
-                    if let Some((undo, _)) = &call.undo {
-                        go(*undo, true, None);
+                    match (&call.undo, action.undo) {
+                        (Some((undo, _)), _) => go(*undo, true, None),
+                        (None, Some(undo)) => go(undo, true, Some(&callee.name)),
+                        (None, None) => {}
                     }
                     if action.connector.is_none() && action.native.is_none() {
                         return go(call.function, reached.undo, Some(&callee.name));
@@ -153,10 +157,20 @@ impl Collector<'_> {
                         consent: consent.clone(),
                         through: reached.through.clone(),
                         span: expr.span,
-                        trusts: trusts_in(self.program, callee.span),
+                        trusts: trusts_in(self.program, callee),
+                        repeated: call.retry.as_ref().and_then(|r| r.unsafe_reason.clone()),
                     };
                     if !self.uses.contains(&found) {
                         self.uses.push(found);
+                    }
+                }
+                ExprKind::RunChild(run) => {
+                    let Some(child) = self.program.runbooks.get(run.runbook.index()) else { return };
+                    let name = SmolStr::from(format!("run {}", child.name));
+                    // What people agreed to here does not hold in another run.
+                    for function in [Some(child.body), child.on_failure, child.finally].into_iter().flatten() {
+                        let through = reached.through.iter().chain([&name]).cloned().collect();
+                        next.push(Reached { function, consent: Consent::None, undo: reached.undo, through });
                     }
                 }
                 _ => {}
@@ -166,8 +180,9 @@ impl Collector<'_> {
     }
 }
 
-fn trusts_in(program: &Program, action: Span) -> Vec<usize> {
-    let inside = |t: Span| t.file == action.file && action.start <= t.start && t.end <= action.end;
+fn trusts_in(program: &Program, action: &Function) -> Vec<usize> {
+    let Some(body) = action.body.as_ref().map(|b| b.span) else { return Vec::new() };
+    let inside = |t: Span| t.file == body.file && body.start <= t.start && t.end <= body.end;
     program.trusts.iter().enumerate().filter(|(_, t)| inside(t.span)).map(|(i, _)| i).collect()
 }
 

@@ -5,6 +5,7 @@
 //! the left and its way out on the right. So lines never cross a box.
 
 mod dot;
+mod face;
 mod mermaid;
 mod place;
 mod svg;
@@ -67,11 +68,26 @@ pub struct Way {
     pub label: String,
     /// Taken when something fails.
     pub dashed: bool,
-    /// The column it goes down (or, back to a loop's head, up).
-    via: Option<f64>,
-    /// It parts below its start; other ways come together above their end.
-    parts: bool,
-    back: bool,
+    route: Route,
+}
+
+/// How a line goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Route {
+    /// Down its own column; it turns above its end.
+    Down,
+    /// Beside others: it turns below its start.
+    Parting,
+    /// Past the others down the column `via`.
+    Past { via: f64 },
+    /// Out of a loop, from the side of its head down `via`.
+    Out { via: f64 },
+    /// To the head of a loop: down to `low`, up `via`.
+    Back { via: f64, low: f64 },
+    /// The same, past the others down the column `down`.
+    PastAndBack { down: f64, via: f64, low: f64 },
+    /// No line: the words of its start say where it goes, as `break` does.
+    Jump,
 }
 
 /// A flowchart.

@@ -1,41 +1,130 @@
 //! Where everything stands.
 
-use super::{Flow, Place, Shape, Way};
-use crate::outline::{Branch, Kind, Node, Outline};
-use crate::syntax::ast::Effect;
+use super::face::{face, size, width, wrapped};
+use super::{Flow, Place, Route, Shape, Way};
+use crate::outline::{Kind, Node, Outline, Repeat};
 
-/// Characters on a line of a box, lines in a box, pixels.
-const COLUMNS: usize = 38;
-const LINES: usize = 6;
-const CHAR: f64 = 7.3;
-const LINE: f64 = 16.0;
-const PAD: f64 = 12.0;
-/// Between two boxes of a column, and between two columns.
+/// Pixels between two boxes of a column, and between two columns.
 const DOWN: f64 = 36.0;
 const SIDE: f64 = 28.0;
-/// The lane of a loop's way back, of its way out, and of a way past a branch.
+/// The lane of a loop's way back, of its way out, and half of that of a way past a branch.
 const LANE: f64 = 30.0;
+/// A way's name longer than this stands in a box of its own.
+const NAME: usize = 16;
 
 /// The flowchart of an outline. `starts`: one line for each way the runbook starts.
 pub fn flow(outline: &Outline, starts: &[String]) -> Flow {
     let mut placer = Placer { flow: Flow::default(), loops: Vec::new() };
     let mut left = SIDE;
+    let starts: Vec<&str> = starts.iter().map(String::as_str).collect();
     let sections = [
-        (starts.to_vec(), &outline.body, Some("the end")),
-        (vec!["on failure".to_owned()], &outline.on_failure, None),
-        (vec!["finally".to_owned()], &outline.finally, None),
+        (starts, &outline.body, Some("the end")),
+        (vec!["on failure"], &outline.on_failure, None),
+        (vec!["finally"], &outline.finally, None),
     ];
     for (i, (head, nodes, end)) in sections.into_iter().enumerate() {
         if i > 0 && nodes.is_empty() {
             continue;
         }
-        let width = sequence_width(nodes).max(text_size(&wrapped(&head)).0);
-        placer.section(&head, nodes, end, left + width / 2.0);
+        let head = wrapped(&head);
+        let width = sequence_width(nodes).max(size(Shape::Start, &head).0);
+        placer.section(head, nodes, end, left + width / 2.0);
         left += width + 2.0 * SIDE;
     }
-    placer.flow.width = left;
+    placer.flow.width = left - SIDE;
     placer.flow.height += SIDE;
     placer.flow
+}
+
+/// How a node goes on below its box.
+enum Form<'a> {
+    /// To the next node.
+    On,
+    /// Nowhere.
+    Ends,
+    /// Through what it holds.
+    Through(&'a [Node]),
+    /// By one of several ways.
+    Ways(Vec<Column<'a>>),
+    /// By all of them, and the text where they come together.
+    Fork(Vec<Column<'a>>, &'static str),
+    Loop(&'a Repeat),
+    /// To another place, by a word.
+    Leave(&'a str),
+}
+
+/// A way beside others.
+struct Column<'a> {
+    name: &'a str,
+    /// What is on it. None: it is a failure.
+    nodes: Option<&'a [Node]>,
+    /// Taken when something fails or happens.
+    dashed: bool,
+}
+
+impl<'a> Column<'a> {
+    fn new(name: &'a str, nodes: &'a [Node]) -> Self {
+        Self { name, nodes: Some(nodes), dashed: false }
+    }
+
+    /// The name in a box of its own, when it is too long for the line.
+    fn case(&self) -> Option<Vec<String>> {
+        (self.name.chars().count() > NAME).then(|| wrapped(&[self.name]))
+    }
+
+    /// It takes room also when it is only a way past the others.
+    fn width(&self) -> f64 {
+        let own = match self.nodes {
+            Some(nodes) => sequence_width(nodes).max(2.0 * LANE),
+            None => size(Shape::Fails, &[DENIED.to_owned()]).0,
+        };
+        let name = match self.case() {
+            Some(lines) => size(Shape::Wait, &lines).0,
+            // It stands to the right of the line.
+            None => 2.0 * (width(self.name) + 10.0),
+        };
+        own.max(name)
+    }
+}
+
+/// An approval that is not given and has no `otherwise`.
+const DENIED: &str = "fails: denied";
+
+fn form(kind: &Kind) -> Form<'_> {
+    match kind {
+        Kind::Step { body, .. } | Kind::Waive { body, .. } => Form::Through(body),
+        Kind::If { then, otherwise, .. } => Form::Ways(vec![Column::new("yes", then), Column::new("no", otherwise)]),
+        Kind::Match { arms, .. } => Form::Ways(arms.iter().map(|a| Column::new(&a.label, &a.body)).collect()),
+        Kind::Approve(a) => {
+            let no = Column { name: "not approved", nodes: a.otherwise.as_deref(), dashed: false };
+            Form::Ways(vec![Column::new("approved", &a.body), no])
+        }
+        Kind::Try { body, handler: None } => Form::Through(body),
+        Kind::Try { body, handler: Some(handler) } => {
+            let fails = Column { dashed: true, ..Column::new("if it fails", handler) };
+            Form::Ways(vec![Column::new("", body), fails])
+        }
+        Kind::Fork { branches, one, .. } => {
+            let columns = branches.iter().map(|b| Column::new(&b.label, &b.body)).collect();
+            Form::Fork(columns, if *one { "the first is done" } else { "all are done" })
+        }
+        Kind::During { body, handlers } => {
+            let mut columns = vec![Column::new("", body)];
+            columns.extend(handlers.iter().map(|h| Column { dashed: true, ..Column::new(&h.label, &h.body) }));
+            Form::Fork(columns, "the block is done")
+        }
+        Kind::Repeat(repeat) => Form::Loop(repeat),
+        Kind::Leave { text } => Form::Leave(text),
+        Kind::Finish { .. } | Kind::Fail { .. } => Form::Ends,
+        Kind::Act { .. }
+        | Kind::Compute { .. }
+        | Kind::AtMost { .. }
+        | Kind::Verify { .. }
+        | Kind::Wait { .. }
+        | Kind::Evidence { .. }
+        | Kind::Log { .. }
+        | Kind::Rollback => Form::On,
+    }
 }
 
 /// A way that has begun and not yet arrived.
@@ -44,24 +133,24 @@ struct Loose {
     from: usize,
     label: String,
     dashed: bool,
-    via: Option<f64>,
-    parts: bool,
+    route: Route,
 }
 
 impl Loose {
     fn down(from: usize) -> Self {
-        Self { from, label: String::new(), dashed: false, via: None, parts: false }
+        Self { from, label: String::new(), dashed: false, route: Route::Down }
     }
 
-    fn labelled(from: usize, label: &str) -> Self {
-        Self { label: label.to_owned(), parts: true, ..Self::down(from) }
+    fn to(self, to: usize) -> Way {
+        let Self { from, label, dashed, route } = self;
+        Way { from, to, label, dashed, route }
     }
 }
 
-/// A loop around what is being placed.
+/// A loop, or a block that can begin anew, around what is being placed.
 struct Around {
     head: usize,
-    lane: f64,
+    again: &'static str,
     leaving: Vec<Loose>,
 }
 
@@ -77,8 +166,8 @@ struct Ended {
 }
 
 impl Placer {
-    fn section(&mut self, head: &[String], nodes: &[Node], end: Option<&str>, x: f64) {
-        let start = self.add(Shape::Start, wrapped(head), x, SIDE);
+    fn section(&mut self, head: Vec<String>, nodes: &[Node], end: Option<&str>, x: f64) {
+        let start = self.add(Shape::Start, head, x, SIDE);
         let ended = self.sequence(nodes, x, self.below(start), vec![Loose::down(start)]);
         if let Some(text) = end
             && !ended.loose.is_empty()
@@ -95,14 +184,25 @@ impl Placer {
         self.flow.places.len() - 1
     }
 
+    /// As wide as what it holds together.
+    fn bar(&mut self, text: &str, x: f64, top: f64, width: f64) -> usize {
+        let bar = self.add(Shape::Bar, wrapped(&[text]), x, top);
+        self.widen(bar, width);
+        bar
+    }
+
+    fn widen(&mut self, place: usize, width: f64) {
+        if let Some(place) = self.flow.places.get_mut(place) {
+            place.width = place.width.max(width);
+        }
+    }
+
     fn below(&self, place: usize) -> f64 {
         self.flow.places.get(place).map_or(0.0, |p| p.y + p.height / 2.0 + DOWN)
     }
 
     fn connect(&mut self, loose: Vec<Loose>, to: usize) {
-        for Loose { from, label, dashed, via, parts } in loose {
-            self.flow.ways.push(Way { from, to, label, dashed, via, parts, back: false });
-        }
+        self.flow.ways.extend(loose.into_iter().map(|l| l.to(to)));
     }
 
     fn sequence(&mut self, nodes: &[Node], x: f64, top: f64, mut loose: Vec<Loose>) -> Ended {
@@ -114,220 +214,149 @@ impl Placer {
         Ended { loose, bottom }
     }
 
-    /// A box with what comes to it; its own ways begin with `begins`.
-    fn head(&mut self, kind: &Kind, x: f64, top: f64, loose: Vec<Loose>) -> usize {
+    fn node(&mut self, kind: &Kind, x: f64, top: f64, loose: Vec<Loose>) -> Ended {
         let (shape, lines) = face(kind);
         let head = self.add(shape, lines, x, top);
         self.connect(loose, head);
-        head
-    }
-
-    fn node(&mut self, kind: &Kind, x: f64, top: f64, loose: Vec<Loose>) -> Ended {
-        let head = self.head(kind, x, top, loose);
         let bottom = self.below(head);
-        match kind {
-            Kind::Step { body, .. } | Kind::Waive { body, .. } => {
-                self.sequence(body, x, bottom, vec![Loose::down(head)])
-            }
-            Kind::If { then, otherwise, .. } => self.columns(
-                x,
-                bottom,
-                &[(then, Loose::labelled(head, "yes")), (otherwise, Loose::labelled(head, "no"))],
-            ),
-            Kind::Match { arms, .. } => {
-                let ways: Vec<_> = arms.iter().map(|a| (a.body.as_slice(), Loose::labelled(head, &a.label))).collect();
-                self.columns(x, bottom, &ways)
-            }
-            Kind::Approve(a) => {
-                let yes = (a.body.as_slice(), Loose::labelled(head, "approved"));
-                let no = Loose::labelled(head, "not approved");
-                match &a.otherwise {
-                    Some(otherwise) => self.columns(x, bottom, &[yes, (otherwise, no)]),
-                    None => {
-                        let fails = [Node { kind: Kind::Fail { text: "denied".into() }, span: Default::default() }];
-                        self.columns(x, bottom, &[yes, (&fails, no)])
-                    }
-                }
-            }
-            Kind::Try { body, handler } => {
-                let fails = Loose { dashed: true, ..Loose::labelled(head, "if it fails") };
-                self.columns(x, bottom, &[(body, Loose { parts: true, ..Loose::down(head) }), (handler, fails)])
-            }
-            Kind::Fork { branches, one, .. } => self.fork(head, branches, *one, x, bottom),
-            Kind::Repeat { body, .. } => self.repeat(head, body, x, bottom),
-            Kind::Leave { text } => self.leave(head, text, bottom),
-            kind if kind.ends() => Ended { loose: vec![], bottom },
-            _ => Ended { loose: vec![Loose::down(head)], bottom },
+        match form(kind) {
+            Form::On => Ended { loose: vec![Loose::down(head)], bottom },
+            Form::Ends => Ended { loose: vec![], bottom },
+            Form::Through(nodes) => self.sequence(nodes, x, bottom, vec![Loose::down(head)]),
+            Form::Ways(columns) => self.columns(head, &columns, x, bottom),
+            Form::Fork(columns, join) => self.fork(head, &columns, join, x, bottom),
+            Form::Loop(repeat) => self.repeat(head, repeat, x, bottom),
+            Form::Leave(word) => self.leave(head, word, bottom),
         }
     }
 
     /// Ways side by side. One without anything on it passes by.
-    fn columns(&mut self, x: f64, top: f64, ways: &[(&[Node], Loose)]) -> Ended {
-        let mut left = x - columns_width(ways.iter().map(|w| w.0)) / 2.0;
+    fn columns(&mut self, head: usize, columns: &[Column<'_>], x: f64, top: f64) -> Ended {
+        let mut left = x - columns_width(columns) / 2.0;
         let mut all = Ended { loose: vec![], bottom: top };
-        for (nodes, way) in ways {
-            let width = column_width(nodes);
+        for column in columns {
+            let width = column.width();
             let middle = left + width / 2.0;
             left += width + SIDE;
-            if nodes.is_empty() {
-                all.loose.push(Loose { via: Some(middle), ..way.clone() });
-                continue;
-            }
-            let mut ended = self.sequence(nodes, middle, top, vec![way.clone()]);
+            let mut ended = self.column(head, column, middle, top);
             all.loose.append(&mut ended.loose);
             all.bottom = all.bottom.max(ended.bottom);
         }
         all
     }
 
-    fn fork(&mut self, head: usize, branches: &[Branch], one: bool, x: f64, top: f64) -> Ended {
-        let ways: Vec<_> = branches.iter().map(|b| (b.body.as_slice(), Loose::labelled(head, &b.label))).collect();
-        let ended = self.columns(x, top, &ways);
-        let text = if one { "the first is done" } else { "all are done" };
-        let join = self.add(Shape::Bar, vec![text.to_owned()], x, ended.bottom);
+    fn column(&mut self, head: usize, column: &Column<'_>, x: f64, top: f64) -> Ended {
+        let mut way = Loose { dashed: column.dashed, route: Route::Parting, ..Loose::down(head) };
+        let mut top = top;
+        match column.case() {
+            Some(lines) => {
+                let case = self.add(Shape::Wait, lines, x, top);
+                self.connect(vec![way], case);
+                top = self.below(case);
+                way = Loose::down(case);
+            }
+            None => way.label = column.name.to_owned(),
+        }
+        match column.nodes {
+            Some([]) if way.from == head => {
+                Ended { loose: vec![Loose { route: Route::Past { via: x }, ..way }], bottom: top }
+            }
+            Some(nodes) => self.sequence(nodes, x, top, vec![way]),
+            None => {
+                let fails = self.add(Shape::Fails, vec![DENIED.to_owned()], x, top);
+                self.connect(vec![way], fails);
+                Ended { loose: vec![], bottom: self.below(fails) }
+            }
+        }
+    }
+
+    fn fork(&mut self, head: usize, columns: &[Column<'_>], join: &str, x: f64, top: f64) -> Ended {
+        let width = columns_width(columns);
+        self.widen(head, width);
+        self.loops.push(Around { head, again: "restart", leaving: vec![] });
+        let ended = self.columns(head, columns, x, top);
+        self.loops.pop();
+        if ended.loose.is_empty() {
+            return ended;
+        }
+        let join = self.bar(join, x, ended.bottom, width);
         self.connect(ended.loose, join);
         Ended { loose: vec![Loose::down(join)], bottom: self.below(join) }
     }
 
-    fn repeat(&mut self, head: usize, body: &[Node], x: f64, top: f64) -> Ended {
-        let half = sequence_width(body).max(self.flow.places.get(head).map_or(0.0, |p| p.width)) / 2.0;
-        let (back, out) = (x - half - LANE / 2.0, x + half + LANE / 2.0);
-        self.loops.push(Around { head, lane: out, leaving: vec![] });
-        let ended = self.sequence(body, x, top, vec![Loose::down(head)]);
-        let leaving = self.loops.pop().map(|l| l.leaving).unwrap_or_default();
-        for Loose { from, label, dashed, .. } in ended.loose {
-            self.flow.ways.push(Way { from, to: head, label, dashed, via: Some(back), parts: false, back: true });
+    fn repeat(&mut self, head: usize, repeat: &Repeat, x: f64, top: f64) -> Ended {
+        let half = loop_width(repeat).max(self.flow.places.get(head).map_or(0.0, |p| p.width)) / 2.0;
+        self.loops.push(Around { head, again: "continue", leaving: vec![] });
+        let mut ended = self.sequence(&repeat.body, x, top, vec![Loose::down(head)]);
+        if let Some(text) = after_wave(repeat) {
+            let wave = self.add(Shape::Bar, wrapped(&[&text]), x, ended.bottom);
+            self.connect(ended.loose, wave);
+            ended = self.sequence(&repeat.between, x, self.below(wave), vec![Loose::down(wave)]);
         }
-        let done = Loose { via: Some(out), ..Loose::labelled(head, "done") };
-        Ended { loose: std::iter::once(done).chain(leaving).collect(), bottom: ended.bottom }
+        let leaving = self.loops.pop().map(|l| l.leaving).unwrap_or_default();
+        let back = Route::Back { via: x - half - LANE / 2.0, low: ended.bottom - DOWN / 2.0 };
+        for loose in ended.loose {
+            // A way past the last choice begins where it turns down.
+            let past = match loose.route {
+                Route::Past { via } => Some(via),
+                _ => None,
+            };
+            let route = past.map_or(back, |down| match back {
+                Route::Back { via, low } => Route::PastAndBack { down, via, low },
+                other => other,
+            });
+            self.flow.ways.push(Loose { route, ..loose }.to(head));
+        }
+        let out =
+            Loose { label: "done".to_owned(), route: Route::Out { via: x + half + LANE / 2.0 }, ..Loose::down(head) };
+        Ended { loose: std::iter::once(out).chain(leaving).collect(), bottom: ended.bottom }
     }
 
-    /// `break` goes out of the loop, `continue` to its head, the others end the sequence.
-    fn leave(&mut self, place: usize, text: &str, bottom: f64) -> Ended {
-        if let Some(around) = self.loops.last_mut() {
-            match text {
-                "break" => around.leaving.push(Loose { via: Some(around.lane), ..Loose::down(place) }),
-                "continue" => {
-                    let via = Some(around.lane - LANE / 4.0);
-                    let to = around.head;
-                    self.flow.ways.push(Way {
-                        from: place,
-                        to,
-                        label: String::new(),
-                        dashed: false,
-                        via,
-                        parts: false,
-                        back: true,
-                    });
-                }
-                _ => {}
+    /// `break` goes out of the loop, `continue` to its head, `restart` to that of a `during`; the others end the sequence.
+    fn leave(&mut self, place: usize, word: &str, bottom: f64) -> Ended {
+        let jump = Loose { route: Route::Jump, ..Loose::down(place) };
+        if word == "break" {
+            if let Some(around) = self.loops.iter_mut().rev().find(|l| l.again == "continue") {
+                around.leaving.push(jump);
             }
+        } else if let Some(head) = self.loops.iter().rev().find(|l| l.again == word).map(|l| l.head) {
+            self.connect(vec![jump], head);
         }
         Ended { loose: vec![], bottom }
     }
 }
 
-/// What a node's own box is and says.
-fn face(kind: &Kind) -> (Shape, Vec<String>) {
-    let one = |shape, text: &str| (shape, wrapped(&[text.to_owned()]));
-    match kind {
-        Kind::Step { name, .. } => one(Shape::Step, name),
-        Kind::Act { text, effect, .. } => one(Shape::Act(*effect), text),
-        Kind::Compute { text } => one(Shape::Note, text),
-        Kind::If { condition, .. } => one(Shape::Choice, &format!("{condition}?")),
-        Kind::Match { value, .. } => one(Shape::Choice, &format!("{value}?")),
-        Kind::Repeat { head, .. } => one(Shape::Loop, head),
-        Kind::Fork { head, .. } => one(Shape::Bar, head),
-        Kind::Approve(a) => {
-            let who = format!("{} of {}, within {}", a.quorum, a.from.join(" or "), a.within);
-            (Shape::Ask, wrapped(&[a.question.clone(), who]))
-        }
-        Kind::Waive { reason, by, .. } => one(Shape::Waiver, &format!("waived by {by}: {reason}")),
-        Kind::Verify { name, within, .. } => one(Shape::Check, &format!("verify: {name} (within {within})")),
-        Kind::Wait { text } => one(Shape::Wait, text),
-        Kind::Try { .. } => one(Shape::Choice, "try"),
-        Kind::Evidence { name, .. } => one(Shape::Note, &format!("evidence: {name}")),
-        Kind::Log { text } => one(Shape::Note, &format!("log: {text}")),
-        Kind::Finish { outcome, why } => {
-            let why = why.as_deref().map(|w| format!(": {w}")).unwrap_or_default();
-            one(Shape::End, &format!("{outcome}{why}"))
-        }
-        Kind::Fail { text } => one(Shape::Fails, &format!("fails: {text}")),
-        Kind::Rollback => one(Shape::Act(Effect::Changes), "roll back what was done"),
-        Kind::Leave { text } => one(Shape::Note, text),
+/// What stands between the waves of a loop; nothing where they follow at once.
+fn after_wave(repeat: &Repeat) -> Option<String> {
+    let waves = repeat.waves.as_ref()?;
+    match &repeat.pausing {
+        Some(pause) => Some(format!("after each of the waves {waves}: wait {pause}")),
+        None if repeat.between.is_empty() => None,
+        None => Some(format!("after each of the waves {waves}")),
     }
-}
-
-fn size(shape: Shape, lines: &[String]) -> (f64, f64) {
-    let (width, height) = text_size(lines);
-    match shape {
-        // Slanted sides take room from the text.
-        Shape::Choice | Shape::Ask | Shape::Loop => (width + 2.0 * PAD, height + PAD),
-        _ => (width, height),
-    }
-}
-
-fn text_size(lines: &[String]) -> (f64, f64) {
-    let longest = lines.iter().map(|l| l.chars().count()).max().unwrap_or(0);
-    (longest as f64 * CHAR + 2.0 * PAD, lines.len() as f64 * LINE + PAD)
 }
 
 fn sequence_width(nodes: &[Node]) -> f64 {
     nodes.iter().map(|n| node_width(&n.kind)).fold(0.0, f64::max)
 }
 
-/// A column takes room also when it is only a way past the others.
-fn column_width(nodes: &[Node]) -> f64 {
-    sequence_width(nodes).max(2.0 * LANE)
+fn loop_width(repeat: &Repeat) -> f64 {
+    let wave = after_wave(repeat).map_or(0.0, |text| size(Shape::Bar, &wrapped(&[&text])).0);
+    sequence_width(&repeat.body).max(sequence_width(&repeat.between)).max(wave)
 }
 
-fn columns_width<'a>(columns: impl Iterator<Item = &'a [Node]>) -> f64 {
-    let (mut total, mut count) = (0.0, 0.0);
-    for column in columns {
-        total += column_width(column);
-        count += 1.0;
-    }
-    total + SIDE * f64::max(count - 1.0, 0.0)
+fn columns_width(columns: &[Column<'_>]) -> f64 {
+    columns.iter().map(Column::width).sum::<f64>() + SIDE * (columns.len() as f64 - 1.0).max(0.0)
 }
 
 fn node_width(kind: &Kind) -> f64 {
     let (shape, lines) = face(kind);
     let own = size(shape, &lines).0;
-    let inner = match kind {
-        Kind::Repeat { body, .. } => sequence_width(body).max(own) + 2.0 * LANE,
-        Kind::Approve(a) if a.otherwise.is_none() => column_width(&a.body) + SIDE + 12.0 * CHAR + 2.0 * PAD,
-        Kind::Step { body, .. } | Kind::Waive { body, .. } => sequence_width(body),
-        _ => columns_width(crate::outline::parts(kind).into_iter()),
-    };
-    own.max(inner)
-}
-
-/// Each text on lines of [`COLUMNS`] characters, [`LINES`] in all; what is cut says so.
-fn wrapped(texts: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for text in texts {
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            let fits = line.is_empty() || line.chars().count() + 1 + word.chars().count() <= COLUMNS;
-            if !fits {
-                lines.push(std::mem::take(&mut line));
-            } else if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-            while line.chars().count() > COLUMNS {
-                let rest: String = line.chars().skip(COLUMNS).collect();
-                line = line.chars().take(COLUMNS).collect();
-                lines.push(std::mem::replace(&mut line, rest));
-            }
-        }
-        lines.push(line);
+    match form(kind) {
+        Form::On | Form::Ends | Form::Leave(_) => own,
+        Form::Through(nodes) => own.max(sequence_width(nodes)),
+        Form::Ways(columns) => own.max(columns_width(&columns)),
+        Form::Fork(columns, join) => own.max(columns_width(&columns)).max(size(Shape::Bar, &[join.to_owned()]).0),
+        Form::Loop(repeat) => own.max(loop_width(repeat)) + 2.0 * LANE + width("done"),
     }
-    if lines.len() > LINES {
-        lines.truncate(LINES);
-        if let Some(last) = lines.last_mut() {
-            last.push('…');
-        }
-    }
-    lines
 }

@@ -2,20 +2,32 @@
 
 use std::fmt::Write as _;
 
-use super::{Flow, Place, Shape, Way};
+use super::face::LINE;
+use super::{Flow, Place, Route, Shape, Way};
 use crate::syntax::ast::Effect;
 
 /// The bend of a way before its end or after its start.
 const BEND: f64 = 14.0;
+/// How much a slanted side takes.
+const CUT: f64 = 12.0;
+/// All characters of one width, so that a text is as wide as its box thinks.
+const FONT: &str = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace";
+
+/// Dark where the reader wants it dark; the attributes of the boxes say how it looks otherwise.
+const STYLE: &str = "@media (prefers-color-scheme: dark) {
+.rrb-flow .paper { fill: #101828 } .rrb-flow text { fill: #f2f4f7 } .rrb-flow .line { stroke: #98a2b3 } .rrb-flow .tip, .rrb-flow .name { fill: #98a2b3 }
+.rrb-flow .plain { fill: #1d2939; stroke: #98a2b3 } .rrb-flow .bad { fill: #55160c; stroke: #f97066 } .rrb-flow .change { fill: #4e1d09; stroke: #fdb022 }
+.rrb-flow .read { fill: #0b4a6f; stroke: #36bffa } .rrb-flow .ask { fill: #3e1c96; stroke: #a48afb } .rrb-flow .end { fill: #054f31; stroke: #32d583 } .rrb-flow .bar { fill: #344054; stroke: #d0d5dd }
+}";
 
 /// The flowchart as an SVG document with `title` for those who cannot see it.
 pub fn svg(flow: &Flow, title: &str) -> String {
     let (w, h) = (flow.width, flow.height);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" role=\"img\" \
-         font-family=\"ui-sans-serif, system-ui, sans-serif\" font-size=\"12\">\n<title>{}</title>\n\
-         <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\">\
-         <path d=\"M0 0 8 4 0 8z\" fill=\"#475467\"/></marker></defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"rrb-flow\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" role=\"img\" \
+         font-family=\"{FONT}\" font-size=\"12\">\n<title>{}</title>\n<style>{STYLE}</style>\n\
+         <defs><marker id=\"rrb-tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\">\
+         <path class=\"tip\" d=\"M0 0 8 4 0 8z\" fill=\"#475467\"/></marker></defs>\n<rect class=\"paper\" width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
         escaped(title)
     );
     for way in &flow.ways {
@@ -35,30 +47,43 @@ fn line(out: &mut String, way: &Way, from: &Place, to: &Place) {
     let (x1, y1) = (from.x, from.y + from.height / 2.0);
     let (x2, y2) = (to.x, to.y - to.height / 2.0);
     let side = |p: &Place, via: f64| if via < p.x { p.x - p.width / 2.0 } else { p.x + p.width / 2.0 };
-    let path = match way.via {
-        Some(via) if way.back => {
-            let low = y1 + BEND;
-            format!("M{x1:.1} {y1:.1}V{low:.1}H{via:.1}V{:.1}H{:.1}", to.y, side(to, via))
+    let within = |p: &Place, x: f64| (x - p.x).abs() < p.width / 2.0;
+    // A bar is left and reached anywhere; other boxes in their middle.
+    let leave = |x: f64| match from.shape {
+        Shape::Bar if within(from, x) => format!("M{x:.1} {y1:.1}"),
+        _ => format!("M{x1:.1} {y1:.1}V{:.1}H{x:.1}", y1 + BEND),
+    };
+    let arrive = |x: f64| match to.shape {
+        Shape::Bar if within(to, x) => format!("V{y2:.1}"),
+        _ if (x - x2).abs() < 0.5 => format!("V{y2:.1}"),
+        _ => format!("V{:.1}H{x2:.1}V{y2:.1}", y2 - BEND),
+    };
+    // Where the name stands: to the right of the line, above its first box.
+    let below = y1 + BEND + 13.0;
+    let back = |via: f64| format!("H{via:.1}V{:.1}H{:.1}", to.y, side(to, via));
+    let (path, at) = match way.route {
+        Route::Down => (format!("M{x1:.1} {y1:.1}{}", arrive(x1)), (x1, below)),
+        Route::Parting => (format!("{}V{y2:.1}", leave(x2)), (x2, below)),
+        Route::Past { via } => (format!("{}{}", leave(via), arrive(via)), (via, below)),
+        Route::Out { via } => {
+            let begin = format!("M{:.1} {:.1}H{via:.1}", side(from, via), from.y);
+            (format!("{begin}{}", arrive(via)), (via, from.y + 13.0))
         }
-        Some(via) => {
-            format!("M{:.1} {:.1}H{via:.1}V{:.1}H{x2:.1}V{y2:.1}", side(from, via), from.y, y2 - BEND)
-        }
-        None if (x1 - x2).abs() < 0.5 => format!("M{x1:.1} {y1:.1}V{y2:.1}"),
-        None => {
-            let bend = if way.parts { y1 + BEND } else { y2 - BEND };
-            format!("M{x1:.1} {y1:.1}V{bend:.1}H{x2:.1}V{y2:.1}")
-        }
+        Route::Back { via, low } => (format!("M{x1:.1} {y1:.1}V{low:.1}{}", back(via)), (x1, below)),
+        Route::PastAndBack { down, via, low } => (format!("{}V{low:.1}{}", leave(down), back(via)), (down, below)),
+        Route::Jump => return,
     };
     let dash = if way.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
-    let _ = writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"#475467\"{dash} marker-end=\"url(#arrow)\"/>");
+    let _ = writeln!(
+        out,
+        "<path class=\"line\" d=\"{path}\" fill=\"none\" stroke=\"#475467\"{dash} marker-end=\"url(#rrb-tip)\"/>"
+    );
     if !way.label.is_empty() {
-        let (x, y) = match way.via {
-            Some(via) => (via + 4.0, from.y - 4.0),
-            None => (x2 + 5.0, y2 - 4.0),
-        };
         let _ = writeln!(
             out,
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"#475467\" font-size=\"11\">{}</text>",
+            "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" fill=\"#475467\" font-size=\"11\">{}</text>",
+            at.0 + 5.0,
+            at.1,
             escaped(&way.label)
         );
     }
@@ -67,54 +92,48 @@ fn line(out: &mut String, way: &Way, from: &Place, to: &Place) {
 fn shape(out: &mut String, p: &Place) {
     let (left, top, right, bottom) =
         (p.x - p.width / 2.0, p.y - p.height / 2.0, p.x + p.width / 2.0, p.y + p.height / 2.0);
-    let (fill, stroke) = colours(p.shape);
-    let paint = format!("fill=\"{fill}\" stroke=\"{stroke}\"");
+    let (class, fill, stroke) = colours(p.shape);
+    let paint = format!("class=\"{class}\" fill=\"{fill}\" stroke=\"{stroke}\"");
     let _ = match p.shape {
-        Shape::Choice | Shape::Ask | Shape::Loop | Shape::Check => {
-            let cut = 12.0;
-            writeln!(
-                out,
-                "<path d=\"M{:.1} {top:.1}H{:.1}L{right:.1} {:.1} {:.1} {bottom:.1}H{:.1}L{left:.1} {:.1}z\" {paint}/>",
-                left + cut,
-                right - cut,
-                p.y,
-                right - cut,
-                left + cut,
-                p.y
-            )
-        }
+        Shape::Choice | Shape::Ask | Shape::Loop | Shape::Check => writeln!(
+            out,
+            "<path d=\"M{:.1} {top:.1}H{:.1}L{right:.1} {y:.1} {:.1} {bottom:.1}H{:.1}L{left:.1} {y:.1}z\" {paint}/>",
+            left + CUT,
+            right - CUT,
+            right - CUT,
+            left + CUT,
+            y = p.y,
+        ),
         other => {
-            let radius = if matches!(other, Shape::Start | Shape::End | Shape::Fails | Shape::Wait) {
-                p.height.min(28.0) / 2.0
-            } else {
-                3.0
-            };
+            let round = matches!(other, Shape::Start | Shape::End | Shape::Fails | Shape::Wait);
+            let radius = if round { p.height.min(28.0) / 2.0 } else { 3.0 };
+            let (width, height) = (p.width, p.height);
             writeln!(
                 out,
-                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"{radius:.1}\" {paint}/>",
-                p.width, p.height
+                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius:.1}\" {paint}/>"
             )
         }
     };
 }
 
-fn colours(shape: Shape) -> (&'static str, &'static str) {
+/// Class, inside and edge.
+fn colours(shape: Shape) -> (&'static str, &'static str, &'static str) {
     match shape {
-        Shape::Act(Effect::Destroys) | Shape::Fails => ("#fde2e1", "#b42318"),
-        Shape::Act(Effect::Changes) => ("#fef0c7", "#b54708"),
-        Shape::Act(_) | Shape::Check => ("#e0f2fe", "#026aa2"),
-        Shape::Ask | Shape::Waiver => ("#ede9fe", "#6d28d9"),
-        Shape::Start | Shape::End => ("#d1fadf", "#027a48"),
-        Shape::Step | Shape::Bar => ("#e5e7eb", "#344054"),
-        Shape::Note | Shape::Choice | Shape::Loop | Shape::Wait => ("#ffffff", "#475467"),
+        Shape::Act(Effect::Destroys) | Shape::Fails => ("bad", "#fde2e1", "#b42318"),
+        Shape::Act(Effect::Changes) => ("change", "#fef0c7", "#b54708"),
+        Shape::Act(Effect::Pure | Effect::Reads) | Shape::Check => ("read", "#e0f2fe", "#026aa2"),
+        Shape::Ask | Shape::Waiver => ("ask", "#ede9fe", "#6d28d9"),
+        Shape::Start | Shape::End => ("end", "#d1fadf", "#027a48"),
+        Shape::Step | Shape::Bar => ("bar", "#e5e7eb", "#344054"),
+        Shape::Note | Shape::Choice | Shape::Loop | Shape::Wait => ("plain", "#ffffff", "#475467"),
     }
 }
 
 fn text(out: &mut String, p: &Place) {
     let weight = if p.shape == Shape::Step { " font-weight=\"600\"" } else { "" };
-    let first = p.y - (p.lines.len() as f64 - 1.0) * 8.0 + 4.0;
+    let first = p.y - (p.lines.len() as f64 - 1.0) * LINE / 2.0 + 4.0;
     for (i, text) in p.lines.iter().enumerate() {
-        let y = first + i as f64 * 16.0;
+        let y = first + i as f64 * LINE;
         let _ = writeln!(
             out,
             "<text x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"middle\" fill=\"#101828\"{weight}>{}</text>",
@@ -124,7 +143,7 @@ fn text(out: &mut String, p: &Place) {
     }
 }
 
-/// XML text; characters that XML has no place for are left out.
+/// XML text; characters that XML has no place for, or that turn the direction of a text, are left out.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -133,7 +152,9 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
+            c if c.is_control()
+                || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+                {}
             c => out.push(c),
         }
     }
