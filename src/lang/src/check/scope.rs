@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use smol_str::SmolStr;
 
-use super::cx::{Checker, Def, Home, Named};
+use super::cx::{Checker, Def, Home, ModuleInfo, Named};
 use super::ty;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::hir::{self, Local, LocalId};
@@ -440,14 +440,44 @@ impl Checker {
             name.span,
             "not known here",
         );
-        d = match near {
-            Some(near) => {
+        d = match (self.declared_elsewhere(&name.name), near) {
+            (Some(elsewhere), _) => elsewhere.told(d),
+            (None, Some(near)) => {
                 d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)])
             }
-            None if !help.is_empty() => d.help(help),
-            None => d,
+            (None, None) if !help.is_empty() => d.help(help),
+            (None, None) => d,
         };
         self.report(d);
+    }
+
+    /// How a name that another module declares would come into scope.
+    pub fn declared_elsewhere(&self, name: &str) -> Option<Elsewhere> {
+        let here = self.modules.get(self.home.module).filter(|m| !m.names.contains_key(name))?;
+        let has = |m: &&ModuleInfo| !m.native && m.names.get(name).is_some_and(|n| !n.imported);
+        let owner = self.modules.iter().find(has)?;
+        // In front of what has docs it would take them.
+        let first = here.ast.items.first().filter(|i| i.docs.is_empty()).map(|i| i.span);
+        let at = first.map(|span| Span { end: span.start, ..span });
+        Some(Elsewhere { line: format!("use {}.{{{name}}}", owner.name), at })
+    }
+}
+
+/// A `use` that is missing.
+pub(super) struct Elsewhere {
+    line: String,
+    /// Where it can be put; none where a person has to choose.
+    at: Option<Span>,
+}
+
+impl Elsewhere {
+    /// Says so.
+    pub fn told(self, d: Diagnostic) -> Diagnostic {
+        let d = d.help(format!("bring it into scope: `{}`", self.line));
+        match self.at {
+            Some(at) => d.fix(format!("add `{}`", self.line), vec![(at, format!("{}\n", self.line))]),
+            None => d,
+        }
     }
 }
 

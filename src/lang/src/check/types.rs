@@ -228,12 +228,13 @@ impl Checker {
             name.span,
             "not known here",
         );
-        d = match near {
-            Some(near) => d.help(format!("did you mean `{near}`?")).fix(
+        d = match (self.declared_elsewhere(&name.name), near) {
+            (Some(elsewhere), _) => elsewhere.told(d),
+            (None, Some(near)) => d.help(format!("did you mean `{near}`?")).fix(
                 format!("write `{near}`"),
                 if near.ends_with('?') { vec![] } else { vec![(name.span, near.to_owned())] },
             ),
-            None => d.help("declare it with `type` or `enum`, or bring it into scope with `use`"),
+            (None, None) => d.help("declare it with `type` or `enum`, or bring it into scope with `use`"),
         };
         if d.fixes.iter().any(|f| f.edits.is_empty()) {
             d.fixes.clear();
