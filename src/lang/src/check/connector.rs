@@ -117,9 +117,6 @@ impl Checker {
             .iter()
             .map(|p| hir::Local { name: p.name.clone(), ty: p.ty.clone(), mutable: false, span: p.span })
             .collect();
-        if !info.native {
-            self.error(codes::CONNECTOR_INVALID, info.span, format!("the action `{}` has no body", info.name), "", "");
-        }
         let function = hir::Function {
             name: made.name,
             module: self.modules.get(info.home.module).map(|m| m.name.clone()).unwrap_or_default(),

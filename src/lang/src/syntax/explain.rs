@@ -9,7 +9,7 @@ use super::{
     scan::{Flaw, MAX_HASHES, Open, Opener},
 };
 use crate::{
-    diag::{Diagnostic, Fix, codes, nearest},
+    diag::{Diagnostic, Fix, Label, codes, nearest},
     span::{FileId, Span},
 };
 
@@ -127,10 +127,35 @@ pub(super) fn unexpected(context: &Context<'_>, at: usize, error: &Error<Rule>) 
     if let Some(token) = hole(context, at) {
         return nothing_follows(context, token);
     }
-    if let Some(diagnostic) = habits::known(context, found, rules) {
-        return diagnostic;
+    let mut diagnostic = habits::known(context, found, rules).unwrap_or_else(|| plain(context, found, rules));
+    if let Some(before) = lacks(context, at, rules)
+        && diagnostic.span().start == context.token_span(found).start
+    {
+        let label = if found.text.is_empty() { "the end" } else { "found here" };
+        diagnostic.labels.truncate(1);
+        diagnostic.labels.iter_mut().for_each(|l| {
+            l.primary = false;
+            label.clone_into(&mut l.text);
+        });
+        let place =
+            Label { span: context.token_span(before), text: "something is missing behind this".into(), primary: true };
+        diagnostic.labels.insert(0, place);
     }
-    plain(context, found, rules)
+    diagnostic
+}
+
+/// The token at the end of an earlier line behind which something must follow that does not, when the mistake is found at `found`:
+/// neither may the list go on with another element there nor its block end.
+fn lacks<'a>(context: &Context<'a>, found: usize, rules: &[Rule]) -> Option<Token<'a>> {
+    let before = context.before(found);
+    let between = context.text.get(before.start + before.text.len()..found)?;
+    let line = context.text.get(..before.start)?.rsplit('\n').next()?;
+    let open = [Rule::rbrace, Rule::rparen, Rule::rsquare, Rule::EOI];
+    let clauses = rules.contains(&Rule::lbrace) && rules.iter().any(|r| keyword(*r).is_some());
+    let could_end = clauses
+        || rules.iter().any(|r| open.contains(r))
+        || matches!(before.text, "" | "," | "{" | "(" | "[" | "\u{1}");
+    Some(before).filter(|_| !could_end && between.contains('\n') && !line.contains("//"))
 }
 
 fn too_complex(context: &Context<'_>, found: Token<'_>) -> Diagnostic {
@@ -169,8 +194,13 @@ fn nothing_follows(context: &Context<'_>, token: Token<'_>) -> Diagnostic {
 }
 
 /// Where the mistake really is: behind the end of an earlier line; or, as `if { … }` reads as a record, where the condition lacks.
-pub(super) fn anchor(context: &Context<'_>, found: usize) -> usize {
+pub(super) fn anchor(context: &Context<'_>, found: usize, error: &Error<Rule>) -> usize {
     if let Some(token) = hole(context, found) {
+        return token.start;
+    }
+    if let ErrorVariant::ParsingError { positives, .. } = &error.variant
+        && let Some(token) = lacks(context, found, positives)
+    {
         return token.start;
     }
     match context.around(found) {
@@ -430,14 +460,16 @@ pub(super) fn flaw(file: FileId, text: &str, flaw: &Flaw) -> Diagnostic {
         Flaw::Mismatch { opener, at } => {
             let closer = text.get(at..at + 1).unwrap_or("");
             let name = opener_text(opener);
-            Diagnostic::error(
-                codes::SYNTAX_UNCLOSED,
-                format!("this `{name}` is not closed"),
-                opened(opener.at, name.len()),
-                "opened here",
-            )
-            .label(one(at), format!("`{closer}` comes first"))
-            .help(format!("add `{}` before the `{closer}`", closer_text(opener)))
+            let (opened, closed) = (opened(opener.at, name.len()), one(at));
+            let d = if ends_line(text, opener) {
+                let message = format!("this `{closer}` comes before the `{name}` is closed");
+                Diagnostic::error(codes::SYNTAX_UNCLOSED, message, closed, "too early").label(opened, "opened here")
+            } else {
+                let message = format!("this `{name}` is not closed");
+                Diagnostic::error(codes::SYNTAX_UNCLOSED, message, opened, "opened here")
+                    .label(closed, format!("`{closer}` comes first"))
+            };
+            d.help(format!("add `{}` before the `{closer}`", closer_text(opener)))
         }
         Flaw::WrongCloser { opener, at } => {
             let (name, closer, right) = (opener_text(opener), text.get(at..at + 1).unwrap_or(""), closer_text(opener));
@@ -452,15 +484,51 @@ pub(super) fn flaw(file: FileId, text: &str, flaw: &Flaw) -> Diagnostic {
     }
 }
 
+/// The place is where the closer lacks, as far as the indentation tells: that is where it has to be written.
 fn never_closed(file: FileId, text: &str, opener: Opener, at: usize) -> Diagnostic {
-    let name = opener_text(opener);
-    let end = if at >= text.len() { "the file ends here" } else { "missing before this" };
-    let place = span(file, at, (at + 1).min(text.len()).max(at));
-    let place = if at < text.len() && text.is_char_boundary(at + 1) { place } else { span(file, at, at) };
+    let (name, closer) = (opener_text(opener), closer_text(opener));
     let opened = span(file, opener.at, opener.at + name.len());
-    Diagnostic::error(codes::SYNTAX_UNCLOSED, format!("this `{name}` is not closed"), opened, "opened here")
-        .label(place, end)
-        .help(format!("add `{}`", closer_text(opener)))
+    let (before, behind) = (text.get(..opener.at).unwrap_or(""), text.get(opener.at + name.len()..).unwrap_or(""));
+    let next = behind.chars().find(|c| !matches!(c, ' ' | '\t' | '\r'));
+    let twice = name == "{" && (before.trim_end_matches([' ', '\t']).ends_with('{') || next == Some('{'));
+    // A bracket with something behind it on its line most often belongs to that line.
+    let on_line = matches!(opener.kind, Open::Round | Open::Square) && !ends_line(text, opener);
+    let at_end = at >= text.trim_end().len();
+    if twice || on_line {
+        return Diagnostic::error(
+            codes::SYNTAX_UNCLOSED,
+            format!("this `{name}` is not closed"),
+            opened,
+            "opened here",
+        )
+        .label(missing_place(file, text, at), if at_end { "the file ends here" } else { "missing before this" })
+        .help(if twice { "remove it, or add `}`".to_owned() } else { format!("add `{closer}`") });
+    }
+    let line = text.get(..opener.at).unwrap_or("").matches('\n').count() + 1;
+    let message = format!("the `{name}` of line {line} is not closed");
+    let label =
+        if at_end { format!("`{closer}` is missing here") } else { format!("`{closer}` is missing before this") };
+    Diagnostic::error(codes::SYNTAX_UNCLOSED, message, missing_place(file, text, at), label)
+        .label(opened, "opened here")
+        .help(format!("add `{closer}`"))
+}
+
+/// Whether nothing stands behind an opener on its line.
+fn ends_line(text: &str, opener: Opener) -> bool {
+    let behind = text.get(opener.at + opener_text(opener).len()..).unwrap_or("");
+    behind.lines().next().is_none_or(|line| line.trim().is_empty() || line.trim_start().starts_with("//"))
+}
+
+/// The character before which a closer lacks; at the end of the text, on the line behind its code.
+fn missing_place(file: FileId, text: &str, at: usize) -> Span {
+    match text.get(at..).and_then(|t| t.chars().next()) {
+        Some(c) if at < text.trim_end().len() => span(file, at, at + c.len_utf8()),
+        _ => {
+            let code = text.trim_end().len();
+            let next = text.get(code..).and_then(|t| t.find('\n')).map_or(code, |n| code + n + 1);
+            span(file, next, next)
+        }
+    }
 }
 
 fn opener_text(opener: Opener) -> &'static str {

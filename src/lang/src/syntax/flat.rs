@@ -1,14 +1,14 @@
 //! A piece of source on one line, for people: in lists of what a runbook does, in flowcharts, in messages.
 
 use super::MAX_NESTING;
-use super::scan::scan;
+use super::scan::{Guess, scan};
 
 /// `source` without comments and with every run of space and line ends outside of texts as one space. Lines of a text of several
 /// lines are joined the same way: this is for reading, not for parsing again.
 pub fn flat(source: &str) -> String {
     let mut kept = String::with_capacity(source.len());
     let mut from = 0;
-    for (start, end) in scan(source, MAX_NESTING, false).comments {
+    for (start, end) in scan(source, MAX_NESTING, Guess::Nothing).comments {
         kept.push_str(source.get(from..start).unwrap_or(""));
         from = end;
     }

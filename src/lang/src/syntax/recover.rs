@@ -18,7 +18,7 @@ use super::{
     grammar::{Grammar, Rule},
     lower::Lower,
     nodes::{Nodes, P},
-    scan::{self, Flaw, Open, Opener, Repair, Scan},
+    scan::{self, Flaw, Guess, Open, Opener, Repair, Scan},
 };
 use crate::{diag::Diagnostic, span::FileId};
 
@@ -78,6 +78,7 @@ fn attempt<T>(
     let mut diagnostics: Vec<Diagnostic> =
         scan.flaws.iter().take(MAX_ERRORS).map(|f| explain::flaw(file, text, f)).collect();
     diagnostics.extend(text.find('\u{1}').map(|at| explain::control_character(file, at)));
+    let flaws = diagnostics.len();
     let mut reader = Reader { file, source: repaired(text, &scan), muted: scan.muted, covered: Vec::new(), work: 0 };
     let result = loop {
         match Grammar::parse(rule, &reader.source) {
@@ -85,11 +86,13 @@ fn attempt<T>(
                 let nodes = Nodes::new(&reader.source, &pairs);
                 drop(pairs);
                 let comments = Comments::new(&reader.source, &scan.comments);
-                let mut lowering = Lower::new(file, &reader.source, comments, depth);
+                let reported = diagnostics.iter().skip(flaws).map(|d| d.span().start).collect();
+                let mut lowering = Lower::new(file, &reader.source, comments, depth, reported);
                 let result = nodes.first().map(|p| lower(&mut lowering, p));
                 if lowering.too_deep && depth < MAX_DEPTH {
                     return None;
                 }
+                diagnostics.retain(|d| !lowering.consequences.contains(&d.span().start));
                 diagnostics.append(&mut lowering.diagnostics);
                 break result;
             }
@@ -111,7 +114,7 @@ fn attempt<T>(
 
 /// The brackets, comments and texts; when brackets do not match, with a guess where they should.
 fn balanced(file: FileId, text: &str) -> Result<Scan, Box<Diagnostic>> {
-    let scan = scan::scan(text, MAX_NESTING, false);
+    let scan = scan::scan(text, MAX_NESTING, Guess::Nothing);
     let too_deep = |scan: &Scan| {
         scan.flaws
             .iter()
@@ -124,8 +127,10 @@ fn balanced(file: FileId, text: &str) -> Result<Scan, Box<Diagnostic>> {
         matches!(f, Flaw::Stray { .. } | Flaw::WrongCloser { .. } | Flaw::Mismatch { .. } | Flaw::NeverClosed { .. })
     };
     if scan.flaws.iter().any(unmatched) {
-        let guessed = scan::scan(text, MAX_NESTING, true);
-        if !guessed.flaws.is_empty() && too_deep(&guessed).is_none() {
+        // The guess that needs fewest mistakes; of two, the one that knows more.
+        let guesses = [Guess::Both, Guess::Openers].map(|g| scan::scan(text, MAX_NESTING, g));
+        let likely = guesses.into_iter().filter(|s| !s.flaws.is_empty() && too_deep(s).is_none());
+        if let Some(guessed) = likely.min_by_key(|s| s.flaws.len()) {
             return Ok(guessed);
         }
     }
@@ -201,9 +206,9 @@ impl Reader<'_> {
         let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
         self.work += at + self.source.len() / 8;
         let found = at + explain::trivia(self.source.get(at..).unwrap_or(""));
-        let groups = scan::scan(&self.source, usize::MAX, false).groups;
+        let groups = scan::scan(&self.source, usize::MAX, Guess::Nothing).groups;
         let place = explain::Context { file: self.file, text: &self.source, groups: &groups, start: found };
-        let element = self.element(&groups, explain::anchor(&place, found));
+        let element = self.element(&groups, explain::anchor(&place, found, error));
         let reported = self.is_consequence(found, element);
         if !reported && diagnostics.len() < MAX_ERRORS {
             diagnostics.push(explain::unexpected(&explain::Context { start: element.start, ..place }, found, error));

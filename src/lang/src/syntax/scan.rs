@@ -80,14 +80,26 @@ pub(super) enum Repair {
 /// How many `#` may stand around a raw text, by the grammar.
 pub(super) const MAX_HASHES: usize = 4;
 
+/// How many lines behind an opener that lacks its closer are taken for its consequences.
+const MUTED_LINES: usize = 8;
+
 /// The words that make a text raw when they touch its quote.
 const TAGS: &[&str] = &["r", "re", "cron", "url", "cidr", "ip", "time"];
 
-/// Scans `text`. With `repair` it guesses from the indentation which opener lacks its closer; only for texts whose brackets do
-/// not match anyway.
-pub(super) fn scan(text: &str, most: usize, repair: bool) -> Scan {
+/// What is guessed from the indentation; only for texts whose brackets do not match anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Guess {
+    Nothing,
+    /// Which opener lacks its closer.
+    Openers,
+    /// That, and which `}` is one too many.
+    Both,
+}
+
+/// Scans `text`.
+pub(super) fn scan(text: &str, most: usize, guess: Guess) -> Scan {
     let mut scanner =
-        Scanner { text, bytes: text.as_bytes(), at: 0, stack: Vec::new(), most, repair, found: Scan::default() };
+        Scanner { text, bytes: text.as_bytes(), at: 0, stack: Vec::new(), most, guess, found: Scan::default() };
     scanner.run();
     scanner.found
 }
@@ -98,7 +110,7 @@ struct Scanner<'i> {
     at: usize,
     stack: Vec<Opener>,
     most: usize,
-    repair: bool,
+    guess: Guess,
     found: Scan,
 }
 
@@ -288,7 +300,10 @@ impl Scanner<'_> {
     fn close(&mut self, kind: Open) {
         match self.stack.last().copied() {
             Some(opener) if opener.kind == kind => {
-                if self.repair && kind == Open::Curly && self.outdented(opener) {
+                if self.guess == Guess::Both && kind == Open::Curly && self.indented(opener) {
+                    return self.stray();
+                }
+                if self.guess >= Guess::Openers && kind == Open::Curly && self.outdented(opener) {
                     return;
                 }
                 self.pop(1);
@@ -314,12 +329,23 @@ impl Scanner<'_> {
                 self.found.repairs.push(Repair::Write(self.at, vec![closer(opener.kind)]));
                 self.pop(1);
             }
-            _ => {
-                self.found.flaws.push(Flaw::Stray { at: self.at });
-                self.found.repairs.push(Repair::Blank(self.at, self.at + 1));
-                self.at += 1;
-            }
+            _ => self.stray(),
         }
+    }
+
+    fn stray(&mut self) {
+        self.found.flaws.push(Flaw::Stray { at: self.at });
+        self.found.repairs.push(Repair::Blank(self.at, self.at + 1));
+        self.at += 1;
+    }
+
+    /// Whether the `}` here begins its line, or follows another one, and that line stands further right than the line of its opener.
+    fn indented(&self, opener: Opener) -> bool {
+        let line = self.line_start(self.at);
+        let before = self.text.get(line..self.at).unwrap_or("").trim();
+        opener.at < line
+            && (before.is_empty() || before.ends_with('}'))
+            && self.indent(opener.at) < self.indent(self.at)
     }
 
     /// Whether the `}` here stands further left than the line of its opener, and exactly under an outer one: then the inner ones
@@ -350,10 +376,11 @@ impl Scanner<'_> {
     /// A declaration that begins at the left edge ends whatever is open.
     fn line_begins(&mut self) {
         let in_text = self.stack.iter().any(|o| matches!(o.kind, Open::Text { .. }));
-        if !self.repair || in_text || self.stack.is_empty() {
+        if self.guess == Guess::Nothing || in_text || self.stack.is_empty() {
             return;
         }
         if !self.declaration_begins() {
+            self.block_left();
             return self.statement_begins();
         }
         let open = std::mem::take(&mut self.stack);
@@ -361,6 +388,26 @@ impl Scanner<'_> {
             self.found.flaws.push(Flaw::NeverClosed { opener: *opener, at: self.at });
         }
         self.close_before(self.at, &open);
+    }
+
+    /// A line that stands no further right than the line of the block's `{`, and does not close it, is behind the block.
+    fn block_left(&mut self) {
+        let line = self.text.get(self.at..self.line_end()).unwrap_or("").trim();
+        if line.is_empty() || line.starts_with("//") || line.starts_with([')', ']', '}', '{']) {
+            return;
+        }
+        let column = self.indent(self.at);
+        if !self.stack.last().is_some_and(|o| o.kind == Open::Curly) {
+            return;
+        }
+        let brackets = [Open::Curly, Open::Round, Open::Square];
+        let left = |o: &Opener| brackets.contains(&o.kind) && o.at < self.at && column <= self.indent(o.at);
+        let inner = self.stack.iter().rev().take_while(|o| left(o)).count();
+        let inner = self.stack.split_off(self.stack.len() - inner);
+        if let Some(opener) = inner.last() {
+            self.found.flaws.push(Flaw::NeverClosed { opener: *opener, at: self.at + column });
+            self.close_before(self.at + column, &inner);
+        }
     }
 
     fn declaration_begins(&self) -> bool {
@@ -396,30 +443,40 @@ impl Scanner<'_> {
         self.mute(open, self.at);
     }
 
-    /// What follows a missing `)` or `]` for a few lines is its consequence.
+    /// What follows a missing `)` or `]`, or a missing `}` inside of them, for a few lines is its consequence.
     fn mute(&mut self, opener: Opener, end: usize) {
-        if !matches!(opener.kind, Open::Round | Open::Square) {
+        let in_round = self.stack.last().is_some_and(|o| matches!(o.kind, Open::Round | Open::Square));
+        if !in_round && !matches!(opener.kind, Open::Round | Open::Square) {
             return;
         }
         let start = opener.at;
         let code = self.bytes.get(start..end).unwrap_or_default();
-        let few = code.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(4).map_or(code.len(), |(i, _)| i);
+        let few = code.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(MUTED_LINES).map_or(code.len(), |(i, _)| i);
         self.found.muted.push((start, start + few));
     }
 
-    /// Puts the missing closers into the space before the byte `at`; when that is too small, gives up the code instead.
+    /// Puts the missing closers into the space before the byte `at`, or before the comments there; when there is none, gives up the
+    /// code instead.
     fn close_before(&mut self, at: usize, open: &[Opener]) {
-        let before = self.bytes.get(..at).unwrap_or_default();
-        let space = before.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
-        let after_comment = self.found.comments.last().is_some_and(|(_, end)| *end + space == at);
-        let start = at - space + usize::from(after_comment); // a line break ends the comment
         if let Some(last) = open.last() {
             self.mute(*last, at);
         }
         let closers: Vec<u8> = open.iter().rev().map(|o| closer(o.kind)).collect();
-        if start + closers.len() <= at {
-            self.found.repairs.push(Repair::Write(start, closers));
-        } else if let Some(first) = open.first() {
+        let mut end = at;
+        for (comment, behind) in self.found.comments.iter().rev().map(|c| (c.0, Some(c.1))).chain([(0, None)]) {
+            let before = self.bytes.get(..end).unwrap_or_default();
+            let start = end - before.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
+            let after_comment = behind == Some(start);
+            let room = start + usize::from(after_comment); // a line break ends the comment
+            if room + closers.len() <= end {
+                return self.found.repairs.push(Repair::Write(room, closers));
+            }
+            if !after_comment {
+                break;
+            }
+            end = comment;
+        }
+        if let Some(first) = open.first() {
             self.found.repairs.push(Repair::Fill(first.at, at));
         }
     }

@@ -2,11 +2,13 @@
 //! valid program, or the first error stands where the change is.
 //!
 //! Normally a sample, the same one each time. All of them: `RRB_MUTATIONS=all cargo nextest run -p rrb-lang --release mutations`.
-//! `RRB_MUTATIONS_SHOW=20` prints that many changes whose first error stands elsewhere.
+//! `RRB_MUTATIONS_SHOW=20` prints that many changes whose first error stands elsewhere. How long a change takes is printed, not
+//! asserted.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rrb_lang::check::{CheckInput, ModuleSource, check};
 use rrb_lang::diag::Diagnostic;
@@ -203,6 +205,26 @@ struct Tally {
     valid: usize,
     on_line: usize,
     elsewhere: Vec<String>,
+    /// How long each change took until its first error, and which it was.
+    times: Vec<(Duration, String)>,
+}
+
+impl Tally {
+    fn print_times(&mut self) {
+        self.times.sort();
+        let count = self.times.len();
+        let at = |share: usize| self.times.get(count * share / 1000).map_or(Duration::ZERO, |t| t.0);
+        let slow = self.times.iter().filter(|t| t.0 > Duration::from_millis(50)).count();
+        println!(
+            "time of a change: half in {:?}, 99 % in {:?}, 99.9 % in {:?}; {slow} above 50 ms",
+            at(500),
+            at(990),
+            at(999)
+        );
+        if let Some((longest, what)) = self.times.last() {
+            println!("the longest: {longest:?}, {what}");
+        }
+    }
 }
 
 #[test]
@@ -231,7 +253,8 @@ fn the_first_error_stands_where_the_change_is() {
             });
         }
     });
-    let tally = tally.into_inner().unwrap();
+    let mut tally = tally.into_inner().unwrap();
+    tally.print_times();
     let wrong = tally.on_line + tally.elsewhere.len();
     let share = tally.on_line as f64 / wrong as f64;
     println!(
@@ -252,9 +275,12 @@ fn try_one(subject: &Subject, at: usize, change: Change, tally: &Mutex<Tally>) {
         let name = subject.name.rsplit('/').next().unwrap_or("");
         format!("{name}:{}: {change:?} `{}`", subject.line(token.start), &subject.text[token.start..token.end])
     };
+    let began = Instant::now();
     let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| subject.first_error(&text)));
     let Ok(found) = found else { panic!("a panic: {}", what()) };
+    let took = began.elapsed();
     let mut tally = tally.lock().unwrap();
+    tally.times.push((took, what()));
     match found {
         None => tally.valid += 1,
         Some((line, message)) => {

@@ -108,6 +108,7 @@ impl<'i> Lower<'i> {
             (ExprKind::Call { .. }, None) => {}
             // `do k8s.` lacks a name, which has been said.
             (ExprKind::Field { name, .. }, None) if name.name.is_empty() => {}
+            _ if self.before_bad(call.span.end) => {}
             _ => {
                 let d = self.error(codes::SYNTAX_DO, "`do` takes a call", call.span, "this calls nothing");
                 d.help.push("write the action with its arguments: `do k8s.restart(ns, name)`".into());

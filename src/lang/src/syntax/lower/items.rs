@@ -221,6 +221,9 @@ impl<'i> Lower<'i> {
             _ => return,
         };
         let span = action.body.as_ref().map_or(self.span(p).after(), |b| b.span);
+        if self.before_bad(span.end) {
+            return;
+        }
         self.error(codes::SYNTAX_UNEXPECTED, message, span, "").help.push(help.into());
     }
 

@@ -20,6 +20,7 @@ use super::{
     MAX_DEPTH,
     ast::{Block, Expr, ExprKind, Ident, Module, Path, Stmt, StmtKind, Type},
     comments::Comments,
+    explain,
     grammar::Rule,
     habits,
     nodes::P,
@@ -40,12 +41,28 @@ pub(super) struct Lower<'i> {
     /// Whether something was left out because it is deeper than `most`.
     pub(super) too_deep: bool,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Where what was covered has been reported.
+    reported: Vec<u32>,
+    /// Those of these places that turned out to be consequences of something before them.
+    pub(super) consequences: Vec<u32>,
 }
 
 impl<'i> Lower<'i> {
-    pub(super) fn new(file: FileId, text: &'i str, comments: Comments<'i>, most: usize) -> Self {
+    /// `reported` are the places of what has been found wrong and was covered.
+    pub(super) fn new(file: FileId, text: &'i str, comments: Comments<'i>, most: usize, reported: Vec<u32>) -> Self {
         let ends_in_comment = comments.end() == Some(text.len());
-        Self { file, text, comments, ends_in_comment, depth: 0, most, too_deep: false, diagnostics: Vec::new() }
+        Self {
+            file,
+            text,
+            comments,
+            ends_in_comment,
+            depth: 0,
+            most,
+            too_deep: false,
+            diagnostics: Vec::new(),
+            reported,
+            consequences: Vec::new(),
+        }
     }
 
     /// The tree of a whole file.
@@ -178,7 +195,36 @@ impl<'i> Lower<'i> {
     fn stmts(&mut self, p: P<'i>) -> Vec<Stmt> {
         let stmts: Vec<Stmt> = p.into_inner().filter_map(|k| self.stmt(k)).collect();
         self.check_neighbours(&stmts, habits::statement);
+        self.check_idle(&stmts);
         stmts
+    }
+
+    /// A value that nothing is done with before a line whose very first word cannot stand there: that line was to go on with what is
+    /// broken before it.
+    fn check_idle(&mut self, stmts: &[Stmt]) {
+        if self.reported.is_empty() {
+            return;
+        }
+        for (i, bad) in stmts.iter().enumerate() {
+            if bad.kind != StmtKind::Bad || !self.reported.contains(&bad.span.start) {
+                continue;
+            }
+            let idle = stmts.get(..i).unwrap_or_default().iter().rev().take_while(|s| is_idle(s)).last();
+            let Some(first) = idle else { continue };
+            self.consequences.push(bad.span.start);
+            if !self.diagnostics.iter().any(|d| d.span() == first.span) {
+                let message = "this is not a whole statement";
+                self.error(codes::SYNTAX_UNEXPECTED, message, first.span, "nothing is done with it")
+                    .help
+                    .push("something lacks before it or in it: the line behind it cannot begin a statement".into());
+            }
+        }
+    }
+
+    /// Whether what follows was covered: its mistake has been reported.
+    fn before_bad(&self, end: u32) -> bool {
+        let rest = self.text.get(end as usize..).unwrap_or("");
+        !self.reported.is_empty() && rest.get(explain::trivia(rest)..).is_some_and(|r| r.starts_with('\u{1}'))
     }
 
     /// A bare name with more on its line is a word that rrb does not have: `switch x {`, `run other()`. Gives the place of the
@@ -220,6 +266,31 @@ impl<'i> Lower<'i> {
         d.help.push("remove it; a new line is enough".into());
         d.fixes.push(crate::diag::Fix { title: "remove `;`".into(), edits: vec![(span, String::new())] });
     }
+}
+
+/// Whether a statement is a value that nothing is done with, and that does nothing itself.
+fn is_idle(stmt: &Stmt) -> bool {
+    let StmtKind::Expr(e) = &stmt.kind else { return false };
+    matches!(
+        e.kind,
+        ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Float { .. }
+            | ExprKind::Duration(_)
+            | ExprKind::Size(_)
+            | ExprKind::Text(_)
+            | ExprKind::Tagged { .. }
+            | ExprKind::None
+            | ExprKind::Name(_)
+            | ExprKind::List(_)
+            | ExprKind::Record(_)
+            | ExprKind::Unary { .. }
+            | ExprKind::Binary { .. }
+            | ExprKind::Is { .. }
+            | ExprKind::As { .. }
+            | ExprKind::Field { .. }
+            | ExprKind::Index { .. }
+    )
 }
 
 /// The first child of this rule.

@@ -1,6 +1,6 @@
 //! Runbooks: header, body, tail.
 
-use super::{super::ast::*, Lower, P, exprs, has, kid, kids};
+use super::{super::ast::*, Lower, P, exprs, has, is_idle, kid, kids};
 use crate::{
     diag::codes,
     span::Span,
@@ -21,9 +21,10 @@ impl<'i> Lower<'i> {
         for part in p.into_inner().skip(2) {
             self.runbook_part(&mut runbook, part);
         }
+        self.check_idle(&runbook.body);
         if let Some(first) = self.check_neighbours(&runbook.body, habits::header_word) {
             // What was to be a clause is a statement now, so that the clauses behind it seem to come too late.
-            let header = |s: &Span| runbook.header.iter().any(|h| h.span == *s);
+            let header = |s: &Span| *s == first || runbook.header.iter().any(|h| h.span == *s);
             self.diagnostics
                 .retain(|d| d.code != codes::SYNTAX_PLACE || d.span().start < first.start || !header(&d.span()));
         }
@@ -34,7 +35,10 @@ impl<'i> Lower<'i> {
         let span = self.span(&part);
         match part.as_rule() {
             Rule::header_clause => {
-                if !runbook.body.is_empty() || runbook.on_failure.is_some() || runbook.finally.is_some() {
+                let early = runbook.on_failure.is_none() && runbook.finally.is_none();
+                if early && runbook.body.iter().all(|s| s.kind == StmtKind::Bad || is_idle(s)) {
+                    self.not_a_clause(&runbook.body);
+                } else {
                     let word = part.as_str().split_whitespace().next().unwrap_or("").to_owned();
                     let message = format!("`{word}` stands before the first statement of a runbook");
                     self.error(codes::SYNTAX_PLACE, message, span, "too late")
@@ -63,6 +67,17 @@ impl<'i> Lower<'i> {
                 runbook.body.push(stmt);
             }
         }
+    }
+
+    /// What stands between two clauses of the header and is none; once, and not where it has been reported.
+    fn not_a_clause(&mut self, between: &[Stmt]) {
+        let Some(first) = between.first().filter(|s| s.kind != StmtKind::Bad) else { return };
+        if self.diagnostics.iter().any(|d| d.span() == first.span) {
+            return;
+        }
+        self.error(codes::SYNTAX_PLACE, "this is no clause of the header", first.span, "nothing is done with it")
+            .help
+            .push("write it like `owner \"platform\"`, `severity high` or `timeout 30m`, or remove it".into());
     }
 
     pub(super) fn header_clause(&mut self, p: P<'i>) -> Option<HeaderClause> {
