@@ -10,7 +10,6 @@
 
 mod asking;
 mod branches;
-mod correlations;
 mod crash_points;
 mod kill;
 mod layering;

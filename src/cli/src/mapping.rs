@@ -149,10 +149,11 @@ impl<'a> Sampled<'a> {
             TriggerKind::Several(several) => {
                 let copies = match &several.shape {
                     Shape::Count { count, .. } => Some(*count as usize),
-                    Shape::Silence { .. } | Shape::Pair { joint: Joint::Without, .. } => None,
-                    Shape::Pair { .. } => return None,
+                    Shape::Silence { .. } => None,
+                    Shape::Pair { joint, .. } if joint.is_absence() => None,
+                    Shape::Pair { .. } | Shape::Group { .. } => return None,
                 };
-                let (part, _) = several.parts();
+                let part = several.parts().into_iter().next()?;
                 let (instance, condition) = (part.instance.as_deref(), part.condition.as_slice());
                 Some(Self { event: part.event, instance, condition, with: several.with, copies })
             }

@@ -443,16 +443,16 @@ pub struct Correlation {
     pub within_ms: i64,
     /// Keys that its window holds, for pairs events that wait on either side.
     pub max_keys: u32,
-    /// Count: takes the list of events. Pair: takes both. `without`: takes the first. Silence: takes the last event heard. Gives the
-    /// record of parameters, or skips.
+    /// Count: takes the list of events. Pair: takes both. `without`: takes the first. Group: takes an event or a list for each term.
+    /// Silence: takes the last event heard. Gives the record of parameters, or skips.
     pub with: FnId,
 }
 
 /// How the events of a correlation belong together.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Shape {
-    /// So many with one key.
-    Count { count: u32, part: Part, key: Option<FnId> },
+    /// So many with one key; with `distinct`, all with another value of it.
+    Count { count: u32, part: Part, key: Option<FnId>, distinct: Option<FnId> },
     /// Two that belong together.
     Pair {
         joint: Joint,
@@ -463,8 +463,42 @@ pub enum Shape {
         /// What is said of both: takes the first and the second.
         both: Vec<Conjunct>,
     },
+    /// Some of each term that belong together.
+    Group {
+        /// `then`: all of a term after all of the one before it. `and`: in any order.
+        ordered: bool,
+        terms: Vec<Term>,
+        /// `a.x == b.y`: what the events of two terms are found by.
+        links: Vec<Link>,
+        /// What is said of several terms.
+        across: Vec<Across>,
+    },
     /// None any more of a key that was heard.
     Silence { part: Part, key: Option<FnId> },
+}
+
+/// Some events of a group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Term {
+    pub part: Part,
+    /// `with` gets a list when it is written.
+    pub count: Option<u32>,
+}
+
+/// An equality between the events of two terms.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Link {
+    /// The two terms, the earlier one first; each function takes the event of its term.
+    pub terms: [usize; 2],
+    pub sides: Join,
+}
+
+/// A condition on the events of several terms: on each choice of one event a term.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Across {
+    /// The terms whose events its function takes, in order.
+    pub terms: Vec<usize>,
+    pub condition: Conjunct,
 }
 
 /// One event of a correlation.
@@ -486,11 +520,12 @@ pub struct Join {
 }
 
 impl Correlation {
-    /// Its events: one, or the first and the second.
-    pub fn parts(&self) -> (&Part, Option<&Part>) {
+    /// Its events: one, the first and the second, or those of its terms.
+    pub fn parts(&self) -> Vec<&Part> {
         match &self.shape {
-            Shape::Count { part, .. } | Shape::Silence { part, .. } => (part, None),
-            Shape::Pair { first, second, .. } => (first, Some(second)),
+            Shape::Count { part, .. } | Shape::Silence { part, .. } => vec![part],
+            Shape::Pair { first, second, .. } => vec![first, second],
+            Shape::Group { terms, .. } => terms.iter().map(|t| &t.part).collect(),
         }
     }
 }
@@ -500,10 +535,7 @@ impl TriggerKind {
     pub fn events(&self) -> Vec<(EventId, Option<&SmolStr>)> {
         match self {
             Self::Event { event, instance, .. } => vec![(*event, instance.as_ref())],
-            Self::Several(several) => {
-                let (first, second) = several.parts();
-                std::iter::once(first).chain(second).map(|p| (p.event, p.instance.as_ref())).collect()
-            }
+            Self::Several(several) => several.parts().into_iter().map(|p| (p.event, p.instance.as_ref())).collect(),
             Self::Every { .. } | Self::Cron { .. } => Vec::new(),
         }
     }

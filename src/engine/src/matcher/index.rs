@@ -108,7 +108,7 @@ impl Index {
             }
         }
         found.sort_unstable();
-        // Both events of a pair may be of this kind.
+        // Several events of a trigger may be of this kind.
         found.dedup();
         found
     }
@@ -119,8 +119,7 @@ fn heard(kind: &TriggerKind) -> Vec<(EventId, &[Conjunct])> {
     match kind {
         TriggerKind::Event { event, condition, .. } => vec![(*event, condition)],
         TriggerKind::Several(several) => {
-            let (first, second) = several.parts();
-            std::iter::once(first).chain(second).map(|p| (p.event, p.condition.as_slice())).collect()
+            several.parts().into_iter().map(|p| (p.event, p.condition.as_slice())).collect()
         }
         TriggerKind::Every { .. } | TriggerKind::Cron { .. } => Vec::new(),
     }

@@ -55,8 +55,7 @@ pub fn triggers(
                 }
             }
             TriggerKind::Several(several) => {
-                let (first, second) = several.parts();
-                for of in std::iter::once(first).chain(second).filter(|p| is_of(&*loaded.code, p, row)) {
+                for of in several.parts().into_iter().filter(|p| is_of(&*loaded.code, p, row)) {
                     match part(loaded, of, event, row) {
                         Ok(()) => return Ok(()),
                         Err(no) => reasons.push(no),

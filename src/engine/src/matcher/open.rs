@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rrb_lang::hir::{Correlation, Shape, TriggerKind};
+use rrb_lang::hir::{Correlation, Join, Shape, TriggerKind};
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{Millis, SettingValues};
 
 use super::book::Book;
 use super::join_key as key_of;
 use super::judge::{self, No};
-use super::windows::{Behind, CountWindow, PairWindow, Side, SilenceWindow, Waiting};
+use super::windows::{Behind, CountWindow, GroupWindow, Keys, PairWindow, Plan, Role, Side, SilenceWindow, Waiting};
 use crate::code::{Code, Evaluated};
 use crate::keys::MAX_KEY;
 use crate::run::cap;
@@ -25,6 +25,7 @@ const CATCH_UP_MS: i64 = 5 * 60_000;
 pub enum Window {
     Count(CountWindow),
     Pair(PairWindow),
+    Group(GroupWindow),
     Silence(SilenceWindow),
 }
 
@@ -55,15 +56,6 @@ pub struct Windows {
     by_clock: bool,
 }
 
-/// The names of roles in the store.
-pub fn role(side: Option<Side>) -> &'static str {
-    match side {
-        None => "one",
-        Some(Side::First) => "first",
-        Some(Side::Second) => "second",
-    }
-}
-
 /// The name of a trigger's window.
 pub fn window_id(runbook: &str, trigger: &Correlation) -> String {
     let id = format!("{runbook} on {}", trigger.text);
@@ -76,6 +68,11 @@ impl Window {
         match &trigger.shape {
             Shape::Count { count, .. } => Self::Count(CountWindow::new(*count, within, most)),
             Shape::Pair { joint, .. } => Self::Pair(PairWindow::new(*joint, within, most)),
+            Shape::Group { ordered, terms, links, .. } => {
+                let counts = terms.iter().map(|t| t.count.unwrap_or(1).max(1) as usize).collect();
+                let links = links.iter().map(|l| l.terms).collect();
+                Self::Group(GroupWindow::new(Plan { ordered: *ordered, counts, links }, within, most))
+            }
             Shape::Silence { .. } => Self::Silence(SilenceWindow::new(within, most)),
         }
     }
@@ -85,15 +82,17 @@ impl Window {
         match self {
             Self::Count(w) => w.next(),
             Self::Pair(w) => w.next(),
+            Self::Group(w) => w.next(),
             Self::Silence(w) => w.next(),
         }
     }
 
-    fn all(&self) -> Vec<(Option<Side>, Arc<Waiting>)> {
+    fn all(&self) -> Vec<(Role, Arc<Waiting>)> {
         match self {
-            Self::Count(w) => w.all().map(|e| (None, e.clone())).collect(),
-            Self::Pair(w) => w.all().map(|(side, e)| (Some(side), e.clone())).collect(),
-            Self::Silence(w) => w.all().map(|e| (None, e.clone())).collect(),
+            Self::Count(w) => w.all().map(|e| (Role::One, e.clone())).collect(),
+            Self::Pair(w) => w.all().map(|(side, e)| (Role::Side(side), e.clone())).collect(),
+            Self::Group(w) => w.all().map(|(term, e)| (Role::Term(term), e.clone())).collect(),
+            Self::Silence(w) => w.all().map(|e| (Role::One, e.clone())).collect(),
         }
     }
 
@@ -102,6 +101,7 @@ impl Window {
         match self {
             Self::Count(w) => w.remove(event),
             Self::Pair(w) => w.remove(event),
+            Self::Group(w) => w.remove(event),
             Self::Silence(_) => false,
         }
     }
@@ -143,8 +143,8 @@ impl Windows {
         let mut rows = std::mem::take(&mut self.before);
         let mut held: Vec<(WaitRow, Arc<Waiting>)> = Vec::new();
         for (id, open) in self.open.drain() {
-            for (side, event) in open.window.all() {
-                let row = WaitRow { window: id.clone(), event: event.row.id.clone(), role: role(side).to_owned() };
+            for (role, event) in open.window.all() {
+                let row = WaitRow { window: id.clone(), event: event.row.id.clone(), role: role.name() };
                 held.push((row, event));
             }
         }
@@ -217,17 +217,26 @@ pub fn trigger_of<'a>(book: &'a Book, open: &Open) -> Option<&'a Correlation> {
 
 fn restore(book: &Book, open: &mut Open, trigger: &Correlation, role: &str, event: Arc<Waiting>) -> Result<(), No> {
     let (code, settings) = (book.code(), &book.loaded.settings);
+    let role = Role::named(role);
     match (&mut open.window, &trigger.shape) {
-        (Window::Count(w), Shape::Count { key, .. }) => {
-            let key = judge::key(code, settings, *key, "by", std::slice::from_ref(&event.value))?;
-            w.restore(&key, event);
+        (Window::Count(w), Shape::Count { key, distinct, .. }) => {
+            let one = std::slice::from_ref(&event.value);
+            let key = judge::key(code, settings, *key, "by", one)?;
+            let value = distinct.map(|f| judge::key(code, settings, Some(f), "distinct", one)).transpose()?;
+            w.restore(&key, value, event);
+        }
+        (Window::Group(w), shape @ Shape::Group { terms, .. }) => {
+            if let Some(Role::Term(term)) = role.filter(|r| matches!(r, Role::Term(n) if *n < terms.len())) {
+                let keys = link_keys(code, settings, shape, term, &event.value)?;
+                w.restore(term, keys, event);
+            }
         }
         (Window::Silence(w), Shape::Silence { key, .. }) => {
             let key = judge::key(code, settings, *key, "by", std::slice::from_ref(&event.value))?;
             w.restore(&key, event);
         }
         (Window::Pair(w), shape @ Shape::Pair { .. }) => {
-            let side = if role == "second" { Side::Second } else { Side::First };
+            let side = if role == Some(Role::Side(Side::Second)) { Side::Second } else { Side::First };
             let key = join_key(code, settings, shape, side, &event.value)?;
             w.restore(side, &key, event);
         }
@@ -250,12 +259,56 @@ pub fn join_key(
     let Shape::Pair { joins, .. } = shape else { return Ok(String::new()) };
     let mut key = String::new();
     for join in joins {
-        let function = if side == Side::First { join.first } else { join.second };
-        match code.eval(function, vec![event.clone()], settings, "") {
-            Ok(Evaluated::Value(value)) => key_of::push(&value, &mut key),
-            Ok(Evaluated::Skip) => return Err(No { verdict: "error", why: format!("`{}` said `skip`", join.text) }),
-            Err(why) => return Err(No { verdict: "error", why: format!("`{}` failed: {why}", join.text) }),
-        }
+        push_side(code, settings, join, side, event, &mut key)?;
     }
-    Ok(if key.len() > MAX_KEY { format!("sha256:{}", cap::digest(key.as_bytes())) } else { key })
+    Ok(bounded(key))
+}
+
+/// What an event of a term must have in common with those of others: a key for each link of the term.
+///
+/// # Errors
+/// When a side of an equality fails: then it is equal to nothing.
+pub fn link_keys(
+    code: &dyn Code,
+    settings: &SettingValues,
+    shape: &Shape,
+    term: usize,
+    event: &Value,
+) -> Result<Keys, No> {
+    let Shape::Group { links, .. } = shape else { return Ok(Keys::new()) };
+    let mut keys = Keys::new();
+    for (n, link) in links.iter().enumerate() {
+        let side = match link.terms {
+            [a, _] if a == term => Side::First,
+            [_, b] if b == term => Side::Second,
+            _ => continue,
+        };
+        let mut key = String::new();
+        push_side(code, settings, &link.sides, side, event, &mut key)?;
+        keys.push((n, bounded(key)));
+    }
+    Ok(keys)
+}
+
+fn push_side(
+    code: &dyn Code,
+    settings: &SettingValues,
+    join: &Join,
+    side: Side,
+    event: &Value,
+    key: &mut String,
+) -> Result<(), No> {
+    let function = if side == Side::First { join.first } else { join.second };
+    match code.eval(function, vec![event.clone()], settings, "") {
+        Ok(Evaluated::Value(value)) => {
+            key_of::push(&value, key);
+            Ok(())
+        }
+        Ok(Evaluated::Skip) => Err(No { verdict: "error", why: format!("`{}` said `skip`", join.text) }),
+        Err(why) => Err(No { verdict: "error", why: format!("`{}` failed: {why}", join.text) }),
+    }
+}
+
+fn bounded(key: String) -> String {
+    if key.len() > MAX_KEY { format!("sha256:{}", cap::digest(key.as_bytes())) } else { key }
 }

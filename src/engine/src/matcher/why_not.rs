@@ -56,10 +56,10 @@ impl Asked<'_> {
             }
             TriggerKind::Several(several) => {
                 let mut answer = TriggerAnswer { trigger: trigger_text(self.book, at), ..TriggerAnswer::default() };
-                let (first, second) = several.parts();
-                let parts: Vec<&Part> = std::iter::once(first).chain(second).collect();
-                let mine: Vec<&&Part> =
-                    parts.iter().filter(|p| self.name(p.event.index()) == self.row.source).collect();
+                let parts: Vec<&Part> = several.parts();
+                let mine: Vec<(usize, &Part)> = (parts.iter().copied().enumerate())
+                    .filter(|(_, p)| self.name(p.event.index()) == self.row.source)
+                    .collect();
                 if mine.is_empty() {
                     let names: Vec<String> =
                         parts.iter().map(|p| format!("`{}`", self.name(p.event.index()))).collect();
@@ -67,18 +67,18 @@ impl Asked<'_> {
                     return Some(answer);
                 }
                 let mut has_part = false;
-                for part in mine {
+                for (n, part) in mine {
                     let name = self.name(part.event.index());
                     let mut of_part = TriggerAnswer::default();
                     if self.hears(&name, part.instance.as_deref(), &mut of_part) {
-                        let role = if parts.len() < 2 {
-                            ""
-                        } else if std::ptr::eq(*part, first) {
-                            "as the first: "
-                        } else {
-                            "as the second: "
+                        let role = match (parts.len(), n) {
+                            (0 | 1, _) => String::new(),
+                            (_, 0) => "as the first: ".to_owned(),
+                            (_, 1) => "as the second: ".to_owned(),
+                            (_, 2) => "as the third: ".to_owned(),
+                            (_, n) => format!("as number {}: ", n + 1),
                         };
-                        self.conditions(&part.condition, role, &mut of_part);
+                        self.conditions(&part.condition, &role, &mut of_part);
                         has_part |= of_part.conditions.iter().all(|c| c.holds);
                     }
                     answer.conditions.append(&mut of_part.conditions);
@@ -95,6 +95,12 @@ impl Asked<'_> {
                             joint.word(),
                             shown(several.within_ms)
                         ),
+                        Shape::Group { .. } => {
+                            format!(
+                                "it has a part in it; what belongs to it must come within {}",
+                                shown(several.within_ms)
+                            )
+                        }
                     };
                 }
                 answer

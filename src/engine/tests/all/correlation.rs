@@ -17,8 +17,8 @@ use serde_json::json;
 
 use crate::rig::{Counting, T0, person};
 
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
+pub const MINUTE: i64 = 60_000;
+pub const HOUR: i64 = 60 * MINUTE;
 
 const CONNECTOR: &str = r#"
 connector s {
@@ -53,16 +53,16 @@ fn loaded(runbooks: &str) -> Loaded {
     Loaded::new(Arc::new(program), settings, Arc::new(config))
 }
 
-struct Sim {
-    store: Arc<MemoryStore>,
-    clock: Arc<ManualClock>,
+pub struct Sim {
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<ManualClock>,
     loaded: Loaded,
-    engine: Arc<Engine>,
+    pub engine: Arc<Engine>,
     sent: usize,
 }
 
 impl Sim {
-    async fn new(runbooks: &str) -> Self {
+    pub async fn new(runbooks: &str) -> Self {
         let clock = Arc::new(ManualClock::at(T0));
         Self::on(Arc::new(MemoryStore::new()), clock, loaded(runbooks), 0).await.unwrap()
     }
@@ -82,7 +82,7 @@ impl Sim {
     }
 
     /// The process is killed, and started again after a while.
-    async fn restart(self, down: i64) -> Self {
+    pub async fn restart(self, down: i64) -> Self {
         let store = Arc::new(self.store.reopen());
         drop(self.engine);
         tokio::task::yield_now().await;
@@ -91,7 +91,7 @@ impl Sim {
     }
 
     /// An event of `minute` since the start, delivered now; its id.
-    async fn send(&mut self, kind: &str, minute: i64, node: &str, what: &str) -> String {
+    pub async fn send(&mut self, kind: &str, minute: i64, node: &str, what: &str) -> String {
         self.sent += 1;
         let id = format!("d{}", self.sent);
         self.send_as(&id, kind, T0 + minute * MINUTE, node, what).await.unwrap_or_else(|| "a duplicate".to_owned())
@@ -119,22 +119,22 @@ impl Sim {
     }
 
     /// Time goes to this minute since the start.
-    async fn at(&self, minute: i64) {
+    pub async fn at(&self, minute: i64) {
         let now = self.clock.now();
         self.clock.advance((T0 + minute * MINUTE - now).max(0));
         self.engine.settled().await;
     }
 
-    async fn verdicts(&self, event: &str) -> Vec<String> {
+    pub async fn verdicts(&self, event: &str) -> Vec<String> {
         self.engine.why(event).await.unwrap().dispositions.into_iter().map(|d| d.verdict).collect()
     }
 
-    async fn details(&self, event: &str) -> Vec<String> {
+    pub async fn details(&self, event: &str) -> Vec<String> {
         self.engine.why(event).await.unwrap().dispositions.into_iter().map(|d| d.detail).collect()
     }
 
     /// The parameters of all runs, oldest first.
-    async fn runs(&self) -> Vec<String> {
+    pub async fn runs(&self) -> Vec<String> {
         let mut runs = self.engine.runs(RunFilter { limit: 10_000, ..RunFilter::default() }).await.unwrap();
         runs.reverse();
         runs.into_iter().map(|r| r.params.to_string()).collect()
@@ -552,6 +552,15 @@ runbook three(n: Int) { on 3 of s.hit as e by e.node within 10m with n: events.l
 runbook pair(a: Text) { on s.hit as x then s.clear as y where x.node == y.node within 10m with a: x.what log a }
 runbook alone(a: Text) { on s.hit as x without s.clear as y where x.node == y.node within 10m with a: x.what log a }
 runbook quiet(a: Text) { on silence of s.clear as e by e.node for 10m with a: e.what log a }
+runbook kinds(n: Int) { on 3 of s.hit as e by e.node distinct e.what within 10m with n: events.len() log "${n}" }
+runbook group(a: Text) {
+  on 2 of s.hit as x then s.clear as y where x.node == y.node within 10m with a: x.map(e => e.what).join("+")
+  log a
+}
+runbook first(a: Text) {
+  on s.clear as x without earlier s.hit as y where x.node == y.node within 10m with a: x.what
+  log a
+}
 "#;
 
 /// Sends the story; `None` when the process died.
@@ -617,6 +626,9 @@ async fn dying_at_every_commit_changes_nothing() {
             r#"alone {"a":"d"}"#,
             r#"alone {"a":"f"}"#,
             r#"alone {"a":"g"}"#,
+            r#"first {"a":"h"}"#,
+            r#"group {"a":"a+b"}"#,
+            r#"kinds {"n":3}"#,
             r#"pair {"a":"a"}"#,
             r#"pair {"a":"b"}"#,
             r#"quiet {"a":"c"}"#,

@@ -9,6 +9,7 @@ mod classes;
 mod correlation;
 mod crash;
 mod gates;
+mod groups;
 mod intake;
 mod lives;
 mod policies;

@@ -48,6 +48,7 @@ impl Checker {
         let (shape, with) = match &on.kind {
             CorrelationKind::Count { count, event } => self.count(on, count, event, info),
             CorrelationKind::Pair { first, joint, second } => self.pair(on, first, *joint, second, info),
+            CorrelationKind::Group { joint, terms } => self.group(on, *joint, terms, info),
             CorrelationKind::Silence { event } => self.silence(on, event, info),
         };
         let text = self.correlation_text(on);
@@ -68,11 +69,22 @@ impl Checker {
             CorrelationKind::Pair { first, joint, second } => {
                 format!("{} {} {}", heard(first), joint.word(), heard(second))
             }
+            CorrelationKind::Group { joint, terms } => {
+                let count = |t: &ast::Term| t.count.as_ref().map(|c| format!("{} of ", text(c))).unwrap_or_default();
+                let terms: Vec<String> = terms.iter().map(|t| format!("{}{}", count(t), heard(&t.event))).collect();
+                terms.join(&format!(" {} ", joint.word()))
+            }
             CorrelationKind::Silence { event } => format!("silence of {}", heard(event)),
         };
         let length = if matches!(on.kind, CorrelationKind::Silence { .. }) { "for" } else { "within" };
-        for (word, part) in [("where", &on.condition), ("by", &on.by), (length, &on.within), ("max keys", &on.max_keys)]
-        {
+        let clauses = [
+            ("where", &on.condition),
+            ("by", &on.by),
+            ("distinct", &on.distinct),
+            (length, &on.within),
+            ("max keys", &on.max_keys),
+        ];
+        for (word, part) in clauses {
             if let Some(part) = part {
                 all.push_str(&format!(" {word} {}", text(part)));
             }
@@ -113,7 +125,7 @@ impl Checker {
         Some(ms)
     }
 
-    fn part(&mut self, event: &HeardEvent) -> (Option<EventId>, Option<SmolStr>) {
+    pub(super) fn part(&mut self, event: &HeardEvent) -> (Option<EventId>, Option<SmolStr>) {
         let id = self.event_of(&event.event);
         (id, event.instance.as_ref().and_then(|i| self.constant_text(i, "the instance")))
     }
@@ -129,7 +141,8 @@ impl Checker {
         let count = self.several(count);
         let heard = [self.heard(id, event.binder.as_ref())];
         let condition = self.conjuncts(on.condition.as_ref(), &heard);
-        let key = on.by.as_ref().map(|k| self.window_key(k, &heard));
+        let key = on.by.as_ref().map(|k| self.window_key(k, &heard, "by"));
+        let distinct = on.distinct.as_ref().map(|v| self.window_key(v, &heard, "distinct"));
         let name = ast::Ident { name: "events".into(), span: event.event.span };
         let [one] = heard;
         let list = [Heard { binder: Some(&name), seen: ty::list(one.seen), emitted: ty::list(one.emitted) }];
@@ -139,11 +152,11 @@ impl Checker {
             self.one_in_with(on, binder);
         }
         let part = id.map(|event| Part { event, instance, condition });
-        (part.zip(count).map(|(part, count)| Shape::Count { count, part, key }), with)
+        (part.zip(count).map(|(part, count)| Shape::Count { count, part, key, distinct }), with)
     }
 
     /// How many events: more than one, for one needs no window.
-    fn several(&mut self, count: &ast::Expr) -> Option<u32> {
+    pub(super) fn several(&mut self, count: &ast::Expr) -> Option<u32> {
         let count_of = self.constant_count(count, "`on N of`", 1, MOST_EVENTS)?;
         if count_of == 1 {
             let d = Diagnostic::error(codes::TRIGGER_WINDOW, "`1 of` waits for nothing", count.span, "one event")
@@ -179,7 +192,7 @@ impl Checker {
         let (id, instance) = self.part(event);
         let heard = [self.heard(id, event.binder.as_ref())];
         let condition = self.conjuncts(on.condition.as_ref(), &heard);
-        let key = on.by.as_ref().map(|k| self.window_key(k, &heard));
+        let key = on.by.as_ref().map(|k| self.window_key(k, &heard, "by"));
         let with = self.with(&on.with, &heard, Place { info, span: on.span });
         (id.map(|event| Shape::Silence { part: Part { event, instance, condition }, key }), with)
     }
@@ -200,7 +213,7 @@ impl Checker {
         self.split_condition(on, &mut two);
         let Two { heard, first, second, both, joins } = two;
         let with = match joint {
-            Joint::Without => {
+            Joint::Without | Joint::WithoutEarlier | Joint::WithoutAny => {
                 let [one, other] = heard;
                 let (with, used) = self.with_but(&on.with, &[one], other.binder, Place { info, span: on.span });
                 if let Some(binder) = other.binder.filter(|_| used) {
@@ -220,7 +233,7 @@ impl Checker {
         (shape, with)
     }
 
-    fn two_names(&mut self, first: &HeardEvent, second: &HeardEvent) {
+    pub(super) fn two_names(&mut self, first: &HeardEvent, second: &HeardEvent) {
         let (Some(a), Some(b)) = (&first.binder, &second.binder) else { return };
         if a.name == b.name {
             let d = Diagnostic::error(
@@ -254,18 +267,18 @@ impl Checker {
         let (mut of_first, mut of_second, mut of_both) = (Facts::default(), Facts::default(), Facts::default());
         for e in parts(condition) {
             let [first, second] = &two.heard;
-            match self.about(e, &two.heard) {
-                (true, true) => {
+            match self.about(e, &two.heard)[..] {
+                [true, true] => {
                     let joins = self.equality(e, &two.heard);
                     two.joins.extend(joins);
                     let both = self.conjunct(e, &two.heard, &mut of_both);
                     two.both.push(both);
                 }
-                (false, true) => {
+                [false, true] => {
                     let second = self.conjunct(e, std::slice::from_ref(second), &mut of_second);
                     two.second.push(second);
                 }
-                (_, false) => {
+                _ => {
                     let first = self.conjunct(e, std::slice::from_ref(first), &mut of_first);
                     two.first.push(first);
                 }
@@ -275,29 +288,30 @@ impl Checker {
         self.never(&of_second);
     }
 
-    /// Which of the two events an expression speaks of; both when it cannot be read.
-    fn about(&mut self, e: &ast::Expr, heard: &[Heard<'_>]) -> (bool, bool) {
+    /// Which of these events an expression speaks of; all of them when it cannot be read.
+    pub(super) fn about(&mut self, e: &ast::Expr, heard: &[Heard<'_>]) -> Vec<bool> {
         let found = self.quietly(|c| {
             c.begin_condition(heard, "a condition is pure", e.span);
             let got = c.condition(e);
-            let used = (uses(&got, LocalId(0)), uses(&got, LocalId(1)));
+            let used = used(&got, heard.len());
             c.close_frame(Made::plain("where", heard.len(), ty::boolean(), e.span), got);
             used
         });
-        found.unwrap_or((true, true))
+        found.unwrap_or_else(|| vec![true; heard.len()])
     }
 
     /// `a.x == b.y`: each side as a function of its own event, to find the other event by.
-    fn equality(&mut self, e: &ast::Expr, heard: &[Heard<'_>; 2]) -> Option<Join> {
+    pub(super) fn equality(&mut self, e: &ast::Expr, heard: &[Heard<'_>; 2]) -> Option<Join> {
         let mut e = e;
         while let ast::ExprKind::Paren(inner) = &e.kind {
             e = inner;
         }
         let ast::ExprKind::Binary { op: BinaryOp::Eq, left, right, .. } = &e.kind else { return None };
         let [a, b] = heard;
-        let (first, second) = match (self.about_value(left, heard)?, self.about_value(right, heard)?) {
-            ((true, false), (false, true)) => (left, right),
-            ((false, true), (true, false)) => (right, left),
+        let sides = [self.about_value(left, heard)?, self.about_value(right, heard)?];
+        let (first, second) = match [&sides[0][..], &sides[1][..]] {
+            [[true, false], [false, true]] => (left, right),
+            [[false, true], [true, false]] => (right, left),
             _ => return None,
         };
         let first = self.side(first, a)?;
@@ -305,11 +319,11 @@ impl Checker {
         Some(Join { first, second, text: self.sources.text(e.span).into() })
     }
 
-    fn about_value(&mut self, e: &ast::Expr, heard: &[Heard<'_>]) -> Option<(bool, bool)> {
+    fn about_value(&mut self, e: &ast::Expr, heard: &[Heard<'_>]) -> Option<Vec<bool>> {
         self.quietly(|c| {
             c.begin_condition(heard, "a condition is pure", e.span);
             let got = c.expr(e, &Want::Any);
-            let used = (uses(&got, LocalId(0)), uses(&got, LocalId(1)));
+            let used = used(&got, heard.len());
             let t = got.ty.clone();
             c.close_frame(Made::plain("where", heard.len(), t, e.span), got);
             used
@@ -328,8 +342,8 @@ impl Checker {
         .flatten()
     }
 
-    /// `by K`: any plain value made of the event and settings.
-    fn window_key(&mut self, e: &ast::Expr, heard: &[Heard<'_>]) -> FnId {
+    /// `by K`, `distinct V`: any plain value made of the event and settings.
+    fn window_key(&mut self, e: &ast::Expr, heard: &[Heard<'_>], clause: &'static str) -> FnId {
         self.begin_condition(heard, "the key of a window is pure", e.span);
         self.limit_to(Effect::Pure, "the key of a window is pure", e.span);
         let before = self.diags.len();
@@ -341,12 +355,26 @@ impl Checker {
             self.error(code, e.span, format!("a key cannot hold a `{part}`"), "", help);
             got = bad(e.span);
         } else if self.diags.len() == before && self.fold(&got).is_some() {
-            let help = "every event has it: leave `by` out, or name a part of the event: `by e.node`";
-            self.error(codes::TRIGGER_WINDOW, e.span, "the key is always the same", "a constant", help);
+            let (message, help) = match clause {
+                "by" => (
+                    "the key is always the same",
+                    "every event has it: leave `by` out, or name a part of the event: `by e.node`",
+                ),
+                _ => (
+                    "the value is always the same",
+                    "no two events differ in it: name a part of the event: `distinct e.user`",
+                ),
+            };
+            self.error(codes::TRIGGER_WINDOW, e.span, message, "a constant", help);
         }
         let t = got.ty.clone();
-        self.close_frame(Made::plain("by", heard.len(), t, e.span), got).function
+        self.close_frame(Made::plain(clause, heard.len(), t, e.span), got).function
     }
+}
+
+/// Which of the first `count` variables of its function an expression uses.
+fn used(e: &hir::Expr, count: usize) -> Vec<bool> {
+    (0..count).map(|n| u32::try_from(n).is_ok_and(|n| uses(e, LocalId(n)))).collect()
 }
 
 /// Whether an expression uses a variable of its function, also in a lambda.

@@ -17,7 +17,7 @@ pub struct WindowCost {
     pub trigger: SmolStr,
     /// How long events stay in it at most, in milliseconds.
     pub holds_ms: i64,
-    /// Keys, for two events those that wait on one side.
+    /// Keys, for several events those that wait of each.
     pub keys: u64,
     pub events: u64,
     pub bytes: u64,
@@ -42,8 +42,11 @@ fn cost(runbook: SmolStr, trigger: &Correlation, span: Span) -> WindowCost {
     let keys = u64::from(trigger.max_keys);
     // A key keeps what lies within two windows of its newest event, and as many within one would have fired.
     let per_key = match &trigger.shape {
-        Shape::Count { count, .. } => 2 * u64::from(count.saturating_sub(1)),
+        Shape::Count { count, distinct: None, .. } => 2 * u64::from(count.saturating_sub(1)),
+        // Of a value the first and the last of a window.
+        Shape::Count { count, .. } => 4 * u64::from(count.saturating_sub(1)),
         Shape::Pair { .. } => 2,
+        Shape::Group { terms, .. } => terms.len() as u64,
         Shape::Silence { .. } => 1,
     };
     let events = keys.saturating_mul(per_key);

@@ -227,6 +227,12 @@ impl Checker {
                 plain(codes::TYPE_MISMATCH).help("ask for something: `not ….is_empty()`")
             }
             (Type::Int, Type::Bool) => plain(codes::TYPE_MISMATCH).help("a condition is a `Bool`: compare the value with something"),
+            (Type::Function { params, .. }, Type::Function { .. }) => {
+                let names: Vec<&str> = ["a", "b", "c", "d"].into_iter().take(params.len()).collect();
+                let (names, called) = (names.join(", "), self.sources.text(e.span).to_owned());
+                let lambda = if params.len() == 1 { names.clone() } else { format!("({names})") };
+                plain(codes::TYPE_MISMATCH).help(format!("it takes or gives other types: write `{lambda} => {called}({names})`, and convert what differs"))
+            }
             (Type::Function { .. }, _) => plain(codes::TYPE_MISMATCH).help("call it: put `(…)` behind its name"),
             (Type::Nothing, _) => plain(codes::TYPE_MISMATCH).help("this gives no value"),
             (Type::List(t), _) if self.fit(t, to).is_some() => plain(codes::TYPE_MISMATCH).help("take one item: `.first()`, or `[0]`"),

@@ -17,6 +17,7 @@ mod exhaustive;
 mod expr;
 mod fit;
 mod fold;
+mod group;
 mod items;
 mod literals;
 mod methods;

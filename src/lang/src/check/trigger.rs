@@ -21,6 +21,7 @@ use crate::value::Value;
 const EXPLAINED: usize = 8;
 
 /// What a condition or a `with` sees: its name there and what it is.
+#[derive(Clone)]
 pub(super) struct Heard<'a> {
     pub binder: Option<&'a ast::Ident>,
     pub seen: Ty,

@@ -388,6 +388,8 @@ pub struct Correlation {
     pub condition: Option<Expr>,
     /// `by K`: what is counted or heard apart
     pub by: Option<Expr>,
+    /// `distinct V`: what must differ between the events that are counted
+    pub distinct: Option<Expr>,
     /// `within D`, for silence `for D`
     pub within: Option<Expr>,
     /// `max keys N`
@@ -404,8 +406,18 @@ pub enum CorrelationKind {
     Count { count: Expr, event: HeardEvent },
     /// `A as a and B as b`
     Pair { first: HeardEvent, joint: Joint, second: HeardEvent },
+    /// `5 of A as a then B as b`, `A as a and B as b and C as c`: at least three, or some of one kind.
+    Group { joint: Joint, terms: Vec<Term> },
     /// `silence of EVENT as e`
     Silence { event: HeardEvent },
+}
+
+/// Some events of a group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Term {
+    /// `5 of`; one without it.
+    pub count: Option<Expr>,
+    pub event: HeardEvent,
 }
 
 /// How two events follow each other.
@@ -418,6 +430,10 @@ pub enum Joint {
     Then,
     /// The first, and the second does not follow.
     Without,
+    /// The first, and the second did not come before it.
+    WithoutEarlier,
+    /// The first, and the second neither came before nor follows.
+    WithoutAny,
 }
 
 impl Joint {
@@ -427,7 +443,14 @@ impl Joint {
             Self::And => "and",
             Self::Then => "then",
             Self::Without => "without",
+            Self::WithoutEarlier => "without earlier",
+            Self::WithoutAny => "without earlier or later",
         }
+    }
+
+    /// Whether the second event is one that stays away.
+    pub fn is_absence(self) -> bool {
+        matches!(self, Self::Without | Self::WithoutEarlier | Self::WithoutAny)
     }
 }
 

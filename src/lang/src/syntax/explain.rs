@@ -246,7 +246,8 @@ fn advice(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Str
     if context.around(found.start).is_none() && context.start == found.start {
         return Some(format!("a file is a list of declarations: `{}`", DECLARATIONS.join(" ")));
     }
-    if is_expression(rules) && !before.text.is_empty() {
+    // What could not be read before is blanked, and not what the user wrote.
+    if is_expression(rules) && !before.text.is_empty() && !before.text.contains('\u{1}') {
         let place = format!("a value is missing after `{}`", shorten(before.text));
         return Some(format!("{place}; write one, or remove `{}`", shorten(before.text)));
     }
@@ -374,7 +375,7 @@ fn name_of(rule: Rule) -> Option<&'static str> {
         | Rule::pat_variant => "a pattern",
         Rule::r#type | Rule::type_suffixed | Rule::type_named | Rule::type_record | Rule::type_paren => "a type",
         Rule::ident | Rule::word | Rule::path | Rule::field_decl | Rule::variant | Rule::shorthand => "a name",
-        Rule::event_ref | Rule::trigger | Rule::heard => "an event such as `alertmanager.firing`",
+        Rule::event_ref | Rule::trigger | Rule::heard | Rule::term => "an event such as `alertmanager.firing`",
         Rule::effect => "an effect (`reads`, `changes` or `destroys`)",
         Rule::block | Rule::lbrace => "`{`",
         Rule::rbrace => "`}`",

@@ -340,12 +340,6 @@ fn trigger(context: &Context<'_>, found: Token<'_>, before: Token<'_>, head: &st
     let wrong = |message: &str, label| error(context, found, codes::SYNTAX_UNEXPECTED, message, label);
     let words: Vec<&str> = head.split_whitespace().collect();
     let joint = |w: &str| matches!(w, "and" | "then" | "without");
-    if joint(found.text) && words.iter().any(|w| joint(w)) {
-        return Some(
-            wrong("a trigger joins two events", "the third one")
-                .help("let the run that two of them start look for the third, or write a trigger for each pair"),
-        );
-    }
     match words.as_slice() {
         ["on", "silence"] => Some(
             wrong("`silence` of what?", "`of` is missing")

@@ -201,9 +201,15 @@ fn correlation(on: &mut Correlation) {
             heard(first);
             heard(second);
         }
+        CorrelationKind::Group { terms, .. } => {
+            for term in terms {
+                term.count.iter_mut().for_each(expr);
+                heard(&mut term.event);
+            }
+        }
         CorrelationKind::Silence { event } => heard(event),
     }
-    for part in [&mut on.condition, &mut on.by, &mut on.within, &mut on.max_keys] {
+    for part in [&mut on.condition, &mut on.by, &mut on.distinct, &mut on.within, &mut on.max_keys] {
         part.iter_mut().for_each(expr);
     }
     all(&mut on.with, arg);

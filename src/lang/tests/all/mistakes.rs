@@ -171,6 +171,7 @@ fn severities_stop_what_must_not_run() {
         "policy_quorum_everybody",
         "run_circle",
         "run_circle_of_two",
+        "trigger_group_never",
         "trigger_never_bounds",
         "trigger_never_false",
         "trigger_never_in_pair",

@@ -1,13 +1,13 @@
 //! So many events with one key within a time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use rrb_lang::vm::protocol::Millis;
 
 use super::{Taken, Waiting};
 
-/// `on N of E by K within D`
+/// `on N of E by K distinct V within D`
 #[derive(Debug)]
 pub struct CountWindow {
     count: usize,
@@ -19,6 +19,8 @@ pub struct CountWindow {
     arrivals: BTreeMap<(Millis, u64), String>,
     /// Keys by the time of their newest event, to make room by.
     newest: BTreeSet<(Millis, String)>,
+    /// `distinct`: the value of each event.
+    values: HashMap<u64, String>,
     /// The latest time of any event.
     latest: Millis,
 }
@@ -33,12 +35,20 @@ impl CountWindow {
             keys: HashMap::new(),
             arrivals: BTreeMap::new(),
             newest: BTreeSet::new(),
+            values: HashMap::new(),
             latest: Millis::MIN,
         }
     }
 
-    /// Puts an event in. Those that left to make room for it are added to `left`.
-    pub fn take(&mut self, key: &str, event: Arc<Waiting>, left: &mut Vec<Arc<Waiting>>) -> Taken {
+    /// Puts an event in, with what must differ between those that are counted. Those that left to make room for it are added to
+    /// `left`.
+    pub fn take(
+        &mut self,
+        key: &str,
+        value: Option<String>,
+        event: Arc<Waiting>,
+        left: &mut Vec<Arc<Waiting>>,
+    ) -> Taken {
         self.latest = self.latest.max(event.row.at);
         if !self.keys.contains_key(key) && self.keys.len() >= self.max_keys {
             self.make_room(left);
@@ -46,23 +56,25 @@ impl CountWindow {
                 return Taken::Full;
             }
         }
-        self.put(key, event.clone());
+        self.put(key, value, event.clone());
         if let Some(events) = self.complete(key, &event) {
             let mut others = self.clear(key);
             others.retain(|w| !events.iter().any(|e| e.seq == w.seq));
             return Taken::Complete { events, others };
         }
         self.prune(key, left);
+        left.extend(self.between_equals(key, &event));
         Taken::Waits { others: self.keys.get(key).map_or(0, |all| self.near(all, &event)) }
     }
 
     /// Puts an event back as it was before a start.
-    pub fn restore(&mut self, key: &str, event: Arc<Waiting>) {
+    pub fn restore(&mut self, key: &str, value: Option<String>, event: Arc<Waiting>) {
         self.latest = self.latest.max(event.row.at);
-        self.put(key, event);
+        self.put(key, value, event);
     }
 
-    fn put(&mut self, key: &str, event: Arc<Waiting>) {
+    fn put(&mut self, key: &str, value: Option<String>, event: Arc<Waiting>) {
+        self.values.extend(value.map(|value| (event.seq, value)));
         self.arrivals.insert((event.row.received, event.seq), key.to_owned());
         let events = self.keys.entry(key.to_owned()).or_default();
         let before = events.last().map(|w| w.row.at);
@@ -80,6 +92,9 @@ impl CountWindow {
     /// The oldest that make it complete with this one.
     fn complete(&self, key: &str, event: &Waiting) -> Option<Vec<Arc<Waiting>>> {
         let events = self.keys.get(key)?;
+        if let Some(value) = self.values.get(&event.seq) {
+            return self.distinct(events, event, value);
+        }
         let place = events.iter().position(|w| w.seq == event.seq)?;
         let first = (place + 1).saturating_sub(self.count);
         (first..=place).find_map(|from| {
@@ -89,10 +104,54 @@ impl CountWindow {
         })
     }
 
+    /// The oldest with different values that make it complete with this one.
+    fn distinct(&self, events: &[Arc<Waiting>], event: &Waiting, value: &str) -> Option<Vec<Arc<Waiting>>> {
+        let near = |w: &&Arc<Waiting>| (event.row.at.saturating_sub(self.within)..=event.row.at).contains(&w.row.at);
+        events.iter().filter(near).find_map(|first| {
+            let end = first.row.at.saturating_add(self.within);
+            let mut seen: HashSet<&str> = HashSet::from([value]);
+            let mut some: Vec<Arc<Waiting>> = Vec::new();
+            for w in events.iter().filter(|w| w.seq != event.seq && (first.row.at..=end).contains(&w.row.at)) {
+                if some.len() + 1 < self.count && seen.insert(self.value_of(w)) {
+                    some.push(w.clone());
+                }
+            }
+            some.extend(events.iter().find(|w| w.seq == event.seq).cloned());
+            some.sort_by_key(|w| w.place());
+            (some.len() >= self.count).then_some(some)
+        })
+    }
+
+    fn value_of(&self, event: &Waiting) -> &str {
+        self.values.get(&event.seq).map_or("", String::as_str)
+    }
+
+    /// An event between two others of its value that are no further apart than the window: where it counts, one of them does. So
+    /// many of one value take no more room than two.
+    fn between_equals(&mut self, key: &str, event: &Waiting) -> Vec<Arc<Waiting>> {
+        let Some(value) = self.values.get(&event.seq).cloned() else { return Vec::new() };
+        let mut gone = Vec::new();
+        loop {
+            let same = |w: &&Arc<Waiting>| self.value_of(w) == value;
+            let all: Vec<Arc<Waiting>> = self.keys.get(key).into_iter().flatten().filter(same).cloned().collect();
+            let middle = all.windows(3).find_map(|three| match three {
+                [a, b, c] if c.row.at.saturating_sub(a.row.at) <= self.within => Some(b.clone()),
+                _ => None,
+            });
+            let Some(middle) = middle else { return gone };
+            self.remove(&middle);
+            gone.push(middle);
+        }
+    }
+
     /// How many of a key are near enough to count with this one.
     fn near(&self, events: &[Arc<Waiting>], event: &Waiting) -> usize {
-        let far = |w: &&Arc<Waiting>| w.row.at.abs_diff(event.row.at) <= self.within.unsigned_abs();
-        events.iter().filter(far).count().saturating_sub(1)
+        let near = |w: &&Arc<Waiting>| w.row.at.abs_diff(event.row.at) <= self.within.unsigned_abs();
+        if let Some(value) = self.values.get(&event.seq) {
+            let values: HashSet<&str> = events.iter().filter(near).map(|w| self.value_of(w)).collect();
+            return values.iter().filter(|v| **v != value).count();
+        }
+        events.iter().filter(near).count().saturating_sub(1)
     }
 
     /// Events of a key that its newest has left far behind go, so that a key holds a bounded number.
@@ -103,6 +162,7 @@ impl CountWindow {
         let old = events.partition_point(|w| w.row.at < horizon);
         for gone in events.drain(..old) {
             self.arrivals.remove(&(gone.row.received, gone.seq));
+            self.values.remove(&gone.seq);
             left.push(gone);
         }
     }
@@ -121,6 +181,7 @@ impl CountWindow {
         let events = self.keys.remove(key).unwrap_or_default();
         for event in &events {
             self.arrivals.remove(&(event.row.received, event.seq));
+            self.values.remove(&event.seq);
         }
         if let Some(last) = events.last() {
             self.newest.remove(&(last.row.at, key.to_owned()));
@@ -148,6 +209,7 @@ impl CountWindow {
         }
         let gone = events.remove(place);
         self.arrivals.remove(&(gone.row.received, gone.seq));
+        self.values.remove(&gone.seq);
         let after = events.last().map(|w| w.row.at);
         if events.is_empty() {
             self.keys.remove(key);

@@ -5,8 +5,11 @@
 //! window, so that events out of order by up to a window are matched as if they had come in order.
 
 mod count;
+mod group;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod oracle_group;
 mod pair;
 mod silence;
 
@@ -16,6 +19,7 @@ use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::Millis;
 
 pub use count::CountWindow;
+pub use group::{Chosen, GroupWindow, Grouped, Keys, Plan};
 pub use pair::{PairWindow, Side};
 pub use silence::SilenceWindow;
 
@@ -23,6 +27,38 @@ use crate::store::EventRow;
 
 /// How long an event that came late keeps its window open for others of its time.
 const SETTLE_MS: i64 = 60_000;
+
+/// As what an event waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The only kind that there is.
+    One,
+    Side(Side),
+    /// A term of a group, from 0.
+    Term(usize),
+}
+
+impl Role {
+    /// Its name in the store.
+    pub fn name(self) -> String {
+        match self {
+            Self::One => "one".to_owned(),
+            Self::Side(Side::First) => "first".to_owned(),
+            Self::Side(Side::Second) => "second".to_owned(),
+            Self::Term(n) => format!("term {n}"),
+        }
+    }
+
+    /// Read back; none for a name that there is not.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "one" => Some(Self::One),
+            "first" => Some(Self::Side(Side::First)),
+            "second" => Some(Self::Side(Side::Second)),
+            term => term.strip_prefix("term ")?.parse().ok().map(Self::Term),
+        }
+    }
+}
 
 /// An event in a window.
 #[derive(Debug)]

@@ -8,6 +8,8 @@ use super::*;
 
 const W: i64 = 100;
 
+const ABSENCES: [Joint; 3] = [Joint::Without, Joint::WithoutEarlier, Joint::WithoutAny];
+
 /// An event of a test: its key, which parts it can have, and when it was and came.
 #[derive(Debug, Clone, Copy)]
 struct E {
@@ -108,7 +110,7 @@ fn counted_by_window(all: &[E], count: u32) -> Vec<(usize, Vec<usize>)> {
     for (n, e) in all.iter().enumerate() {
         window.expire(e.received);
         let mut left = Vec::new();
-        if let Taken::Complete { events, .. } = window.take(&e.key.to_string(), waiting(n, e), &mut left) {
+        if let Taken::Complete { events, .. } = window.take(&e.key.to_string(), None, waiting(n, e), &mut left) {
             fired.push((n, ids(&events)));
         }
         let (keys, events) = window.size();
@@ -116,6 +118,52 @@ fn counted_by_window(all: &[E], count: u32) -> Vec<(usize, Vec<usize>)> {
             keys <= 3 && events <= keys * 2 * (count as usize - 1),
             "a key holds a bounded number: {keys} {events}"
         );
+    }
+    fired
+}
+
+/// `N of … distinct V`: at which arrivals it fires, when the events are those that the window has chosen; each a valid choice. The
+/// value is told by the parts that an event has.
+fn distinct_by_rules(all: &[E], count: usize, chosen: &[(usize, Vec<usize>)]) -> Result<(), String> {
+    let value = |y: usize| (all[y].first, all[y].second);
+    let mut live: Vec<usize> = Vec::new();
+    let mut chosen = chosen.iter();
+    for (n, e) in all.iter().enumerate() {
+        live.retain(|y| all[*y].received + 2 * W >= e.received);
+        live.push(n);
+        let mine: Vec<usize> = live.iter().copied().filter(|y| all[*y].key == e.key).collect();
+        let valid = |some: &Vec<usize>| {
+            let times: Vec<i64> = some.iter().map(|y| all[*y].at).collect();
+            let values: std::collections::HashSet<_> = some.iter().map(|y| value(*y)).collect();
+            let near = times.iter().max().unwrap() - times.iter().min().unwrap() <= W;
+            some.contains(&n) && near && values.len() == count
+        };
+        if choices(&mine, count).iter().any(valid) {
+            let Some((at, events)) = chosen.next() else { return Err(format!("{n} completes nothing")) };
+            let known = events.iter().all(|y| mine.contains(y));
+            if *at != n || events.len() != count || !known || !valid(events) {
+                return Err(format!("at {n}: {at} by {events:?}"));
+            }
+            live.retain(|y| all[*y].key != e.key);
+        } else {
+            let newest = mine.iter().map(|y| all[*y].at).max().unwrap();
+            live.retain(|y| all[*y].key != e.key || all[*y].at >= newest - 2 * W);
+        }
+    }
+    chosen.next().map_or(Ok(()), |more| Err(format!("{more:?} is too many")))
+}
+
+fn distinct_by_window(all: &[E], count: u32) -> Vec<(usize, Vec<usize>)> {
+    let mut window = CountWindow::new(count, W, 1000);
+    let mut fired = Vec::new();
+    for (n, e) in all.iter().enumerate() {
+        window.expire(e.received);
+        let value = Some(format!("{} {}", e.first, e.second));
+        if let Taken::Complete { events, .. } = window.take(&e.key.to_string(), value, waiting(n, e), &mut Vec::new()) {
+            fired.push((n, ids(&events)));
+        }
+        let (keys, events) = window.size();
+        assert!(events <= keys * 4 * (count as usize - 1), "a key holds a bounded number: {keys} {events}");
     }
     fired
 }
@@ -165,14 +213,21 @@ fn paired_by_window(all: &[E], joint: Joint) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// `without`: the firsts that nobody answered before they were due.
-fn alone(all: &[E]) -> Vec<usize> {
-    let due = |a: usize| (all[a].at + W).max(all[a].received + W) + 1;
+/// `without …`: the firsts that nobody answered before they were due.
+fn alone(all: &[E], joint: Joint) -> Vec<usize> {
+    let until = |a: usize| if joint == Joint::WithoutEarlier { all[a].at } else { all[a].at + W };
+    let due = |a: usize| until(a).max(all[a].received + W) + 1;
+    let hold = if joint == Joint::Without { W } else { 2 * W };
     let answers = |a: usize, b: usize| {
         let together = all[a].key == all[b].key && all[b].second && a != b;
-        let follows = place(all, b) > place(all, a) && all[b].at - all[a].at <= W;
-        let known = if b < a { all[b].received + W >= all[a].received } else { all[b].received < due(a) };
-        together && follows && known
+        let near = (all[b].at - all[a].at).abs() <= W;
+        let follows = match joint {
+            Joint::Without => place(all, b) > place(all, a),
+            Joint::WithoutEarlier => place(all, b) < place(all, a),
+            _ => true,
+        };
+        let known = if b < a { all[b].received + hold >= all[a].received } else { all[b].received < due(a) };
+        together && near && follows && known
     };
     let mut found: Vec<usize> =
         (0..all.len()).filter(|a| all[*a].first && !(0..all.len()).any(|b| answers(*a, b))).collect();
@@ -180,8 +235,8 @@ fn alone(all: &[E]) -> Vec<usize> {
     found
 }
 
-fn alone_by_window(all: &[E]) -> Vec<usize> {
-    let mut window = PairWindow::new(Joint::Without, W, 1000);
+fn alone_by_window(all: &[E], joint: Joint) -> Vec<usize> {
+    let mut window = PairWindow::new(joint, W, 1000);
     let mut found = Vec::new();
     for (n, e) in all.iter().enumerate() {
         found.extend(ids(&window.alone(e.received, &|_| None)));
@@ -234,10 +289,18 @@ proptest! {
     #[test]
     fn windows_do_what_the_rules_say(all in arrivals(), count in 2..5_u32) {
         prop_assert_eq!(counted_by_window(&all, count), counted(&all, count as usize));
+        let distinct = count.min(3);
+        // Of one value the first and the last stand for those between them, as long as nothing comes later than a window.
+        let mut timely = all.clone();
+        timely.iter_mut().for_each(|e| e.at = e.at.max(e.received - W));
+        let fired = distinct_by_window(&timely, distinct);
+        prop_assert_eq!(distinct_by_rules(&timely, distinct as usize, &fired), Ok(()));
         for joint in [Joint::And, Joint::Then] {
             prop_assert_eq!(paired_by_window(&all, joint), paired(&all, joint), "{:?}", joint);
         }
-        prop_assert_eq!(alone_by_window(&all), alone(&all));
+        for joint in ABSENCES {
+            prop_assert_eq!(alone_by_window(&all, joint), alone(&all, joint), "{:?}", joint);
+        }
         prop_assert_eq!(silent_by_window(&all), silent(&all));
     }
 
@@ -250,7 +313,7 @@ proptest! {
             e.second = !e.first;
         }
         let fired = |all: &[E]| {
-            let mut any: Vec<Millis> = alone_by_window(all).into_iter().map(|n| all[n].at).collect();
+            let mut any: Vec<Millis> = alone_by_window(all, Joint::Without).into_iter().map(|n| all[n].at).collect();
             any.sort_unstable();
             any
         };
@@ -271,8 +334,8 @@ fn equal_times_are_in_the_order_of_arrival() {
     assert_eq!(paired_by_window(&[e(true), e(false)], Joint::Then), [(0, 1)]);
     assert_eq!(paired_by_window(&[e(false), e(true)], Joint::Then), []);
     assert_eq!(paired_by_window(&[e(false), e(true)], Joint::And), [(1, 0)]);
-    assert_eq!(alone_by_window(&[e(true), e(false)]), [] as [usize; 0]);
-    assert_eq!(alone_by_window(&[e(false), e(true)]), [1]);
+    assert_eq!(alone_by_window(&[e(true), e(false)], Joint::Without), [] as [usize; 0]);
+    assert_eq!(alone_by_window(&[e(false), e(true)], Joint::Without), [1]);
 }
 
 #[test]
@@ -282,7 +345,7 @@ fn windows_are_closed_at_both_ends() {
         let two = [e(true, 0), e(false, apart)];
         assert_eq!(!paired_by_window(&two, Joint::And).is_empty(), together, "{apart}");
         assert_eq!(!paired_by_window(&two, Joint::Then).is_empty(), together, "{apart}");
-        assert_eq!(alone_by_window(&two).is_empty(), together, "{apart}");
+        assert_eq!(alone_by_window(&two, Joint::Without).is_empty(), together, "{apart}");
         assert_eq!(!counted_by_window(&two, 2).is_empty(), together, "{apart}");
     }
 }
@@ -294,19 +357,22 @@ fn a_window_holds_as_many_keys_as_it_may_and_makes_room_by_the_time_of_events() 
         let mut window = CountWindow::new(2, W, 3);
         let mut full = false;
         for n in 0..keys {
-            full |= matches!(window.take(&format!("k{n}"), event(n, 0), &mut Vec::new()), Taken::Full);
+            full |= matches!(window.take(&format!("k{n}"), None, event(n, 0), &mut Vec::new()), Taken::Full);
         }
         assert_eq!(full, !more, "{keys}");
         assert_eq!(window.size().0, keys.min(3));
         let mut left = Vec::new();
-        assert!(matches!(window.take("k0", event(9, 10), &mut left), Taken::Complete { .. }), "a known key goes on");
+        assert!(
+            matches!(window.take("k0", None, event(9, 10), &mut left), Taken::Complete { .. }),
+            "a known key goes on"
+        );
     }
     let mut window = CountWindow::new(2, W, 2);
     let mut left = Vec::new();
-    window.take("a", event(0, 0), &mut left);
-    window.take("b", event(1, 150), &mut left);
-    assert!(matches!(window.take("c", event(2, 200), &mut left), Taken::Full), "two windows back still counts");
-    assert!(matches!(window.take("c", event(3, 201), &mut left), Taken::Waits { .. }));
+    window.take("a", None, event(0, 0), &mut left);
+    window.take("b", None, event(1, 150), &mut left);
+    assert!(matches!(window.take("c", None, event(2, 200), &mut left), Taken::Full), "two windows back still counts");
+    assert!(matches!(window.take("c", None, event(3, 201), &mut left), Taken::Waits { .. }));
     assert_eq!(ids(&left), [0]);
     let mut window = PairWindow::new(Joint::And, W, 1);
     let mut fits = |_: &Waiting, _: &Waiting| false;

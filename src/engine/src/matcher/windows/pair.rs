@@ -1,4 +1,4 @@
-//! Two events that belong together, in any order, in one, or the first without the second.
+//! Two events that belong together, in any order, in one, or the first without the second: later, before it, or either.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Shelf {
 /// Whether two events belong together: the first and the second.
 pub type Fits<'a> = dyn FnMut(&Waiting, &Waiting) -> bool + Send + 'a;
 
-/// `on A as a and B as b …`, `then`, `without`
+/// `on A as a and B as b …`, `then`, `without …`
 #[derive(Debug)]
 pub struct PairWindow {
     joint: Joint,
@@ -98,7 +98,7 @@ impl PairWindow {
     ) -> Taken {
         match self.joint {
             Joint::And | Joint::Then => self.join(event, as_first, as_second, fits),
-            Joint::Without => {
+            Joint::Without | Joint::WithoutEarlier | Joint::WithoutAny => {
                 let answered = as_second.map(|key| self.answer(key, event, fits)).unwrap_or_default();
                 if let Some(key) = as_second {
                     left.extend(self.keep_second(key, event));
@@ -130,23 +130,40 @@ impl PairWindow {
         Taken::Complete { events: pair, others: Vec::new() }
     }
 
+    /// Whether a second may come before its first, and whether it may come after it.
+    fn reach(&self) -> (bool, bool) {
+        match self.joint {
+            Joint::And | Joint::WithoutAny => (true, true),
+            Joint::Then | Joint::Without => (false, true),
+            Joint::WithoutEarlier => (true, false),
+        }
+    }
+
+    /// Between which places the firsts lie that a second may belong to.
+    fn firsts_of(&self, second: &Waiting) -> ((Millis, u64), (Millis, u64)) {
+        let (before, after) = self.reach();
+        let from = if after { (second.row.at.saturating_sub(self.within), 0) } else { second.place() };
+        let to = if before { (second.row.at.saturating_add(self.within), u64::MAX) } else { second.place() };
+        (from, to)
+    }
+
+    /// Between which places the seconds lie that may belong to a first.
+    fn seconds_of(&self, first: &Waiting) -> ((Millis, u64), (Millis, u64)) {
+        let (before, after) = self.reach();
+        let from = if before { (first.row.at.saturating_sub(self.within), 0) } else { first.place() };
+        let to = if after { (first.row.at.saturating_add(self.within), u64::MAX) } else { first.place() };
+        (from, to)
+    }
+
     /// The oldest first that this second belongs to.
     fn first_for(&self, key: &str, second: &Waiting, fits: &mut Fits<'_>) -> Option<Arc<Waiting>> {
-        let from = (second.row.at.saturating_sub(self.within), 0);
-        let to = match self.joint {
-            Joint::And => (second.row.at.saturating_add(self.within), u64::MAX),
-            Joint::Then | Joint::Without => second.place(),
-        };
+        let (from, to) = self.firsts_of(second);
         self.first.between(key, from, to).find(|a| a.seq != second.seq && fits(a, second)).cloned()
     }
 
     /// The oldest second that came before its first was known.
     fn second_for(&self, key: &str, first: &Waiting, fits: &mut Fits<'_>) -> Option<Arc<Waiting>> {
-        let from = match self.joint {
-            Joint::And => (first.row.at.saturating_sub(self.within), 0),
-            Joint::Then | Joint::Without => first.place(),
-        };
-        let to = (first.row.at.saturating_add(self.within), u64::MAX);
+        let (from, to) = self.seconds_of(first);
         self.second.between(key, from, to).find(|b| b.seq != first.seq && fits(first, b)).cloned()
     }
 
@@ -193,8 +210,8 @@ impl PairWindow {
 
     /// Every first whose second this is.
     fn answer(&mut self, key: &str, second: &Waiting, fits: &mut Fits<'_>) -> Vec<Arc<Waiting>> {
-        let from = (second.row.at.saturating_sub(self.within), 0);
-        let some = self.first.between(key, from, second.place());
+        let (from, to) = self.firsts_of(second);
+        let some = self.first.between(key, from, to);
         let found: Vec<_> = some.filter(|a| a.seq != second.seq && fits(a, second)).cloned().collect();
         for first in &found {
             self.first.take_out(first);
@@ -203,8 +220,16 @@ impl PairWindow {
         found
     }
 
+    /// Until when the second of a first may come that is alone without it.
+    fn until(&self, first: &Waiting) -> Millis {
+        match self.joint {
+            Joint::WithoutEarlier => first.row.at,
+            _ => first.row.at.saturating_add(self.within),
+        }
+    }
+
     fn watch(&mut self, first: Arc<Waiting>, at: Option<Millis>) {
-        let at = at.unwrap_or_else(|| due(&first, first.row.at.saturating_add(self.within), self.within));
+        let at = at.unwrap_or_else(|| due(&first, self.until(&first), self.within));
         self.dues.insert((at, first.seq));
         self.due_of.insert(first.seq, (at, first));
     }
@@ -220,7 +245,7 @@ impl PairWindow {
         match side {
             Side::First => {
                 self.first.put(key, event.clone());
-                if self.joint == Joint::Without {
+                if self.joint.is_absence() {
                     self.watch(event, None);
                 }
             }
@@ -232,7 +257,7 @@ impl PairWindow {
     pub fn remove(&mut self, event: &Waiting) -> bool {
         self.unwatch(event);
         let first = self.first.take_out(event).is_some();
-        let second = self.joint != Joint::Without && self.second.take_out(event).is_some();
+        let second = !self.joint.is_absence() && self.second.take_out(event).is_some();
         first || second
     }
 
@@ -256,14 +281,14 @@ impl PairWindow {
     /// How long events of a side are kept after they came. A second that has no first waits only for one that is late.
     fn hold(&self, side: Side) -> i64 {
         match (self.joint, side) {
-            (Joint::And, _) | (Joint::Then, Side::First) => self.within.saturating_mul(2),
-            (Joint::Then | Joint::Without, _) => self.within,
+            (Joint::Then, Side::Second) | (Joint::Without, _) => self.within,
+            (_, _) => self.within.saturating_mul(2),
         }
     }
 
     fn leaves(&self, side: Side) -> Option<Millis> {
         // The firsts of `without` leave when they are due.
-        if (self.joint, side) == (Joint::Without, Side::First) {
+        if self.joint.is_absence() && side == Side::First {
             return None;
         }
         let shelf = if side == Side::First { &self.first } else { &self.second };
@@ -299,7 +324,7 @@ impl PairWindow {
         while let Some((at, seq)) = self.dues.first().copied().filter(|(at, _)| *at <= now) {
             self.dues.remove(&(at, seq));
             let Some((_, first)) = self.due_of.remove(&seq) else { continue };
-            match later(first.row.at.saturating_add(self.within)).filter(|at| *at > now) {
+            match later(self.until(&first)).filter(|at| *at > now) {
                 Some(at) => again.push((at, first)),
                 None => {
                     self.first.take_out(&first);

@@ -515,6 +515,10 @@ impl Checker {
             Some(near) => d
                 .help(format!("did you mean `{near}`?"))
                 .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
+            None if self.items_have(of, &name.name) => d.help(format!(
+                "its items have it: take one of them, `[0].{0}`, or that of each, `.map(x => x.{0})`",
+                name.name
+            )),
             None if fields.is_empty() => match self.method_near(of, &name.name) {
                 Some(m) => d.help(format!("it has the method `.{m}()`")),
                 None => d,
@@ -526,6 +530,12 @@ impl Checker {
         };
         self.report(d);
         bad(span)
+    }
+
+    /// Whether it is a list of records that have this field.
+    fn items_have(&self, of: &Ty, name: &str) -> bool {
+        let Type::List(item) = &*self.open(of) else { return false };
+        matches!(&*self.open(item), Type::Record(fields) if fields.iter().any(|f| f.name == name))
     }
 
     /// `x[i]`

@@ -384,6 +384,19 @@ impl Printer {
                 self.heard_event(second);
                 "within "
             }
+            CorrelationKind::Group { joint, terms } => {
+                for (n, term) in terms.iter().enumerate() {
+                    if n > 0 {
+                        self.push(&format!(" {} ", joint.word()));
+                    }
+                    if let Some(count) = &term.count {
+                        self.expr(count, OPERAND);
+                        self.push(" of ");
+                    }
+                    self.heard_event(&term.event);
+                }
+                "within "
+            }
             CorrelationKind::Silence { event } => {
                 self.push("silence of ");
                 self.heard_event(event);
@@ -393,6 +406,7 @@ impl Printer {
         let mut clauses = [
             ("where ", on.condition.as_ref(), OPERATION),
             ("by ", on.by.as_ref(), OPERAND),
+            ("distinct ", on.distinct.as_ref(), OPERAND),
             (length, on.within.as_ref(), OPERAND),
             ("max keys ", on.max_keys.as_ref(), OPERAND),
         ];

@@ -448,25 +448,43 @@ fn heard(x: BoxedStrategy<Expr>) -> impl Strategy<Value = HeardEvent> {
 
 fn correlation(x: BoxedStrategy<Expr>) -> impl Strategy<Value = HeaderKind> {
     let event = || heard(x.clone());
-    let joint = proptest::sample::select(&[Joint::And, Joint::Then, Joint::Without][..]);
+    let all = &[Joint::And, Joint::Then, Joint::Without, Joint::WithoutEarlier, Joint::WithoutAny][..];
+    let joint = proptest::sample::select(all);
     // A count is a number or a name, and what `by` there is belongs to its form.
-    let count = prop_oneof![
-        (0..1000_i64).prop_map(|n| Expr { kind: ExprKind::Int(n), span: NOWHERE }),
-        ident().prop_map(|n| Expr { kind: ExprKind::Name(n), span: NOWHERE }),
-    ];
+    let count = || {
+        prop_oneof![
+            (0..1000_i64).prop_map(|n| Expr { kind: ExprKind::Int(n), span: NOWHERE }),
+            ident().prop_map(|n| Expr { kind: ExprKind::Name(n), span: NOWHERE }),
+        ]
+    };
     let kind = prop_oneof![
-        (count, event()).prop_map(|(count, event)| CorrelationKind::Count { count, event }),
+        (count(), event()).prop_map(|(count, event)| CorrelationKind::Count { count, event }),
         (event(), joint, event()).prop_map(|(first, joint, second)| CorrelationKind::Pair { first, joint, second }),
         event().prop_map(|event| CorrelationKind::Silence { event }),
+        (any::<bool>(), vec((option::of(count()), event()), 2..4)).prop_map(|(ordered, terms)| group(ordered, terms)),
     ];
     let maybe = || option::of(x.clone());
-    (kind, option::of(condition(x.clone())), maybe(), maybe(), maybe(), with(x.clone())).prop_map(
-        |(kind, condition, by, within, max_keys, with)| {
-            let by = by.filter(|_| !matches!(kind, CorrelationKind::Pair { .. }));
+    (kind, option::of(condition(x.clone())), (maybe(), maybe()), maybe(), maybe(), with(x.clone())).prop_map(
+        |(kind, condition, (by, distinct), within, max_keys, with)| {
+            let by = by.filter(|_| !matches!(kind, CorrelationKind::Pair { .. } | CorrelationKind::Group { .. }));
+            let distinct = distinct.filter(|_| matches!(kind, CorrelationKind::Count { .. }));
             let condition = condition.map(|c| *c);
-            HeaderKind::OnSeveral(Box::new(Correlation { kind, condition, by, within, max_keys, with, span: NOWHERE }))
+            let span = NOWHERE;
+            HeaderKind::OnSeveral(Box::new(Correlation { kind, condition, by, distinct, within, max_keys, with, span }))
         },
     )
+}
+
+/// Two single events are a pair.
+fn group(ordered: bool, terms: Vec<(Option<Expr>, HeardEvent)>) -> CorrelationKind {
+    let joint = if ordered { Joint::Then } else { Joint::And };
+    let mut terms: Vec<Term> = terms.into_iter().map(|(count, event)| Term { count, event }).collect();
+    if terms.len() == 2
+        && let Some(first) = terms.first_mut().filter(|t| t.count.is_none())
+    {
+        first.count = Some(Expr { kind: ExprKind::Int(2), span: NOWHERE });
+    }
+    CorrelationKind::Group { joint, terms }
 }
 
 fn with(x: BoxedStrategy<Expr>) -> impl Strategy<Value = Vec<NamedArg>> {
