@@ -10,7 +10,6 @@ use rrb_lang::hir::{Conjunct, Event, Runbook, Shape, Trigger, TriggerKind};
 use rrb_lang::ids::{EventId, FnId};
 use rrb_lang::json::Json;
 use rrb_lang::program::Program;
-use rrb_lang::syntax::ast::Joint;
 use rrb_lang::value::Value;
 use rrb_lang::vm::{self, EvalError};
 use serde_json::Value as JsonValue;

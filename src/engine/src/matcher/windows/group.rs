@@ -261,7 +261,11 @@ impl GroupWindow {
 
     /// Takes one event out; whether it was there.
     pub fn remove(&mut self, event: &Waiting) -> bool {
-        self.terms.iter_mut().fold(false, |there, shelf| shelf.take_out(event) || there)
+        let mut there = false;
+        for shelf in &mut self.terms {
+            there |= shelf.take_out(event);
+        }
+        there
     }
 
     /// In which terms an event waits.
