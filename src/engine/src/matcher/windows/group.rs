@@ -97,6 +97,21 @@ impl Shelf {
     }
 }
 
+/// What may still be compared with one event.
+struct Steps {
+    left: u32,
+    /// Whether that was too little.
+    short: bool,
+}
+
+impl Steps {
+    fn one_more(&mut self) -> bool {
+        self.short |= self.left == 0;
+        self.left = self.left.saturating_sub(1);
+        !self.short
+    }
+}
+
 /// `on 5 of A as a and B as b …`, `on A as a then B as b then C as c …`
 #[derive(Debug)]
 pub struct GroupWindow {
@@ -129,7 +144,7 @@ impl GroupWindow {
                 waits = true;
             }
         }
-        let mut steps = MOST_STEPS;
+        let mut steps = Steps { left: MOST_STEPS, short: false };
         for (term, keys) in roles.iter().enumerate() {
             let here = self.terms.get(term).is_some_and(|s| s.events.contains_key(&event.place()));
             if keys.is_none() || !here {
@@ -145,11 +160,11 @@ impl GroupWindow {
                 return (Grouped::Complete(chosen), false);
             }
         }
-        (if waits { Grouped::Waits } else { Grouped::Full }, steps == 0)
+        (if waits { Grouped::Waits } else { Grouped::Full }, steps.short)
     }
 
     /// Chooses what is missing, at the end the rest of the term of the event that came.
-    fn complete(&self, came: usize, chosen: &mut Chosen, belongs: &mut Belongs<'_>, steps: &mut u32) -> bool {
+    fn complete(&self, came: usize, chosen: &mut Chosen, belongs: &mut Belongs<'_>, steps: &mut Steps) -> bool {
         let Some(term) = self.next_term(came, chosen) else { return true };
         let needed = self.plan.counts.get(term).copied().unwrap_or(1);
         let have = chosen.get(term).cloned().unwrap_or_default();
@@ -161,10 +176,9 @@ impl GroupWindow {
             if used && !have.iter().any(|e| e.seq == candidate.seq) {
                 continue;
             }
-            if *steps == 0 {
+            if !steps.one_more() {
                 return false;
             }
-            *steps -= 1;
             if used || belongs(term, &candidate, chosen) {
                 if needed == 1 {
                     self.choose(term, vec![candidate], chosen);
