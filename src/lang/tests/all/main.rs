@@ -13,4 +13,5 @@ mod check;
 mod guide;
 mod mistakes;
 mod mutations;
+mod reference;
 mod vm;
