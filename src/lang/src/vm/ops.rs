@@ -174,7 +174,7 @@ fn arithmetic(op: Bin, a: &Value, b: &Value) -> Res {
             Bin::Sub => x.checked_sub(*y).map(Int).ok_or_else(overflow),
             Bin::Mul => x.checked_mul(*y).map(Int).ok_or_else(overflow),
             _ if *y == 0 => Err(by_zero()),
-            Bin::Mod => x.checked_rem_euclid(*y).map(Int).ok_or_else(overflow),
+            Bin::Mod => Ok(Int(x.wrapping_rem_euclid(*y))),
             _ => finite(*x as f64 / *y as f64),
         },
         (Int(_) | Float(_), Int(_) | Float(_)) => {
@@ -227,7 +227,7 @@ fn unit(op: Bin, x: i64, y: i64, wrap: fn(i64) -> Value) -> Res {
         Bin::Add => x.checked_add(y).map(wrap).ok_or_else(overflow),
         Bin::Sub => x.checked_sub(y).map(wrap).ok_or_else(overflow),
         _ if y == 0 => Err(by_zero()),
-        Bin::Mod => x.checked_rem_euclid(y).map(wrap).ok_or_else(overflow),
+        Bin::Mod => Ok(wrap(x.wrapping_rem_euclid(y))),
         _ => finite(x as f64 / y as f64),
     }
 }

@@ -181,6 +181,8 @@ impl Printer {
             ExprKind::Wait(time) if matches!(&time.kind, ExprKind::Name(n) if n.name == "until") => {
                 self.push("wait (until)")
             }
+            // Without brackets of its own, which a long row of them would nest too deep.
+            ExprKind::Wait(time) if matches!(time.kind, ExprKind::Wait(_)) => self.word_expr("wait ", Some(time), ANY),
             ExprKind::Wait(time) => self.word_expr("wait ", Some(time), OPERAND),
             ExprKind::WaitUntil { condition, every, within } => {
                 self.group(|p| {

@@ -225,6 +225,15 @@ fn the_sample_is_valid() {
     assert_eq!(stripped(valid(SAMPLE)), stripped(valid(&print(&valid(SAMPLE)))));
 }
 
+/// What is written without brackets must not need more of them than may nest.
+#[test]
+fn a_long_row_of_waits_is_printed_so_that_it_reads_back() {
+    let row = format!("{}5s", "wait ".repeat(MAX_NESTING + 20));
+    let (expr, wrong) = parse_expression(FileId(0), &row);
+    assert_eq!(wrong, []);
+    assert_eq!(print_expression(&expr), row);
+}
+
 proptest! {
     #![proptest_config(config(200))]
 
