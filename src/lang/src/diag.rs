@@ -1,6 +1,7 @@
 //! Diagnostics: one model for every mistake a person can make, rendered elsewhere (miette in the CLI, LSP in the editor).
 
 pub mod codes;
+pub mod explain;
 pub mod plain;
 
 use serde::Serialize;
@@ -61,20 +62,26 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error at `span`; `label` says in a few words what is there.
     pub fn error(code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+        debug_assert_eq!(code.entry().severity, Severity::Error, "{}", code.name());
+        Self::new(code, message, span, label)
+    }
+
+    /// A warning at `span`.
+    pub fn warning(code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+        debug_assert_eq!(code.entry().severity, Severity::Warning, "{}", code.name());
+        Self::new(code, message, span, label)
+    }
+
+    fn new(code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
         Self {
             code,
-            severity: Severity::Error,
+            severity: code.entry().severity,
             message: message.into(),
             labels: vec![Label { span, text: label.into(), primary: true }],
             help: Vec::new(),
             notes: Vec::new(),
             fixes: Vec::new(),
         }
-    }
-
-    /// A warning at `span`.
-    pub fn warning(code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, message, span, label) }
     }
 
     /// Adds a secondary place.

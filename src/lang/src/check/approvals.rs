@@ -15,6 +15,11 @@ use crate::types::{Ty, Type};
 use crate::value::Value;
 use crate::vm::protocol::Millis;
 
+const DAY: Millis = 24 * 3_600_000;
+
+/// How long before its end a waiver is spoken of.
+const SOON: Millis = 14 * DAY;
+
 /// Reports approvals nobody can give, and waivers by unknown people or past their date. Without `today` no date is checked.
 pub fn run(program: &Program, config: &ProjectConfig, today: Option<Millis>) -> Vec<Diagnostic> {
     let mut pass = Pass { config, today, diagnostics: Vec::new() };
@@ -116,7 +121,7 @@ impl Pass<'_> {
             self.diagnostics.push(error.help(format!("ask more people, or lower the quorum to at most {size}")));
         } else if quorum == size && size > 1 && !approve.allow_requester {
             let message = format!("all {size} people who are asked must agree, and who starts a run may not");
-            let warning = Diagnostic::warning(codes::APPROVAL_QUORUM, message, span, "everybody");
+            let warning = Diagnostic::warning(codes::APPROVAL_EVERYBODY, message, span, "everybody");
             self.diagnostics.push(
                 warning
                     .note("a run that one of them starts by hand can never be approved; one that an event starts can")
@@ -184,6 +189,21 @@ impl Pass<'_> {
             let error = Diagnostic::error(codes::APPROVAL_WAIVER_EXPIRED, message, waive.until_span, "in the past");
             self.diagnostics
                 .push(error.help("look at the exception again: give it a new date, or replace it with an `approve`"));
+        } else if let Some(left) =
+            self.today.map(|today| waive.until.saturating_sub(today)).filter(|left| *left <= SOON)
+        {
+            let days = left / DAY;
+            let when = match days {
+                0 => "in less than a day".to_owned(),
+                1 => "tomorrow".to_owned(),
+                _ => format!("in {days} days"),
+            };
+            let message = format!("the waiver runs out {when}");
+            let warning =
+                Diagnostic::warning(codes::APPROVAL_WAIVER_ENDING, message, waive.until_span, "then nothing runs");
+            self.diagnostics.push(warning.help(
+                "look at the exception while there is time: give it a new date, or replace it with an `approve`",
+            ));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the checker knows while it works: the tables of the program being built, what is known of each declaration, and the
 //! diagnostics so far.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub(super) struct Named {
     pub span: Span,
     /// Brought in by `use`.
     pub imported: bool,
+    /// Something refers to it.
+    pub used: Cell<bool>,
 }
 
 pub(super) type Names = IndexMap<SmolStr, Named>;
@@ -217,6 +220,8 @@ pub(super) struct Checker {
     pub depth_reported: bool,
     /// A generic declaration's parameters in scope.
     pub generics: Vec<SmolStr>,
+    /// The parameters that a function never reads, by place; only functions that have some.
+    pub unread: HashMap<FnId, Vec<usize>>,
 }
 
 impl Checker {
@@ -252,6 +257,7 @@ impl Checker {
             depth: 0,
             depth_reported: false,
             generics: Vec::new(),
+            unread: HashMap::new(),
         }
     }
 

@@ -98,7 +98,7 @@ impl Checker {
         }
         let (what, how) = if of_type { ("types", "PascalCase") } else { ("values and declarations", "snake_case") };
         self.report(
-            Diagnostic::warning(codes::NAME_UNKNOWN, format!("{what} are written in `{how}`"), name.span, "")
+            Diagnostic::warning(codes::NAME_CASE, format!("{what} are written in `{how}`"), name.span, "")
                 .help("the case tells readers what a name is"),
         );
     }

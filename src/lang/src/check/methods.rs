@@ -399,7 +399,7 @@ impl Checker {
             let shown = self.show(&got.ty);
             self.report(
                 Diagnostic::warning(
-                    codes::TYPE_OPTIONAL,
+                    codes::TYPE_NEVER_MISSING,
                     "this is never missing",
                     got.span,
                     format!("this is `{shown}`"),

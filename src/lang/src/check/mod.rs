@@ -19,6 +19,7 @@ mod fit;
 mod fold;
 mod group;
 mod items;
+mod lint;
 mod literals;
 mod methods;
 mod modules;
@@ -162,7 +163,9 @@ impl Checker {
     }
 
     fn conclude(mut self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, now: Option<Millis>) -> Checked {
+        self.unused_names();
         let mut diagnostics = self.first_causes();
+        let (allowed, wrong) = lint::allowances(&self);
         let project = std::mem::take(&mut self.project);
         let mut program = None;
         let sources = std::mem::take(&mut self.sources);
@@ -172,12 +175,17 @@ impl Checker {
             diagnostics.extend(approvals::run(&made, &project, now));
             diagnostics.extend(settings::run(&made, &project));
             diagnostics.extend(rounds::run(&made));
+            diagnostics.extend(lint::run(&made, &sources));
             program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
         }
         if diagnostics.iter().any(Diagnostic::is_error) {
             // What is unused may be what a mistake kept from being used.
-            diagnostics.retain(|d| d.code != codes::VARIABLE_UNUSED);
+            let unused = [codes::VARIABLE_UNUSED, codes::NAME_UNUSED, codes::PARAMETER_UNUSED];
+            diagnostics.retain(|d| !unused.contains(&d.code));
+        } else {
+            lint::apply(&allowed, &sources, &mut diagnostics);
         }
+        diagnostics.extend(wrong);
         diagnostics.sort_by_key(|d| (d.span().file, d.span().start, d.span().end));
         diagnostics.dedup();
         Checked { sources, program, diagnostics }

@@ -1,6 +1,7 @@
 //! The modules of a check: those of the project, those of the standard library that are used, the native ones; and what `use`
 //! brings from one into another.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -134,7 +135,7 @@ impl Checker {
             if m.name == "core" {
                 prelude.extend(m.names.iter().map(|(n, d)| (n.clone(), d.clone())));
             } else {
-                let named = Named { def: Def::Module(i), span: Span::default(), imported: true };
+                let named = Named { def: Def::Module(i), span: Span::default(), imported: true, used: Cell::default() };
                 prelude.insert(m.name.clone(), named);
             }
         }
@@ -143,7 +144,10 @@ impl Checker {
                 continue;
             };
             let id = crate::ids::TypeId(u32::try_from(i).unwrap_or(u32::MAX));
-            prelude.insert(name, Named { def: Def::Type(id), span: Span::default(), imported: true });
+            prelude.insert(
+                name,
+                Named { def: Def::Type(id), span: Span::default(), imported: true, used: Cell::default() },
+            );
         }
         self.prelude = prelude;
     }
@@ -158,7 +162,7 @@ impl Checker {
             None => self.modules.get_mut(home.module).map(|m| &mut m.names),
         };
         let Some(names) = names else { return };
-        let named = Named { def, span: name.span, imported };
+        let named = Named { def, span: name.span, imported, used: Cell::default() };
         let Some(first) = names.get(&name.name).map(|n| (n.span, n.imported)) else {
             names.insert(name.name.clone(), named);
             return;
@@ -270,10 +274,17 @@ impl Checker {
     fn find_member(&self, of: Def, name: &str) -> Option<Def> {
         match of {
             Def::Module(m) => {
-                let own = self.modules.get(m)?.names.get(name).filter(|n| !n.imported).map(|n| n.def);
+                let own = self
+                    .modules
+                    .get(m)?
+                    .names
+                    .get(name)
+                    .filter(|n| !n.imported)
+                    .inspect(|n| n.used.set(true))
+                    .map(|n| n.def);
                 own.or_else(|| self.find_member(Def::Connector(self.main_connector(m)?), name))
             }
-            Def::Connector(c) => self.connector(c)?.names.get(name).map(|n| n.def),
+            Def::Connector(c) => self.connector(c)?.names.get(name).inspect(|n| n.used.set(true)).map(|n| n.def),
             _ => None,
         }
     }

@@ -50,7 +50,7 @@ impl Checker {
                     e.span,
                     format!("a `{shown}` has no negative"),
                     format!("this is `{shown}`"),
-                    "",
+                    "only numbers and durations have a sign",
                 );
                 bad(span)
             }
@@ -87,12 +87,21 @@ impl Checker {
         // What `is` binds on the left of `and` is there on its right.
         self.push_scope();
         let l = self.expr_flow(left, name, &b);
+        if is_error(&l.ty) {
+            // Whatever was meant, it was not a condition: the right side is one of something else.
+            self.expr(right, &Want::Any);
+            self.pop_scope();
+            return node(bad(span).kind, ty::error(), span);
+        }
         if op == BinaryOp::Or {
             self.pop_scope();
             self.push_scope();
         }
         let r = self.expr_flow(right, name, &b);
         self.pop_scope();
+        if is_error(&r.ty) {
+            return node(bad(span).kind, ty::error(), span);
+        }
         let (l, r) = (Box::new(l), Box::new(r));
         node(if op == BinaryOp::And { ExprKind::And(l, r) } else { ExprKind::Or(l, r) }, b, span)
     }
@@ -119,7 +128,7 @@ impl Checker {
                 let shown = self.show(&l.ty);
                 self.report(
                     Diagnostic::warning(
-                        codes::TYPE_OPTIONAL,
+                        codes::TYPE_NEVER_MISSING,
                         "the left side of `??` is never missing",
                         l.span,
                         format!("this is `{shown}`"),
@@ -282,7 +291,7 @@ impl Checker {
             d.help("give the number a unit: `512KB`, `10MiB`")
         } else if number && has(|t| matches!(t, Type::Text)) {
             d.help("convert the text with `.to_int()` or `.to_float()`, or write the number as a text")
-        } else if let Some(e) = pair.iter().find(|t| self.enum_of(t).is_some()) {
+        } else if let Some(e) = pair.iter().find(|t| self.enum_of(t).is_some() && has(|t| matches!(t, Type::Text))) {
             let variants = self.list_variants(e);
             d.help(format!("write the variant without quotes: {variants}"))
         } else {
@@ -383,9 +392,20 @@ impl Checker {
         }
         let Some(common) = self.join(&l.ty, &item) else {
             let (a, b) = (self.show(&l.ty), self.show(&r.ty));
-            let d = Diagnostic::error(codes::TYPE_COMPARE, format!("a `{a}` is never in a `{b}`"), span, "")
-                .label(l.span, format!("this is `{a}`"))
-                .label(r.span, format!("this is `{b}`"));
+            let d = Diagnostic::error(
+                codes::TYPE_COMPARE,
+                format!("a `{a}` is never in a `{b}`"),
+                l.span,
+                format!("this is `{a}`"),
+            )
+            .label(r.span, format!("this is `{b}`"));
+            let d = match (&*self.open(&l.ty), &*opened) {
+                (Type::Text, Type::Cidr) => d.help("convert the text with `.to_ip()`, which gives an `Ip?`"),
+                _ => {
+                    let item = self.show(&item);
+                    d.help(format!("it holds `{item}`: convert what is looked for, or look elsewhere"))
+                }
+            };
             self.report(d);
             return whole(bad(l.span), bad(r.span));
         };
@@ -509,7 +529,7 @@ impl Checker {
             codes::TYPE_UNITS,
             format!("`{a} {} {b}` means nothing", op.symbol()),
             op_span,
-            "of different kinds",
+            if a == b { "not with two of these" } else { "of different kinds" },
         )
         .label(l.span, format!("this is `{a}`"))
         .label(r.span, format!("this is `{b}`"));
@@ -530,6 +550,14 @@ impl Checker {
             d.help("give the number a unit: `3KB`, `3MiB`")
         } else if number && has(|t| matches!(t, Type::Time)) {
             d.help("a time moves by a duration: `t + 5m`")
+        } else if matches!((&*x, &*y), (Type::Time, Type::Time)) {
+            d.help("the time between two times is `later - earlier`, a Duration")
+        } else if has(|t| matches!(t, Type::Bool)) {
+            d.help("conditions are joined with `and` and `or`, and counted with `if`")
+        } else if op == BinaryOp::Mul && matches!((&*x, &*y), (Type::Text | Type::List(_), Type::Int)) {
+            d.help("to repeat it, write `.repeat(n)`")
+        } else if number && has(|t| matches!(t, Type::Text)) {
+            d.help("convert the text with `.to_int()` or `.to_float()`; texts themselves are joined by holes")
         } else if matches!((&*x, &*y), (Type::Map(..), _)) {
             d.help("to join maps, write `a.merge(b)`")
         } else {

@@ -492,7 +492,11 @@ fn waivers() {
         w.approvals(PEOPLE, today)
     };
     assert_eq!(check("sre", None), "");
-    assert_eq!(check("ana", Some(until - 1)), "");
+    let days = |n: i64| Some(until - n * 24 * 3_600_000);
+    assert_eq!(check("ana", Some(until - 14 * 24 * 3_600_000 - 1)), "");
+    assert!(check("ana", days(14)).contains("runs out in 14 days"));
+    assert!(check("ana", days(1)).contains("runs out tomorrow"));
+    assert!(check("ana", Some(until - 1)).contains("runs out in less than a day"));
     assert!(check("ana", Some(until)).contains("ran out on 2027-01-15"));
     insta::assert_snapshot!(check("platfrom", Some(until + 1)));
     insta::assert_snapshot!(check("anna", None));

@@ -107,7 +107,7 @@ impl Checker {
             }
             if policy.rules.is_empty() && decl.rules.iter().all(|r| matches!(r.kind, PolicyRuleKind::Applies(_))) {
                 let d = Diagnostic::warning(
-                    codes::POLICY_RULE,
+                    codes::POLICY_EMPTY,
                     format!("the policy `{}` has no rules", policy.name),
                     policy.span,
                     "allows everything",

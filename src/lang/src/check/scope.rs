@@ -368,6 +368,10 @@ impl Checker {
     /// effect and the call that causes it.
     pub fn close_frame(&mut self, made: Made, body: hir::Expr) -> Closed {
         let Some(frame) = self.pop_frame() else { return Closed::default() };
+        let unread = (0..made.params as usize).filter(|i| frame.read.get(*i) == Some(&false)).collect::<Vec<_>>();
+        if !unread.is_empty() {
+            self.unread.insert(frame.function, unread);
+        }
         let captures: Vec<LocalId> = frame.captures.iter().map(|(id, _)| *id).collect();
         let count = u32::try_from(captures.len()).unwrap_or(0);
         let mut body = body;
@@ -397,7 +401,7 @@ impl Checker {
 
     /// What a bare name stands for where `home` is, besides variables.
     pub fn lookup(&self, home: Home, name: &str) -> Option<Def> {
-        self.lookup_named(home, name).map(|n| n.def)
+        self.lookup_named(home, name).inspect(|n| n.used.set(true)).map(|n| n.def)
     }
 
     fn lookup_named(&self, home: Home, name: &str) -> Option<&Named> {

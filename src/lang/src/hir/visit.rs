@@ -48,6 +48,13 @@ pub fn walk_block<'a>(block: &'a Block, f: &mut dyn FnMut(&'a Expr)) {
     }
 }
 
+/// The direct parts of a block in the order they are written.
+pub fn block_parts<'a>(block: &'a Block, out: &mut Vec<&'a Expr>) {
+    let mut parts = Parts(Vec::new());
+    parts.block(block, Role::Part);
+    out.extend(parts.0.into_iter().map(|(part, _)| part));
+}
+
 /// What discharges the calls in a block.
 #[derive(Debug, Clone, Copy)]
 pub enum Cover<'a> {

@@ -72,9 +72,9 @@ fn assert_clean(text: &str) {
 #[test]
 fn every_module_checks_alone_and_beside_the_others() {
     for name in names() {
-        assert_clean(&format!("use {name}"));
+        assert_clean(&format!("use {name} as _it"));
     }
-    assert_clean(&names().map(|name| format!("use {name}\n")).collect::<String>());
+    assert_clean(&names().enumerate().map(|(i, name)| format!("use {name} as _it{i}\n")).collect::<String>());
 }
 
 #[test]
@@ -125,7 +125,8 @@ fn what_destroys_is_not_lowered_by_a_connector() {
         "system.quarantine(\"/a\")",
         "alertmanager.expire_silence(\"i\")",
     ] {
-        assert_clean(&format!("use std.system\nuse std.alertmanager\nrunbook r() {{ do {call} }}"));
+        let module = call.split('.').next().unwrap();
+        assert_clean(&format!("use std.{module}\nrunbook r() {{ do {call} }}"));
     }
 }
 

@@ -90,7 +90,7 @@ fn accepted(modules: Vec<ModuleSource>, toml: &str) -> Result<(), String> {
 fn the_standard_library_is_accepted() {
     let mut failed = String::new();
     for name in rrb_lang::stdlib::names() {
-        let text = format!("use {name} as it\n");
+        let text = format!("use {name} as _it\n");
         let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
         if let Err(said) = accepted(vec![main], "") {
             failed.push_str(&said);

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod check;
+mod explanations;
 mod guide;
 mod mistakes;
 mod mutations;

@@ -52,7 +52,7 @@ impl Checker {
             let owner = self.show(&hint);
             self.report(
                 Diagnostic::warning(
-                    codes::NAME_DUPLICATE,
+                    codes::NAME_VARIANT,
                     format!("`{}` means the variant of `{owner}` here, not the variable", name.name),
                     name.span,
                     "the variant",
@@ -412,7 +412,7 @@ impl Checker {
             let shown = self.show(&got.ty);
             self.report(
                 Diagnostic::warning(
-                    codes::TYPE_OPTIONAL,
+                    codes::TYPE_NEVER_MISSING,
                     "this is never missing",
                     got.span,
                     format!("this is `{shown}`"),

@@ -30,7 +30,8 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Every Markdown file of the project that readers see: the README files and everything below `docs`.
+/// Every Markdown file of the project that readers see: the README files and everything below `docs`, but for the page of diagnostics,
+/// whose blocks `explanations.rs` checks by themselves.
 pub fn pages() -> Vec<PathBuf> {
     let mut found = vec![root().join("README.md")];
     let mut folders = vec![root().join("docs"), root().join("examples")];
@@ -39,7 +40,7 @@ pub fn pages() -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "md") {
+            } else if path.extension().is_some_and(|e| e == "md") && !path.ends_with("docs/diagnostics.md") {
                 found.push(path);
             }
         }

@@ -84,7 +84,9 @@ impl Page {
             self.given = block.text.clone();
         }
         let checked = self.check(&text);
-        let unread = |d: &&Diagnostic| block.is("body") && d.code.name() == "rrb::variable::unused";
+        // What is brought in may be for a later block.
+        let part = block.is("body") || block.is("given");
+        let unread = |d: &&Diagnostic| part && ["rrb::variable::unused", "rrb::name::unused"].contains(&d.code.name());
         let said: Vec<&Diagnostic> = checked.diagnostics.iter().filter(|d| !unread(d)).collect();
         let shown = || plain::render(&checked.diagnostics, &checked.sources);
         let meant = |code: &str, severity: Severity| match said.first() {
