@@ -155,12 +155,13 @@ impl Checker {
 
     /// The error for a value that does not fit, with advice by the pair of types.
     pub fn mismatch(&self, e: &hir::Expr, to: &Ty, role: &str) -> Diagnostic {
+        let at = value_span(e);
         let (from, want) = (self.open(&e.ty), self.open(to));
         let (shown, wanted) = (self.show(&e.ty), self.show(to));
         let of = if role.is_empty() { String::new() } else { format!(" for {role}") };
         let label = format!("this is `{shown}`");
         let plain =
-            |code| Diagnostic::error(code, format!("expected `{wanted}`{of}, found `{shown}`"), e.span, label.clone());
+            |code| Diagnostic::error(code, format!("expected `{wanted}`{of}, found `{shown}`"), at, label.clone());
         let inner = match &*want {
             Type::Optional(t) => self.open(t),
             _ => want.clone(),
@@ -171,7 +172,7 @@ impl Checker {
             return Diagnostic::error(
                 codes::TYPE_OPTIONAL,
                 format!("expected `{wanted}`{of}, but the value may be missing"),
-                e.span,
+                at,
                 label,
             )
             .help("open it: `… ?? default`, `… ?? fail \"…\"`, or `if let v = … { … }`");
@@ -185,7 +186,7 @@ impl Checker {
             return Diagnostic::error(
                 codes::TYPE_SECRET,
                 format!("a Secret cannot be used{of}, which is `{wanted}`"),
-                e.span,
+                at,
                 if matches!(*from, Type::Secret) {
                     "this is a Secret".to_owned()
                 } else {
@@ -195,6 +196,10 @@ impl Checker {
             .help(format!("{why}; it goes to parameters of type `Secret` only"));
         }
         match (&*from, &*inner) {
+            (Type::Optional(_), Type::Bool) => plain(codes::TYPE_MISMATCH).help(match role {
+                "`or`" => "`or` joins conditions; to say what stands for a missing value, write `??`",
+                _ => "ask whether it is there: `… != none`",
+            }),
             (Type::None, _) => plain(codes::TYPE_OPTIONAL).help(format!("only a `{wanted}?` can be `none`")),
             (Type::Int | Type::Float, Type::Duration) => {
                 plain(codes::TYPE_UNITS).help("give the number a unit: `30s`, `5m`, `2h`; or `.seconds()` for a computed one")
@@ -232,6 +237,9 @@ impl Checker {
                 let (names, called) = (names.join(", "), self.sources.text(e.span).to_owned());
                 let lambda = if params.len() == 1 { names.clone() } else { format!("({names})") };
                 plain(codes::TYPE_MISMATCH).help(format!("it takes or gives other types: write `{lambda} => {called}({names})`, and convert what differs"))
+            }
+            (Type::List(_), Type::List(_)) => {
+                plain(codes::TYPE_MISMATCH).help("make every item one of these: `.map(x => …)`")
             }
             (Type::Function { .. }, _) => plain(codes::TYPE_MISMATCH).help("call it: put `(…)` behind its name"),
             (Type::Nothing, _) => plain(codes::TYPE_MISMATCH).help("this gives no value"),
@@ -411,5 +419,13 @@ impl Checker {
             }
             _ => false,
         }
+    }
+}
+
+/// What a block gives, where that is to be seen; otherwise all of it.
+fn value_span(e: &hir::Expr) -> crate::span::Span {
+    match &e.kind {
+        ExprKind::Block(block) => block.value.as_deref().map_or(e.span, value_span),
+        _ => e.span,
     }
 }

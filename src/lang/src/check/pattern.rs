@@ -191,6 +191,17 @@ impl Checker {
             self.error(codes::TYPE_SECRET, e.span, "a Secret cannot be compared", "", "");
             return None;
         }
+        if self.fit(&got.ty, t).is_none() {
+            let (shown, wanted) = (self.show(&got.ty), self.show(t));
+            self.error(
+                codes::TYPE_PATTERN,
+                got.span,
+                format!("this is a `{shown}`, and the value a `{wanted}`"),
+                "never matches",
+                format!("write a `{wanted}`, or a name that stands for every value"),
+            );
+            return None;
+        }
         let got = self.coerce(got, t, "the pattern");
         if is_error(&got.ty) {
             return None;
@@ -352,7 +363,7 @@ impl Checker {
                     inner.span,
                     format!("`{}` has {has}", variant.name),
                     "one too many",
-                    "",
+                    "leave it out, or write `..` for what does not matter",
                 );
             }
         }

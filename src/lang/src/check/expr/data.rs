@@ -115,7 +115,7 @@ impl Checker {
                     got.span,
                     format!("`..` in a list takes a list, and this is `{shown}`"),
                     format!("this is `{shown}`"),
-                    "",
+                    "for one item, leave `..` out",
                 );
                 bad(got.span)
             }
@@ -215,7 +215,7 @@ impl Checker {
         if let Some((_, first)) = seen.iter().find(|(k, _)| k == key) {
             let d = Diagnostic::error(codes::NAME_DUPLICATE, format!("`{key}` stands twice"), at, "again here")
                 .label(*first, "first here");
-            self.report(d);
+            self.report(d.help("keep one of them"));
         }
         seen.push((key.clone(), at));
     }
@@ -228,7 +228,10 @@ impl Checker {
                 e.span,
                 format!("the {what} of a map have one type, and these are `{a}` and `{b}`"),
                 format!("this is `{b}`"),
-                "a record has fields of different types: write names instead of texts",
+                match what {
+                    "keys" => "make them one type: most often all are texts",
+                    _ => "a record has fields of different types: write names instead of texts",
+                },
             );
             ty::error()
         })
@@ -258,7 +261,7 @@ impl Checker {
                     "again here",
                 )
                 .label(first.span, "first here");
-                self.report(d);
+                self.report(d.help("keep one of them"));
             }
             let field = expected.as_ref().and_then(|f| f.iter().find(|f| f.name == name.name));
             let want = match field {
@@ -311,7 +314,7 @@ impl Checker {
                     got.span,
                     format!("`..` in a record takes a record, and this is `{shown}`"),
                     format!("this is `{shown}`"),
-                    "",
+                    "for a field, write `name: …`",
                 );
             }
             return;

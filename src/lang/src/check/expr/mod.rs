@@ -174,7 +174,13 @@ impl Checker {
         }
         if let Some(part) = self.undecodable(&to) {
             let part = self.show(&part);
-            self.error(codes::TYPE_DECODE, written.span, format!("a `{part}` cannot be read from Json"), "", "");
+            self.error(
+                codes::TYPE_DECODE,
+                written.span,
+                format!("a `{part}` cannot be read from Json"),
+                "",
+                "Json holds plain values, lists, maps and records of them",
+            );
             return node(bad(span).kind, ty::error(), span);
         }
         let from = self.open(&got.ty);
@@ -331,7 +337,7 @@ impl Checker {
                 span,
                 format!("this function is called with {n} argument{plural}, and takes {}", params.len()),
                 "",
-                "",
+                format!("write {}", lambda_head(n)),
             );
         }
         self.push_frame(super::scope::FrameKind::Lambda);
@@ -362,5 +368,15 @@ impl Checker {
             effect: closed.effect,
         });
         node(ExprKind::Closure { function: closed.function, captures: closed.captures }, t, span)
+    }
+}
+
+/// How a function begins that takes so many arguments.
+fn lambda_head(arguments: usize) -> &'static str {
+    match arguments {
+        0 => "`() => …`",
+        1 => "`x => …`",
+        2 => "`(a, b) => …`",
+        _ => "`(a, b, c) => …`",
     }
 }

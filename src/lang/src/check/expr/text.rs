@@ -51,6 +51,8 @@ impl Checker {
             | Type::Cidr
             | Type::Error
             | Type::Never => true,
+            // What it takes could not be found out, which was said.
+            Type::Function { params, .. } if params.iter().any(crate::check::scope::is_error) => true,
             _ => self
                 .enum_of(&t)
                 .and_then(|(id, _)| self.variants(id))
