@@ -17,7 +17,7 @@ use crate::text::clean;
 /// What to check, and how to say it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb check                        # the project of this folder\n  rrb check examples/*/            # several projects\n  rrb check lib/paging.rrb         # the whole project, but only what concerns this file\n  rrb check --format github        # annotations in a pull request\n  rrb check --cost                 # and how much the windows of triggers may come to hold\n\nExit code: 0 when there is no error, 1 when there is one."
+    after_help = "Examples:\n  rrb check                        # the project of this folder\n  rrb check examples/*/            # several projects\n  rrb check lib/paging.rrb         # the whole project, but only what concerns this file\n  rrb check --format github        # annotations in a pull request\n  rrb check --format sarif > rrb.sarif   # for code scanning\n  rrb check --deny-warnings        # in CI: warnings fail, too\n  rrb check --cost                 # and how much the windows of triggers may come to hold\n\nExit code: 0 when there is no error, 1 when there is one."
 )]
 pub struct CheckArgs {
     /// Folders of projects, or single files. The current project when none is given.
@@ -78,6 +78,14 @@ pub fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
     }
     match format {
         Format::Json => print_json(context, &checked, args.cost)?,
+        Format::Sarif => {
+            let all: Vec<_> = checked.iter().map(|c| (&c.loaded.sources, c.diagnostics())).collect();
+            context.out.json(&diagnostics::sarif(&all))?;
+            // What cannot be read has no place in a log of places.
+            for file in checked.iter().flat_map(|c| &c.loaded.unreadable) {
+                context.out.note(format!("{}: cannot read: {}", clean(&file.name), clean(&file.reason)));
+            }
+        }
         _ => checked.iter().for_each(|c| {
             print(context, c, format);
             if args.cost && format == Format::Human {
@@ -110,7 +118,7 @@ fn print(context: &Context, checked: &Checked, format: Format) {
     for file in &loaded.unreadable {
         let (name, reason) = (crate::text::clean(&file.name), crate::text::clean(&file.reason));
         match format {
-            Format::Github => out.line(format!("::error file={name}::cannot read: {reason}")),
+            Format::Github => out.line(diagnostics::github_unreadable(&name, &reason)),
             _ => out.line(format!("{name}: {}: cannot read: {reason}", out.look.bad("error"))),
         }
     }

@@ -1,18 +1,23 @@
 //! `rrb explain`: what a diagnostic's code means, at length.
 
 use clap::Args;
-use rrb_lang::diag::{Code, codes, nearest};
-use serde_json::json;
+use rrb_lang::diag::explain::{Example, Part, near, parts};
+use rrb_lang::diag::{Code, Severity, codes};
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
+use crate::out::Look;
 use crate::text::{clean, wrap};
 
 /// What to explain.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  rrb explain rrb::effect::unapproved\n  rrb explain            # lists every code")]
+#[command(
+    after_help = "Examples:\n  rrb explain rrb::effect::unapproved\n  rrb explain unapproved          # the last part is enough where it is unique\n  rrb explain                     # lists every code"
+)]
 pub struct ExplainArgs {
-    /// The code, as `rrb check` shows it; `rrb::` may be left out. Without it, every code is listed.
+    /// The code, as `rrb check` shows it; `rrb::` and, where it stays unique, the part after it may be left out. Without it, every
+    /// code is listed.
     code: Option<String>,
     /// Print JSON.
     #[arg(long)]
@@ -22,49 +27,117 @@ pub struct ExplainArgs {
 /// Explains a code, or lists all.
 ///
 /// # Errors
-/// When there is no such code.
+/// When there is no such code, or several.
 pub fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
-    let chosen: Vec<Code> = match &args.code {
-        Some(name) => vec![find(name)?],
-        None => codes::ALL.to_vec(),
-    };
     let out = &context.out;
-    if args.json {
-        let one =
-            |c: &Code| json!({"code": c.name(), "summary": c.entry().summary, "explanation": c.entry().explanation});
-        out.json(&chosen.iter().map(one).collect::<Vec<_>>())?;
-    } else if args.code.is_some() {
-        for code in &chosen {
-            out.line(format!("{}: {}", out.look.bold(code.name()), code.entry().summary));
-            out.line("");
-            for paragraph in code.entry().explanation.lines() {
-                // A line that begins with spaces is code: it keeps its shape.
-                let fixed = paragraph.starts_with(' ') || paragraph.starts_with("```");
-                let width = if fixed { usize::MAX } else { out.look.width.min(100) };
-                wrap(paragraph, width).iter().for_each(|l| out.line(l));
+    match &args.code {
+        Some(name) => {
+            let code = find(name)?;
+            match args.json {
+                true => out.json(&to_json(code))?,
+                false => page(&out.look, code).iter().for_each(|l| out.line(l)),
             }
         }
-    } else {
-        let longest = chosen.iter().map(|c| c.name().len()).max().unwrap_or(0);
-        for code in &chosen {
-            out.line(format!("{}  {}", out.look.name(format!("{:<longest$}", code.name())), code.entry().summary));
+        None if args.json => out.json(&codes::ALL.iter().map(|c| to_json(*c)).collect::<Vec<_>>())?,
+        None => {
+            let longest = codes::ALL.iter().map(|c| c.name().len()).max().unwrap_or(0);
+            for code in codes::ALL {
+                let name = out.look.name(format!("{:<longest$}", code.name()));
+                out.line(format!("{name}  {}", code.entry().summary));
+            }
         }
     }
     Ok(Exit::Ok)
 }
 
+fn to_json(code: Code) -> Value {
+    let entry = code.entry();
+    json!({
+        "code": entry.name, "severity": entry.severity, "summary": entry.summary, "explanation": entry.explanation,
+    })
+}
+
+/// A code by its name, by the part behind `rrb::`, or by the last part of it.
 fn find(name: &str) -> Result<Code, CliError> {
-    let full = if name.starts_with("rrb::") { name.to_owned() } else { format!("rrb::{name}") };
-    if let Some(code) = codes::find(&full) {
+    let name = name.trim_start_matches("rrb::");
+    if let Some(code) = codes::find(&format!("rrb::{name}")) {
         return Ok(code);
     }
     let last = |c: &&Code| c.name().rsplit("::").next() == Some(name);
-    if let Some(code) = codes::ALL.iter().find(last) {
-        return Ok(*code);
+    let named: Vec<Code> = codes::ALL.iter().filter(last).copied().collect();
+    let list = |codes: &[Code]| codes.iter().map(|c| format!("`{}`", c.name())).collect::<Vec<_>>().join(", ");
+    match named.as_slice() {
+        [only] => Ok(*only),
+        [] => {
+            let error = CliError::not_found(format!("there is no code `{}`", clean(name)));
+            Err(match near(name).as_slice() {
+                [] => error.help("`rrb explain` lists every code"),
+                [one] => error.help(format!("did you mean `{}`?", one.name())),
+                some => error.help(format!("did you mean one of {}?", list(some))),
+            })
+        }
+        several => Err(CliError::not_found(format!("several codes end in `{}`", clean(name)))
+            .help(format!("name one of {}", list(several)))),
     }
-    let error = CliError::not_found(format!("there is no code `{}`", clean(name)));
-    Err(match nearest(&full, codes::ALL.iter().map(|c| c.name())) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help("`rrb explain` lists every code"),
-    })
+}
+
+/// How wide prose is at most: longer lines are hard to read.
+const PROSE: usize = 100;
+
+/// The explanation as lines.
+pub fn page(look: &Look, code: Code) -> Vec<String> {
+    let entry = code.entry();
+    let severity = match entry.severity {
+        Severity::Error => look.bad("error"),
+        Severity::Warning => look.warn("warning"),
+    };
+    let mut lines = vec![format!("{severity} {}", look.name(entry.name))];
+    lines.extend(wrap(entry.summary, look.width.min(PROSE)).iter().map(|l| look.bold(l)));
+    for part in parts(entry.explanation) {
+        lines.push(String::new());
+        match part {
+            Part::Prose(text) => text.lines().for_each(|l| prose(look, l, &mut lines)),
+            Part::Example(example) => code_block(look, &example, &mut lines),
+        }
+    }
+    lines
+}
+
+/// A paragraph, or an item of a list, whose further lines stand below its text.
+fn prose(look: &Look, line: &str, lines: &mut Vec<String>) {
+    let (head, text) = match line.strip_prefix("- ") {
+        Some(item) => ("- ", item),
+        None => ("", line),
+    };
+    let mut code = false;
+    for (i, line) in wrap(text, look.width.min(PROSE).saturating_sub(head.len())).iter().enumerate() {
+        let head = if i == 0 { head } else { "  ".get(..head.len()).unwrap_or_default() };
+        lines.push(format!("{head}{}", quoted(look, line, &mut code)));
+    }
+}
+
+/// What stands in backticks in the colour of names; `code` says whether the line begins inside of some.
+fn quoted(look: &Look, line: &str, code: &mut bool) -> String {
+    let mut out = String::new();
+    for (i, piece) in line.split('`').enumerate() {
+        if i > 0 {
+            *code = !*code;
+            out.push('`');
+        }
+        match *code && !piece.is_empty() {
+            true => out.push_str(&look.name(piece)),
+            false => out.push_str(piece),
+        }
+    }
+    out
+}
+
+/// An example below its title, not wrapped: it is code.
+fn code_block(look: &Look, example: &Example<'_>, lines: &mut Vec<String>) {
+    match example.title() {
+        Some(title) if example.is("wrong") => lines.push(look.bad(format!("{title}:"))),
+        Some(title) => lines.push(look.good(format!("{title}:"))),
+        None => {}
+    }
+    lines.extend(example.text.lines().map(|l| if l.is_empty() { String::new() } else { format!("    {l}") }));
 }

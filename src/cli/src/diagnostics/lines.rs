@@ -12,11 +12,11 @@ fn severity(d: &Diagnostic) -> &'static str {
     }
 }
 
-/// `lib/a.rrb:3:5: error: message [rrb::code]`
+/// `lib/a.rrb:3:5: error[rrb::code]: message`
 pub fn short(sources: &Sources, d: &Diagnostic) -> String {
     let at = sources.line_col(d.span().file, d.span().start);
     let name = clean(sources.name(d.span().file)).into_owned();
-    format!("{name}:{}:{}: {}: {} [{}]\n", at.line, at.column, severity(d), clean(&d.message), d.code.name())
+    format!("{name}:{}:{}: {}[{}]: {}\n", at.line, at.column, severity(d), d.code.name(), clean(&d.message))
 }
 
 /// `::error file=…,line=…::message`, see
@@ -24,13 +24,7 @@ pub fn short(sources: &Sources, d: &Diagnostic) -> String {
 pub fn github(sources: &Sources, d: &Diagnostic) -> String {
     let span = d.span();
     let (from, to) = (sources.line_col(span.file, span.start), sources.line_col(span.file, span.end));
-    let data = |s: &str| s.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    let property = |s: &str| data(s).replace(':', "%3A").replace(',', "%2C");
-    let mut message = d.message.clone();
-    for help in &d.help {
-        message.push_str("\nhelp: ");
-        message.push_str(help);
-    }
+    let message = super::told(d);
     let end_column = if from.line == to.line { format!(",endColumn={}", to.column) } else { String::new() };
     format!(
         "::{} file={},line={},endLine={},col={}{end_column},title={}::{}\n",
@@ -42,4 +36,19 @@ pub fn github(sources: &Sources, d: &Diagnostic) -> String {
         property(d.code.name()),
         data(&message)
     )
+}
+
+/// The annotation of a file that cannot be read.
+pub fn github_unreadable(name: &str, reason: &str) -> String {
+    format!("::error file={}::cannot read: {}", property(name), data(reason))
+}
+
+/// What stands after the `::` of a workflow command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// What stands as a property of one.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
 }

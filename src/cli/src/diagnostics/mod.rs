@@ -2,6 +2,7 @@
 
 mod human;
 mod lines;
+mod sarif;
 
 use clap::ValueEnum;
 use rrb_lang::diag::{Diagnostic, Severity};
@@ -9,7 +10,8 @@ use rrb_lang::span::Sources;
 use serde_json::{Value, json};
 
 pub use human::render as human;
-pub use lines::{github, short};
+pub use lines::{github, github_unreadable, short};
+pub use sarif::sarif;
 
 use crate::out::Look;
 use crate::text;
@@ -22,21 +24,30 @@ pub enum Format {
     Human,
     /// One document.
     Json,
-    /// One line each: `file:line:column: error: message [code]`.
+    /// A log of code scanning, version 2.1.0 of SARIF.
+    Sarif,
+    /// One line each: `file:line:column: error[code]: message`.
     Short,
     /// Annotations of GitHub Actions.
     Github,
 }
 
-/// All of them as text in a format for lines; empty for JSON.
+/// All of them as text in a format for lines; empty for those that are one document.
 pub fn render(look: &Look, format: Format, sources: &Sources, diagnostics: &[Diagnostic]) -> String {
     let each = |f: &dyn Fn(&Diagnostic) -> String| diagnostics.iter().map(f).collect::<String>();
     match format {
         Format::Human => each(&|d| human(look, sources, d)),
         Format::Short => each(&|d| short(sources, d)),
         Format::Github => each(&|d| github(sources, d)),
-        Format::Json => String::new(),
+        Format::Json | Format::Sarif => String::new(),
     }
+}
+
+/// The message, and below it the advice and the facts.
+fn told(d: &Diagnostic) -> String {
+    let help = d.help.iter().map(|h| format!("\nhelp: {h}"));
+    let notes = d.notes.iter().map(|n| format!("\nnote: {n}"));
+    std::iter::once(d.message.clone()).chain(help).chain(notes).collect()
 }
 
 /// A diagnostic for programs: the model with names and lines in place of ids and bytes.

@@ -16,11 +16,15 @@ pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 /// `rrb` in a folder, without colour, 100 columns wide, and with nothing of this machine's environment.
 pub fn rrb(dir: &Path, args: &[&str]) -> Output {
+    wide(dir, "100", args)
+}
+
+fn wide(dir: &Path, columns: &str, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rrb"))
         .args(args)
         .current_dir(dir)
         .env_clear()
-        .env("COLUMNS", "100")
+        .env("COLUMNS", columns)
         .env("HOME", dir)
         .env("TZ", "UTC")
         .output()
@@ -110,6 +114,96 @@ fn the_check_command_ends_with_what_it_found() {
     assert!(short.starts_with("lib/bad.rrb:1:") && short.lines().count() == 1, "{short}");
     let github = stdout(&rrb(dir.path(), &["check", "--format", "github"]));
     assert!(github.starts_with("::error file=lib/bad.rrb,line=1,"), "{github}");
+}
+
+const UNUSED: &str = "fn first(x: Int, y: Int) -> Int { x }\n";
+
+#[test]
+fn warnings_fail_where_they_are_denied() {
+    let dir = folder(&[("rrb.toml", ""), ("a.rrb", UNUSED)]);
+    let output = rrb(dir.path(), &["check"]);
+    assert_eq!(code(&output), 0);
+    assert!(stdout(&output).contains("1 warning in 2 files"), "{}", stdout(&output));
+    assert_eq!(code(&rrb(dir.path(), &["check", "--deny-warnings"])), 1);
+    let allowed = format!("// allow rrb::parameter::unused because callers give both\n{UNUSED}");
+    std::fs::write(dir.path().join("a.rrb"), allowed).unwrap();
+    assert_eq!(code(&rrb(dir.path(), &["check", "--deny-warnings"])), 0);
+}
+
+#[test]
+fn every_format_says_the_same() {
+    let text = "fn first(x: Int) -> Int { y }\n";
+    let dir = folder(&[("rrb.toml", ""), ("lib/a.rrb", text)]);
+    let run = |format: &str| {
+        let output = rrb(dir.path(), &["check", "lib/a.rrb", "--format", format]);
+        assert_eq!(code(&output), 1, "{format}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let message = "there is no variable or function `y`";
+    assert_eq!(run("short"), format!("lib/a.rrb:1:27: error[rrb::name::unknown]: {message}\n"));
+    let github = run("github");
+    assert!(
+        github.starts_with(
+            "::error file=lib/a.rrb,line=1,endLine=1,col=27,endColumn=28,title=rrb%3A%3Aname%3A%3Aunknown::"
+        )
+    );
+    assert!(github.contains(&format!("{message}%0Ahelp: ")), "{github}");
+
+    let json: serde_json::Value = serde_json::from_str(&run("json")).unwrap();
+    let one = &json["projects"][0]["diagnostics"][0];
+    let place = serde_json::json!({
+        "file": "lib/a.rrb", "start": {"line": 1, "column": 27}, "end": {"line": 1, "column": 28}, "bytes": [26, 27],
+    });
+    assert_eq!((&one["code"], &one["severity"]), (&"rrb::name::unknown".into(), &"error".into()));
+    assert_eq!((&one["message"], &one["place"]), (&message.into(), &place));
+    assert_eq!((&one["labels"][0]["primary"], &one["labels"][0]["place"]), (&true.into(), &place));
+    assert!(
+        one["help"].as_array().is_some_and(|h| !h.is_empty()) && one["fixes"].is_array() && one["notes"].is_array()
+    );
+
+    let sarif: serde_json::Value = serde_json::from_str(&run("sarif")).unwrap();
+    let run = &sarif["runs"][0];
+    let (rule, result) = (&run["tool"]["driver"]["rules"][0], &run["results"][0]);
+    assert_eq!((&rule["id"], &result["ruleId"]), (&"rrb::name::unknown".into(), &"rrb::name::unknown".into()));
+    assert!(rule["help"]["markdown"].as_str().is_some_and(|m| m.contains("```rrb wrong")));
+    assert_eq!(result["level"], "error");
+    assert!(result["message"]["text"].as_str().is_some_and(|t| t.starts_with(message)));
+    assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "lib/a.rrb");
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startColumn"], 27);
+}
+
+#[test]
+fn a_workflow_command_holds_what_a_file_is_called() {
+    let dir = folder(&[("rrb.toml", ""), ("a,b%.rrb", "let = 1\n")]);
+    let github = stdout(&rrb(dir.path(), &["check", "--format", "github"]));
+    assert!(github.starts_with("::error file=a%2Cb%25.rrb::cannot read: "), "{github}");
+    assert_eq!(github.lines().count(), 1);
+}
+
+#[test]
+fn explanations_fit_the_terminal_and_are_found_by_their_last_part() {
+    let dir = folder(&[]);
+    let wide = |columns: &str, args: &[&str]| {
+        let output = wide(dir.path(), columns, args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let text = wide("60", &["explain", "unapproved"]);
+    assert!(text.starts_with("error rrb::effect::unapproved\n"), "{text}");
+    assert!(text.contains("Wrong:\n    use k8s\n") && text.contains("Right:\n"), "{text}");
+    let prose = text.lines().filter(|l| !l.starts_with(' '));
+    assert!(prose.clone().all(|l| l.chars().count() <= 60), "{text}");
+    assert_eq!(text, wide("60", &["explain", "effect::unapproved"]));
+    let coloured = wide("60", &["--color", "always", "explain", "unapproved"]);
+    assert!(coloured.contains('\u{1b}') && !text.contains('\u{1b}'));
+
+    let several = rrb(dir.path(), &["explain", "unused"]);
+    assert_eq!(code(&several), 3);
+    assert!(stderr(&several).contains("`rrb::variable::unused`, `rrb::parameter::unused`"), "{}", stderr(&several));
+    let near = rrb(dir.path(), &["explain", "waiver"]);
+    assert!(stderr(&near).contains("did you mean one of `rrb::approval::waiver-expired`"), "{}", stderr(&near));
+    let json: serde_json::Value = serde_json::from_str(&wide("60", &["explain", "unapproved", "--json"])).unwrap();
+    assert_eq!((&json["code"], &json["severity"]), (&"rrb::effect::unapproved".into(), &"error".into()));
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_diagnostic_says_what_where_and_what_to_do() {
         .help("did you mean `node`?")
         .note("fix calls k8s.drain")
         .fix("write `node`", vec![(Span::new(file, 41, 44), "node".into())]);
-    let warning = Diagnostic::warning(codes::SYNTAX_UNEXPECTED, "an odd thing", Span::new(file, 0, 7), "");
+    let warning = Diagnostic::warning(codes::TRIGGER_NEVER, "an odd thing", Span::new(file, 0, 7), "");
     let all = [d, warning];
     let text = diagnostics::render(&look(), diagnostics::Format::Human, &sources, &all);
     insta::assert_snapshot!(format!("{text}{}", diagnostics::summary(&look(), &all, 2)));
