@@ -43,9 +43,15 @@ pub fn result(sources: &Sources, rule: &str, level: Level, message: &str, at: Sp
         "locations": [{ "physicalLocation": place(sources, at) }],
     });
     if !related.is_empty() {
-        out["relatedLocations"] = Value::Array(related);
+        put(&mut out, "relatedLocations", Value::Array(related));
     }
     out
+}
+
+fn put(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
 }
 
 /// Lines and columns count from 1, the end is behind the last.
@@ -79,7 +85,7 @@ pub fn document(rules: &[Rule<'_>], results: Vec<Value>) -> Value {
             "id": r.id, "shortDescription": { "text": r.summary }, "defaultConfiguration": { "level": r.level.word() },
         });
         if !r.help.is_empty() {
-            one["help"] = json!({ "text": r.help, "markdown": r.help });
+            put(&mut one, "help", json!({ "text": r.help, "markdown": r.help }));
         }
         one
     };
