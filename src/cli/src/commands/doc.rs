@@ -1,6 +1,6 @@
 //! `rrb doc`: the runbooks as documents.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use rrb_lang::diag::{Diagnostic, Severity, codes};
@@ -87,29 +87,55 @@ pub fn doc(context: &Context, args: &DocArgs) -> Result<Exit, CliError> {
         let picture = || flow::svg(&doc::chart(&facts, r), &r.name);
         if html { doc::html(&r.name, &text, Some(&picture())) } else { text }
     };
-    let Some(dir) = &args.out else {
-        wanted.iter().for_each(|r| context.out.raw(page(r)));
-        return Ok(Exit::Ok);
-    };
-    let mut pages: Vec<(String, String)> =
-        wanted.iter().map(|r| (format!("{}.{extension}", doc::file_name(&facts, r)), page(r))).collect();
-    if args.runbook.is_none() {
+    let index = || {
         let text = doc::index(&facts, &links);
         let title = loaded.config.name.as_deref().unwrap_or("Runbooks");
-        let text = if html { doc::html(title, &text, None) } else { text };
-        pages.push((format!("index.{extension}"), text));
-    }
-    let cannot = |path: &std::path::Path, e: &std::io::Error| {
-        CliError::new(
-            Exit::Failed,
-            format!("cannot write `{}`: {}", crate::text::clean(&path.to_string_lossy()), project::reason(e)),
-        )
+        if html { doc::html(title, &text, None) } else { text }
+    };
+    let Some(dir) = &args.out else {
+        return print(context, args, &wanted, page, index);
     };
     std::fs::create_dir_all(dir).map_err(|e| cannot(dir, &e))?;
-    for (name, text) in &pages {
+    let first = args.runbook.is_none().then(|| (format!("index.{extension}"), index()));
+    let pages = wanted.iter().map(|r| (format!("{}.{extension}", doc::file_name(&facts, r)), page(r)));
+    for (name, text) in first.into_iter().chain(pages) {
         let path = dir.join(name);
-        std::fs::write(&path, text).map_err(|e| cannot(&path, &e))?;
+        write(&path, &text)?;
         context.out.line(path.display().to_string());
     }
     Ok(Exit::Ok)
+}
+
+/// On standard output: Markdown one after the other, but a web page is one.
+fn print(
+    context: &Context,
+    args: &DocArgs,
+    wanted: &[&Runbook],
+    page: impl Fn(&Runbook) -> String,
+    index: impl Fn() -> String,
+) -> Result<Exit, CliError> {
+    match (args.format, wanted) {
+        (DocFormat::Html, [] | [_, _, ..]) => {
+            return Err(CliError::usage("several web pages need a folder")
+                .help("write them with `--out DIR`, or name one runbook"));
+        }
+        (DocFormat::Markdown, _) if args.runbook.is_none() && wanted.len() != 1 => context.out.raw(index() + "\n"),
+        _ => {}
+    }
+    let pages: Vec<String> = wanted.iter().map(|r| page(r)).collect();
+    context.out.raw(pages.join("\n"));
+    Ok(Exit::Ok)
+}
+
+/// Writes a file of the documents.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(path, text).map_err(|e| cannot(path, &e))
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> CliError {
+    let path = path.to_string_lossy();
+    CliError::new(Exit::Failed, format!("cannot write `{}`: {}", crate::text::clean(&path), project::reason(error)))
 }

@@ -1,5 +1,7 @@
 //! `rrb graph`: the flowchart of a runbook.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use rrb_lang::outline::flow;
 
@@ -22,7 +24,7 @@ pub enum GraphFormat {
 /// Of what, and how.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb graph relieve_disk_pressure                       # Mermaid\n  rrb graph relieve_disk_pressure --format svg > r.svg\n  rrb graph relieve_disk_pressure --format dot | dot -Tpdf -o r.pdf"
+    after_help = "Examples:\n  rrb graph relieve_disk_pressure                       # Mermaid\n  rrb graph relieve_disk_pressure --format svg --out r.svg\n  rrb graph relieve_disk_pressure --format dot | dot -Tpdf -o r.pdf"
 )]
 pub struct GraphArgs {
     /// The runbook. May be left out when the project has only one.
@@ -30,12 +32,15 @@ pub struct GraphArgs {
     /// What to write.
     #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
     format: GraphFormat,
+    /// Write into this file, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Draws it.
 ///
 /// # Errors
-/// When the project has mistakes or there is no such runbook.
+/// When the project has mistakes, there is no such runbook, or the file cannot be written.
 pub fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliError> {
     let loaded = super::doc::sound(context)?;
     let Some(program) = &loaded.typed else { return Ok(Exit::Failed) };
@@ -44,20 +49,22 @@ pub fn graph(context: &Context, args: &GraphArgs) -> Result<Exit, CliError> {
         (None, [only]) => only,
         (None, all) => {
             let names: Vec<&str> = all.iter().map(|r| r.name.as_str()).collect();
-            let help = if names.is_empty() {
-                "this project has no runbooks".into()
-            } else {
-                format!("there are {}", names.join(", "))
-            };
-            return Err(CliError::usage("which runbook?").help(help));
+            if names.is_empty() {
+                return Err(CliError::new(Exit::NotFound, "this project has no runbooks"));
+            }
+            return Err(CliError::usage("which runbook?").help(format!("name one of {}", names.join(", "))));
         }
     };
     let facts = Facts::new(program, &loaded.sources, &loaded.config);
     let chart = doc::chart(&facts, runbook);
-    context.out.raw(match args.format {
+    let text = match args.format {
         GraphFormat::Mermaid => flow::mermaid(&chart),
         GraphFormat::Dot => flow::dot(&chart, &runbook.name),
         GraphFormat::Svg => flow::svg(&chart, &runbook.name),
-    });
+    };
+    match &args.out {
+        Some(path) => super::doc::write(path, &text)?,
+        None => context.out.raw(text),
+    }
     Ok(Exit::Ok)
 }

@@ -54,13 +54,16 @@ fn escaped(text: &str) -> String {
 }
 
 const STYLE: &str = "
-body { font: 16px/1.5 system-ui, sans-serif; color: #101828; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2, h3 { line-height: 1.25; margin: 2rem 0 .6rem; } h2 { border-bottom: 1px solid #e4e7ec; padding-bottom: .2rem; }
-code { font: 0.88em/1.4 ui-monospace, monospace; background: #f2f4f7; border-radius: 3px; padding: .05em .3em; overflow-wrap: anywhere; }
-pre { background: #f2f4f7; border-radius: 6px; padding: .8rem 1rem; overflow-x: auto; } pre code { background: none; padding: 0; overflow-wrap: normal; }
-table { border-collapse: collapse; margin: .8rem 0; } th, td { border: 1px solid #e4e7ec; padding: .35rem .6rem; text-align: left; vertical-align: top; }
-figure { margin: 1rem 0; overflow-x: auto; } li { margin: .25rem 0; }
-@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } pre, table, figure { break-inside: avoid; } }
+:root { color-scheme: light dark; --ink: #101828; --paper: #ffffff; --line: #d0d5dd; --soft: #f2f4f7; --link: #175cd3; }
+@media (prefers-color-scheme: dark) { :root { --ink: #f2f4f7; --paper: #101828; --line: #475467; --soft: #1d2939; --link: #84adff; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+a { color: var(--link); } h1, h2, h3 { line-height: 1.25; margin: 2rem 0 .6rem; } h2 { border-bottom: 1px solid var(--line); padding-bottom: .2rem; }
+code { font: 0.88em/1.4 ui-monospace, monospace; background: var(--soft); border-radius: 3px; padding: .05em .3em; overflow-wrap: anywhere; }
+pre { background: var(--soft); border-radius: 6px; padding: .8rem 1rem; overflow-x: auto; } pre code { background: none; padding: 0; overflow-wrap: normal; }
+table { border-collapse: collapse; margin: .8rem 0; } th, td { border: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
+td code, th code { overflow-wrap: break-word; } th:empty { padding: 0; } figure { margin: 1rem 0; overflow-x: auto; } li { margin: .25rem 0; } hr { border: 0; border-top: 1px solid var(--line); margin-top: 2rem; }
+@media print { :root { --ink: #000000; --paper: #ffffff; --line: #999999; --soft: #f2f4f7; --link: #000000; } body { margin: 0; max-width: none; font-size: 11pt; }
+h1, h2, h3 { break-after: avoid; } pre, tr, li { break-inside: avoid; } pre, pre code { white-space: pre-wrap; } figure { overflow: visible; } figure svg { max-width: 100%; height: auto; max-height: 24cm; } }
 ";
 
 #[cfg(test)]

@@ -37,11 +37,29 @@ pub fn docs(text: &str) -> String {
         };
         let heading = fence.is_none() && start.starts_with('#');
         let line = crate::text::clean_source(line);
-        out.push(if heading { format!("###{}", line.trim_start()) } else { line.into_owned() });
+        let line = if fence.is_none() { without_tags(&line) } else { line.into_owned() };
+        out.push(if heading { format!("###{}", line.trim_start()) } else { line });
     }
     // A block of code that is left open would take the rest of the page.
     out.extend(fence.map(str::to_owned));
     out.join("\n")
+}
+
+/// Markup is shown, not done; links in angle brackets stay, and so does code.
+fn without_tags(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut inside = false;
+    for (at, c) in line.char_indices() {
+        inside ^= c == '`';
+        let rest = line.get(at + c.len_utf8()..).unwrap_or_default();
+        let tag = rest.starts_with(|n: char| n.is_ascii_alphabetic() || matches!(n, '/' | '!' | '?'));
+        let link = ["http://", "https://", "mailto:"].iter().any(|s| rest.starts_with(s));
+        if c == '<' && tag && !link && !inside {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 fn fenced(text: &str) -> String {
@@ -82,6 +100,7 @@ mod tests {
         assert_eq!(docs("a\n# b\n```\n# c"), "a\n#### b\n```\n# c\n```");
         assert_eq!(docs("~~~\n```\n~~~\n## d"), "~~~\n```\n~~~\n##### d");
         assert_eq!(docs("\u{202e}x"), "\u{fffd}x");
+        assert_eq!(docs("<b>x</b> <https://a.example> `<b>` 1 < 2"), "\\<b>x\\</b> <https://a.example> `<b>` 1 < 2");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod command;
 mod daemon;
+mod documents;
 mod fmt;
 mod guardrails;
 mod lsp;

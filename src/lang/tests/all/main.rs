@@ -11,6 +11,7 @@
 mod bounds;
 mod check;
 mod explanations;
+mod flow;
 mod guide;
 mod mistakes;
 mod mutations;

@@ -41,5 +41,6 @@ fn look(shape: Shape) -> &'static str {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+    let shown: String = text.chars().filter(|c| !c.is_control()).collect();
+    shown.replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -47,11 +47,18 @@ fn class(shape: Shape) -> Option<&'static str> {
     }
 }
 
-/// Mermaid reads a label as text of its own with entities.
+/// Mermaid reads a label as text of its own with entities. It takes `%%{` for a directive wherever it stands, and a line that begins like
+/// an item for a list.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
+    let listed = text.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['.', ')', '-', '+']);
     for c in text.chars() {
         match c {
+            '.' | ')' | '-' | '+' if listed && !out.contains(|c: char| !c.is_ascii_digit()) => {
+                out.push_str(&format!("#{};", u32::from(c)));
+            }
+            '%' | '*' | '\\' => out.push_str(&format!("#{};", u32::from(c))),
+            c if c.is_control() => {}
             '"' => out.push_str("#quot;"),
             '#' => out.push_str("#35;"),
             '<' => out.push_str("#lt;"),
