@@ -97,7 +97,7 @@ pub fn doc(context: &Context, args: &DocArgs) -> Result<Exit, CliError> {
     };
     std::fs::create_dir_all(dir).map_err(|e| cannot(dir, &e))?;
     let first = args.runbook.is_none().then(|| (format!("index.{extension}"), index()));
-    let pages = wanted.iter().map(|r| (format!("{}.{extension}", doc::file_name(&facts, r)), page(r)));
+    let pages = wanted.iter().map(|r| (format!("{}.{extension}", links.file_name(r)), page(r)));
     for (name, text) in first.into_iter().chain(pages) {
         let path = dir.join(name);
         write(&path, &text)?;

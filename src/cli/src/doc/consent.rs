@@ -38,16 +38,15 @@ pub fn approvals(facts: &Facts<'_>, parts: &[Vec<Node>]) -> String {
         });
     }
     if rows.is_empty() {
-        return "Nobody: nothing in it asks for an approval.".to_owned();
+        return "Nothing in it asks for an approval.".to_owned();
     }
     table(&["question", "how many agree", "who", "within"], &rows)
 }
 
 /// `group sre (Ana, Bo)`
 pub fn principal(facts: &Facts<'_>, who: &str) -> String {
-    let name = |key: &str| facts.config.users.get(key).map_or_else(|| key.to_owned(), |u| u.name.to_string());
     let people: Option<Vec<String>> = match who.split_once(' ') {
-        Some(("group", group)) => facts.config.members(group).map(|m| m.iter().map(|k| name(k)).collect()),
+        Some(("group", group)) if facts.config.groups.contains_key(group) => Some(members(facts, group)),
         Some(("user", user)) => facts.config.users.get(user).map(|u| vec![u.name.to_string()]),
         _ => None,
     };
@@ -55,6 +54,12 @@ pub fn principal(facts: &Facts<'_>, who: &str) -> String {
         Some(people) => format!("{} ({})", plain(who), plain(&people.join(", "))),
         None => plain(who),
     }
+}
+
+/// The names of a group's members.
+pub fn members(facts: &Facts<'_>, group: &str) -> Vec<String> {
+    let name = |key: &str| facts.config.users.get(key).map_or_else(|| key.to_owned(), |u| u.name.to_string());
+    facts.config.members(group).unwrap_or_default().iter().map(|k| name(k)).collect()
 }
 
 /// The rules of the project's policies that can concern calls of this strength.
@@ -79,10 +84,7 @@ pub fn policies(facts: &Facts<'_>, most: Effect) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    format!(
-        "These hold for every runbook, and for this one where their conditions do. Keep them by hand, too.\n\n{}",
-        table(&["policy", "rule", "when", "because"], &rows)
-    )
+    table(&["policy", "rule", "when", "because"], &rows)
 }
 
 fn shown(condition: &PolicyCondition) -> String {

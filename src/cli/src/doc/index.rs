@@ -3,10 +3,10 @@
 use rrb_lang::hir;
 use rrb_lang::syntax::ast::Effect;
 
-use super::consent::{policies, principal};
+use super::consent::{members, policies};
 use super::facts::Facts;
 use super::links::Links;
-use super::markdown::{cell, plain, table};
+use super::markdown::{cell, docs, plain, table};
 use super::page::{effect_word, most};
 use super::words::setting_row;
 
@@ -22,12 +22,12 @@ pub fn index(facts: &Facts<'_>, links: &Links<'_>) -> String {
     }
     if !facts.config.groups.is_empty() {
         let rows: Vec<Vec<String>> =
-            facts.config.groups.keys().map(|g| vec![plain(g), principal(facts, &format!("group {g}"))]).collect();
+            facts.config.groups.keys().map(|g| vec![plain(g), plain(&members(facts, g).join(", "))]).collect();
         out.push_str(&format!("\n## People\n\n{}", table(&["group", "members"], &rows)));
     }
     let rules = policies(facts, Effect::Destroys);
     if !rules.is_empty() {
-        out.push_str(&format!("\n## Policies\n\n{rules}"));
+        out.push_str(&format!("\n## Policies\n\nThese hold for every runbook, where their conditions do.\n\n{rules}"));
     }
     let settings: Vec<Vec<String>> = facts.program.settings.iter().map(|s| setting_row(facts, s)).collect();
     if !settings.is_empty() {
@@ -38,9 +38,11 @@ pub fn index(facts: &Facts<'_>, links: &Links<'_>) -> String {
 }
 
 fn row(facts: &Facts<'_>, links: &Links<'_>, runbook: &hir::Runbook) -> Vec<String> {
-    let purpose = runbook.docs.lines().next().unwrap_or_default();
-    let starts: Vec<String> = facts.starts(runbook).iter().map(|s| cell(s)).collect();
+    let purpose = docs(runbook.docs.lines().next().unwrap_or_default()).replace('|', "\\|");
+    let triggers = if facts.triggers(runbook).is_empty() { Vec::new() } else { facts.starts(runbook) };
+    let starts = triggers.iter().map(|s| cell(s)).collect::<Vec<_>>().join(" · ");
+    let starts = if starts.is_empty() { "by hand".to_owned() } else { starts };
     let can = effect_word(most(facts, runbook)).to_owned();
     let owner = plain(runbook.owner.as_deref().unwrap_or_default());
-    vec![links.to(runbook), plain(purpose), starts.join(" · "), can, owner]
+    vec![links.to(runbook), purpose, starts, can, owner]
 }

@@ -1,5 +1,7 @@
 //! Links from one page to another.
 
+use std::collections::HashSet;
+
 use rrb_lang::hir;
 use rrb_lang::ids::RunbookId;
 
@@ -11,12 +13,16 @@ pub struct Links<'a> {
     facts: &'a Facts<'a>,
     /// `md`, `html`; none for a page that stands alone.
     extension: Option<&'a str>,
+    /// Names that more than one runbook has.
+    shared: HashSet<&'a str>,
 }
 
 impl<'a> Links<'a> {
     /// Links to pages with this ending, or only names.
     pub fn new(facts: &'a Facts<'a>, extension: Option<&'a str>) -> Self {
-        Self { facts, extension }
+        let mut seen = HashSet::new();
+        let names = facts.program.runbooks.iter().map(|r| r.name.as_str());
+        Self { facts, extension, shared: names.filter(|n| !seen.insert(*n)).collect() }
     }
 
     /// A runbook by its name, as a link where there are pages.
@@ -28,18 +34,17 @@ impl<'a> Links<'a> {
     pub fn to(&self, runbook: &hir::Runbook) -> String {
         let name = plain(&runbook.name);
         match self.extension {
-            Some(extension) => format!("[{name}]({}.{extension})", file_name(self.facts, runbook)),
+            Some(extension) => format!("[{name}]({}.{extension})", self.file_name(runbook)),
             None => format!("**{name}**"),
         }
     }
-}
 
-/// The file of a runbook's page, without its ending: the name, with the module where two have the same. `index` is taken.
-pub fn file_name(facts: &Facts<'_>, runbook: &hir::Runbook) -> String {
-    let same = facts.program.runbooks.iter().filter(|r| r.name == runbook.name).count();
-    if same > 1 || runbook.name == "index" {
-        format!("{}.{}", runbook.module, runbook.name)
-    } else {
-        runbook.name.to_string()
+    /// The file of a runbook's page, without its ending: the name, with the module where two have the same. `index` is taken.
+    pub fn file_name(&self, runbook: &hir::Runbook) -> String {
+        if self.shared.contains(runbook.name.as_str()) || runbook.name == "index" {
+            format!("{}.{}", runbook.module, runbook.name)
+        } else {
+            runbook.name.to_string()
+        }
     }
 }

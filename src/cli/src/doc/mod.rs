@@ -15,7 +15,7 @@ pub use consent::consent_text;
 pub use facts::Facts;
 pub use html::html;
 pub use index::index;
-pub use links::{Links, file_name};
+pub use links::Links;
 pub use page::{effect_word, runbook};
 
 use rrb_lang::hir;

@@ -2,7 +2,7 @@
 
 use rrb_lang::check::summary::{EffectUse, Part};
 use rrb_lang::hir::{self, FunctionKind};
-use rrb_lang::outline::{Node, flow, function, outline};
+use rrb_lang::outline::{Kind, Node, Outline, flow, function, outline, walk};
 use rrb_lang::syntax::ast::Effect;
 
 use super::consent::{approvals, consent_text, policies};
@@ -25,9 +25,11 @@ pub fn runbook(facts: &Facts<'_>, links: &Links<'_>, runbook: &hir::Runbook) -> 
     parts.extend(own_actions(facts, &used));
     page.add("Who is asked", approvals(facts, &parts));
     page.add("What it can do", effects(facts, runbook));
-    page.add("Policies", policies(facts, most(facts, runbook)));
+    let rules = policies(facts, most(facts, runbook));
+    let keep = "These hold for every runbook, and for this one where their conditions do. Keep them by hand, too.";
+    page.add("Policies", if rules.is_empty() { rules } else { format!("{keep}\n\n{rules}") });
     page.add("Steps", format!("{HOW_TO_READ}\n\n{}", steps(facts, links, &what.body)));
-    page.add("If it fails", failure(facts, links, runbook, &what.on_failure));
+    page.add("If it fails", failure(facts, links, runbook, &what));
     if !what.finally.is_empty() {
         page.add("At the end, whatever happened", steps(facts, links, &what.finally));
     }
@@ -73,16 +75,28 @@ pub fn most(facts: &Facts<'_>, runbook: &hir::Runbook) -> Effect {
     facts.effects(runbook).and_then(|s| s.uses.iter().map(|u| u.effect).max()).unwrap_or(Effect::Pure)
 }
 
-fn failure(facts: &Facts<'_>, links: &Links<'_>, runbook: &hir::Runbook, on_failure: &[Node]) -> String {
-    let first = if runbook.rollback {
-        "What was done and can be undone is undone, newest first: the lines “to undo it” say how."
-    } else {
-        "Nothing is undone: what was done stays."
+fn failure(facts: &Facts<'_>, links: &Links<'_>, runbook: &hir::Runbook, what: &Outline) -> String {
+    let inside = facts.effects(runbook).is_some_and(|s| s.uses.iter().any(|u| u.undo));
+    let first = match (runbook.rollback, has_undo(&what.body), inside) {
+        (true, true, _) => "Undo what was done, newest first: the lines “to undo it” say how.",
+        (true, false, true) => "Undo what the actions did, newest first: their `undo` below says how.",
+        (false, ..) | (true, false, false) => "Nothing is undone: what was done stays.",
     };
-    if on_failure.is_empty() {
-        return if runbook.rollback { first.to_owned() } else { format!("{first} Tell {}.", owner(runbook)) };
+    if what.on_failure.is_empty() {
+        return format!("{first} Then tell {}.", owner(runbook));
     }
-    format!("{first} Then:\n\n{}", steps(facts, links, on_failure))
+    format!("{first} Then:\n\n{}", steps(facts, links, &what.on_failure))
+}
+
+/// Whether a line of its own says how to undo something.
+fn has_undo(nodes: &[Node]) -> bool {
+    let mut found = false;
+    walk(nodes, &mut |node| {
+        if let Kind::Act { calls, .. } = &node.kind {
+            found |= calls.iter().any(|c| c.undo.is_some());
+        }
+    });
+    found
 }
 
 fn owner(runbook: &hir::Runbook) -> String {

@@ -1,16 +1,19 @@
 //! An outline as nested lists that a person can work through.
 
+use std::collections::HashSet;
+
+use rrb_lang::ids::FnId;
 use rrb_lang::outline::{Approval, Branch, Called, Kind, Node, Repeat};
 use rrb_lang::syntax::ast::Effect;
 use rrb_lang::vm::print::time;
 
 use super::facts::Facts;
 use super::links::Links;
-use super::markdown::{code, plain};
+use super::markdown::{code, docs, plain};
 
 /// The nodes as a numbered list, their parts below them.
 pub fn steps(facts: &Facts<'_>, links: &Links<'_>, nodes: &[Node]) -> String {
-    let mut list = List { facts, links, out: String::new() };
+    let mut list = List { facts, links, said: HashSet::new(), out: String::new() };
     list.nodes(nodes, 0);
     list.out
 }
@@ -32,6 +35,8 @@ impl At {
 struct List<'a> {
     facts: &'a Facts<'a>,
     links: &'a Links<'a>,
+    /// Actions whose words stand in the list already.
+    said: HashSet<FnId>,
     out: String,
 }
 
@@ -137,14 +142,16 @@ impl List<'_> {
         }
     }
 
-    /// What the one action of the line is for, in its own words.
-    fn docs(&self, calls: &[Called]) -> Option<String> {
+    /// What the one action of the line is for, in its own words, where it comes first.
+    fn docs(&mut self, calls: &[Called]) -> Option<String> {
         let [only] = calls else { return None };
-        let docs = &self.facts.program.functions.get(only.function.index())?.docs;
-        let first = docs.split("\n\n").next()?.replace('\n', " ");
-        // A link of the documentation stays in the chapter on the action.
+        if !self.said.insert(only.function) {
+            return None;
+        }
+        let words = &self.facts.program.functions.get(only.function.index())?.docs;
+        let first = words.split("\n\n").next()?.replace('\n', " ");
         let sentence = first.split_inclusive(". ").next()?.trim();
-        (!sentence.is_empty()).then(|| plain(sentence))
+        (!sentence.is_empty()).then(|| docs(sentence))
     }
 
     /// A choice after a choice stands beside it, not in it.

@@ -65,9 +65,9 @@ pub fn reached(facts: &Facts<'_>, runbook: &hir::Runbook) -> Reached {
 pub fn values(facts: &Facts<'_>, reached: &Reached) -> String {
     let mut constants: Vec<String> = reached.constants.iter().filter_map(|id| facts.constant_source(*id)).collect();
     constants.dedup();
-    let mut out = String::new();
+    let mut chapters = Vec::new();
     if !constants.is_empty() {
-        out.push_str(&block("rrb", &constants.join("\n")));
+        chapters.push(block("rrb", &constants.join("\n")));
     }
     let rows: Vec<Vec<String>> = reached
         .settings
@@ -76,9 +76,9 @@ pub fn values(facts: &Facts<'_>, reached: &Reached) -> String {
         .map(|s| setting_row(facts, s))
         .collect();
     if !rows.is_empty() {
-        out.push_str(&format!("\n{}", table(&["setting", "where in `rrb.toml`", "unless set", ""], &rows)));
+        chapters.push(table(&["setting", "where in `rrb.toml`", "unless set", ""], &rows));
     }
-    out
+    chapters.join("\n")
 }
 
 /// A setting: its name, where it is given, its default, what it is.

@@ -164,7 +164,7 @@ fn a_graph_goes_to_a_file() {
 const RISKY: &str = "
 use shop
 runbook buy(item: Text) {
-  do shop.order(item) retry 2 times unsafe \"the shop drops doubles\"
+  do shop.order(item) retry unsafe \"the shop drops doubles\" 2 times
   let found = shop.find(item)
   log found
   waive \"old\" by \"ana\" until time\"2031-01-01T00:00:00Z\" { do file.delete(\"/tmp/x\") }

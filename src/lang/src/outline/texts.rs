@@ -21,7 +21,7 @@ impl Texts<'_> {
         self.source(Span { end: last.span.end, ..whole.span })
     }
 
-    /// A text literal as people read it, anything else as its source.
+    /// A text literal as people read it, with ‹source› where a value stands.
     pub fn text(&self, expr: &Expr) -> String {
         match &expr.kind {
             ExprKind::Literal(Value::Text(text)) => text.to_string(),
@@ -33,7 +33,7 @@ impl Texts<'_> {
                 })
                 .collect(),
             ExprKind::Coerce { value, .. } => self.text(value),
-            _ => self.source(expr.span),
+            _ => format!("‹{}›", self.source(expr.span)),
         }
     }
 

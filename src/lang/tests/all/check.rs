@@ -125,6 +125,49 @@ fn a_call_without_an_instance_names_the_only_one() {
 }
 
 #[test]
+fn what_a_child_run_and_a_rollback_do_counts() {
+    let text = r#"
+use k8s
+use std.system
+runbook parent() {
+  waive "old" by "ana" until time"2031-01-01T00:00:00Z" { do k8s.drain("n0")  run child() }
+  do system.move_file("/a", "/b")
+}
+runbook child() {
+  do k8s.cordon("n1")
+  waive "new" by "bo" until time"2031-01-01T00:00:00Z" { do k8s.drain("n1") }
+  start child()
+}
+"#;
+    let (project, _) = project::parse(PROJECT_FILE, &std::fs::read_to_string(folder("kit/rrb.toml")).unwrap());
+    let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+    let modules = vec![main, module(&folder("kit").join("k8s.rrb"))];
+    let checked = check_in(CheckInput { modules, project }, Surroundings::default());
+    let program = checked.program.expect("it is right");
+    let shown = |index: usize| {
+        let uses = rrb_lang::check::summary::summaries(&program).remove(index).uses;
+        let line = |u: &rrb_lang::check::summary::EffectUse| {
+            let undo = if u.undo { " undo" } else { "" };
+            format!("{}{undo} {} {}", u.name, serde_json::to_value(&u.consent).unwrap()["reason"], u.through.join(", "))
+        };
+        uses.iter().map(line).collect::<Vec<_>>()
+    };
+    // What people agreed to in the parent does not hold in the child.
+    assert_eq!(
+        shown(0),
+        [
+            "k8s.drain \"old\" ",
+            "system.move_file null ",
+            "k8s.cordon null run child",
+            "k8s.drain \"new\" run child",
+            "system.move_back undo null system.move_file",
+        ]
+    );
+    // One that runs itself has an end.
+    assert_eq!(shown(1), ["k8s.cordon null ", "k8s.drain \"new\" "]);
+}
+
+#[test]
 fn right_programs_compile() {
     each("ok", |path| {
         let (config, _) = project::parse(PROJECT_FILE, &std::fs::read_to_string(folder("kit/rrb.toml")).unwrap());

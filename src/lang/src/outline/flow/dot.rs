@@ -30,11 +30,11 @@ fn look(shape: Shape) -> &'static str {
         Shape::Act(Effect::Changes) => "shape=box, fillcolor=\"#fef0c7\"",
         Shape::Act(_) => "shape=box, fillcolor=\"#e0f2fe\"",
         Shape::Note => "shape=note",
-        Shape::Choice => "shape=diamond",
+        Shape::Choice => "shape=hexagon",
         Shape::Loop => "shape=hexagon",
         Shape::Ask => "shape=hexagon, fillcolor=\"#ede9fe\"",
         Shape::Waiver => "shape=box, fillcolor=\"#ede9fe\"",
-        Shape::Check => "shape=diamond, fillcolor=\"#e0f2fe\"",
+        Shape::Check => "shape=hexagon, fillcolor=\"#e0f2fe\"",
         Shape::Wait => "shape=ellipse",
         Shape::Bar => "shape=box, fillcolor=\"#e5e7eb\"",
     }

@@ -28,11 +28,11 @@ pub fn mermaid(flow: &Flow) -> String {
 
 fn brackets(shape: Shape) -> (&'static str, &'static str) {
     match shape {
-        Shape::Start | Shape::End | Shape::Fails => ("([", "])"),
-        Shape::Choice | Shape::Check => ("{", "}"),
-        Shape::Ask | Shape::Loop => ("{{", "}}"),
+        Shape::End | Shape::Fails => ("([", "])"),
+        // A diamond around a long text is larger than all the rest.
+        Shape::Choice | Shape::Check | Shape::Ask | Shape::Loop => ("{{", "}}"),
         Shape::Step | Shape::Waiver => ("[[", "]]"),
-        Shape::Wait | Shape::Bar => ("(", ")"),
+        Shape::Start | Shape::Wait | Shape::Bar => ("(", ")"),
         Shape::Act(_) | Shape::Note => ("[", "]"),
     }
 }
