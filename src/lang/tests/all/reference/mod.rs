@@ -94,8 +94,7 @@ fn agree(programs: usize) {
     let cases = u32::try_from(programs.div_ceil(BODIES)).unwrap();
     let config = Config { cases, max_shrink_iters: 400, failure_persistence: None, ..Config::default() };
     let bodies = prop::collection::vec(generate::body(4), BODIES);
-    let outcome =
-        TestRunner::new(config).run(&bodies, |bodies| difference(&bodies).map_err(|said| TestCaseError::fail(said)));
+    let outcome = TestRunner::new(config).run(&bodies, |bodies| difference(&bodies).map_err(TestCaseError::fail));
     match outcome {
         Ok(()) => {}
         // The bodies around the one that differs would only hide it.
