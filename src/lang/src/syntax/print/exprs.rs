@@ -1,6 +1,9 @@
 //! Expressions, with no more parentheses than they need.
 
-use super::{ANY, AS, ATOM, COMPARE, MODIFIER, NEGATE, NOT, OPERAND, OPERATION, Place, Printer, Tightness};
+use super::{
+    ANY, AS, ATOM, COMPARE, MODIFIER, NEGATE, NOT, OPERAND, OPERATION, Place, Printer, Tightness,
+    stmts::begins_with_minus,
+};
 use crate::{span::Span, syntax::ast::*};
 
 impl Printer {
@@ -305,7 +308,9 @@ impl Printer {
             if retry.unsafe_reason.is_some() {
                 self.push(" ");
             }
-            self.expr(&retry.times, MODIFIER);
+            // Behind a reason its sign would be a subtraction.
+            let signed = retry.unsafe_reason.is_some() && begins_with_minus(&retry.times);
+            self.expr(&retry.times, if signed { ATOM } else { MODIFIER });
             self.push(" times");
             self.word_expr(" backoff ", retry.backoff.as_deref(), MODIFIER);
             self.word_expr(" when ", retry.when.as_deref(), OPERATION);

@@ -68,12 +68,12 @@ impl Printer {
             StmtKind::Let { pattern, ty, value } => {
                 self.push("let ");
                 self.pattern(pattern);
-                self.binding(ty.as_ref(), value);
+                self.binding(ty.as_ref(), value, more);
             }
             StmtKind::Var { name, ty, value } => {
                 self.push("var ");
                 self.push(&name.name);
-                self.binding(ty.as_ref(), value);
+                self.binding(ty.as_ref(), value, more);
             }
             StmtKind::Assign { target, op, value } => {
                 self.expr(target, OPERATION);
@@ -82,17 +82,17 @@ impl Printer {
                     AssignOp::Add => " += ",
                     AssignOp::Sub => " -= ",
                 });
-                self.expr(value, ANY);
+                self.last(value, more);
             }
             StmtKind::Evidence { name, value } => {
                 self.push("evidence ");
                 self.expr(name, OPERAND);
                 self.push(" = ");
-                self.expr(value, ANY);
+                self.last(value, more);
             }
             StmtKind::Log(e) => {
                 self.push("log ");
-                self.expr(e, ANY);
+                self.last(e, more);
             }
             StmtKind::AtMost(most) => {
                 let AtMost { limit, of, floor, items } = &**most;
@@ -106,13 +106,23 @@ impl Printer {
         }
     }
 
-    fn binding(&mut self, ty: Option<&Type>, value: &Expr) {
+    fn binding(&mut self, ty: Option<&Type>, value: &Expr, more: bool) {
         if let Some(ty) = ty {
             self.push(": ");
             self.ty(ty);
         }
         self.push(" = ");
-        self.expr(value, ANY);
+        self.last(value, more);
+    }
+
+    /// The value that ends a statement.
+    fn last(&mut self, e: &Expr, more: bool) {
+        if self.flat > 0 && more && wants_operand(e) {
+            self.push("(");
+            self.expr(e, ANY);
+            return self.push(")");
+        }
+        self.expr(e, ANY);
     }
 
     fn expr_stmt(&mut self, e: &Expr, more: bool) {
@@ -452,7 +462,7 @@ impl Printer {
 }
 
 /// Whether the first token is `-`.
-fn begins_with_minus(e: &Expr) -> bool {
+pub(super) fn begins_with_minus(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Unary { op, .. } => *op == UnaryOp::Neg,
         ExprKind::Binary { left, .. } => begins_with_minus(left),
@@ -468,6 +478,12 @@ fn wants_operand(e: &Expr) -> bool {
         ExprKind::Return(Some(e)) | ExprKind::Finish { why: Some(e), .. } | ExprKind::Fail(e) => wants_operand(e),
         ExprKind::Binary { right, .. } => wants_operand(right),
         ExprKind::Lambda { body, .. } => wants_operand(body),
+        ExprKind::As { ty, .. } => wants_effect(ty),
         _ => false,
     }
+}
+
+/// Whether `reads` behind it on the line would be its effect.
+fn wants_effect(ty: &Type) -> bool {
+    matches!(&ty.kind, TypeKind::Function { effect: Effect::Pure, .. })
 }

@@ -454,7 +454,10 @@ fn correlation(x: BoxedStrategy<Expr>) -> impl Strategy<Value = HeaderKind> {
     let count = || {
         prop_oneof![
             (0..1000_i64).prop_map(|n| Expr { kind: ExprKind::Int(n), span: NOWHERE }),
-            ident().prop_map(|n| Expr { kind: ExprKind::Name(n), span: NOWHERE }),
+            // `on failure` is a handler, whatever follows.
+            ident()
+                .prop_filter("reads as a handler", |n| n.name != "failure")
+                .prop_map(|n| Expr { kind: ExprKind::Name(n), span: NOWHERE }),
         ]
     };
     let kind = prop_oneof![

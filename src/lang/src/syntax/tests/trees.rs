@@ -1,6 +1,7 @@
 //! What a text means: the tree of one construct after the other, mostly by what it prints as.
 
 use super::*;
+use crate::syntax::ast::*;
 
 /// The expression, printed with no more parentheses than needed.
 fn reads_as(text: &str, printed: &str) {
@@ -61,6 +62,16 @@ fn a_minus_that_begins_a_line_is_a_sign() {
     assert_eq!(statements("a\n+ b\n.c\n?? d"), 1);
     assert_eq!(statements("if a { 1 }\n-1"), 2);
     assert_eq!(statements("do f()\n-1"), 2);
+}
+
+/// `for` is also a clause of a trigger.
+#[test]
+fn a_body_may_begin_with_a_loop() {
+    let module = valid("runbook r(n: List<Int>) {\n  on alertmanager.firing\n  for x in n { log x }\n}\n");
+    let [Item { kind: ItemKind::Runbook(r), .. }] = module.items.as_slice() else { panic!("{module:?}") };
+    assert!(
+        matches!(r.body.as_slice(), [Stmt { kind: StmtKind::Expr(e), .. }] if matches!(e.kind, ExprKind::For { .. }))
+    );
 }
 
 #[test]
