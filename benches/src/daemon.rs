@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,8 @@ fn rrb(binary: &Path, dir: &Path, source: &str) -> Outcome<Server> {
 
 /// Starts the daemon on a project that is there, and waits until it answers.
 fn serve(binary: &Path, dir: &Path) -> Outcome<Server> {
+    // What a killed daemon left would be read in place of the new one.
+    let _ = std::fs::remove_file(operator_token(dir));
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let address = format!("127.0.0.1:{port}");
     let log = std::fs::File::create(dir.join("serve.log"))?;
@@ -76,7 +78,7 @@ fn serve(binary: &Path, dir: &Path) -> Outcome<Server> {
         .map_err(|e| format!("`{}` does not start: {e}", binary.display()))?;
     let server = Server(child, address);
     let start = Instant::now();
-    while TcpStream::connect(&server.1).is_err() {
+    while TcpStream::connect(&server.1).is_err() || !operator_token(dir).exists() {
         if start.elapsed() > Duration::from_secs(60) {
             return Err(
                 format!("rrb serve does not come up: {}", std::fs::read_to_string(dir.join("serve.log"))?).into()
@@ -143,8 +145,12 @@ fn resident_kib(pid: u32) -> Outcome<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
+fn operator_token(dir: &Path) -> PathBuf {
+    dir.join(".rrb/operator.token")
+}
+
 fn open_runs(dir: &Path, address: &str) -> Outcome<u64> {
-    let token = std::fs::read_to_string(dir.join(".rrb/operator.token"))?;
+    let token = std::fs::read_to_string(operator_token(dir))?;
     let mut stream = TcpStream::connect(address)?;
     use std::io::{Read as _, Write as _};
     write!(

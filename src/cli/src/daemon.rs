@@ -74,15 +74,16 @@ impl Daemon {
         })?;
         let address = listener.local_addr().map_err(|e| CliError::internal(format!("cannot listen: {e}")))?;
         let store = open(&state, &sound.project)?;
+        // Before the runs are read again, which may take long: who connects meanwhile waits, and must not come with the old one.
+        let local = LocalToken::create(&state).map_err(|e| {
+            CliError::refused(format!("cannot write the operator's token: {}", crate::project::reason(&e)))
+        })?;
         let world = Arc::new(LiveWorld::new(world_config(&sound.project)));
         let engine =
             open_engine(Arc::clone(&store), Arc::clone(&world), Arc::clone(&clock), Some(&sound.project)).await?;
         engine.load(loaded(sound, start.schedules)).await?;
         let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
         let registry = Arc::new(Registry::new(Arc::clone(&clock), current(sound)));
-        let local = LocalToken::create(&state).map_err(|e| {
-            CliError::refused(format!("cannot write the operator's token: {}", crate::project::reason(&e)))
-        })?;
         let app = App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local));
         let app = Arc::new(app.gauges(crate::gauges::of(&store, &engine)));
         let stop = CancellationToken::new();
