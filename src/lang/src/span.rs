@@ -94,6 +94,15 @@ impl Sources {
         self.get(span.file).and_then(|s| s.text.get(span.start as usize..span.end as usize)).unwrap_or("")
     }
 
+    /// The line that the byte `offset` is in, without its end; empty for a foreign id.
+    pub fn line(&self, file: FileId, offset: u32) -> &str {
+        let Some(source) = self.get(file) else { return "" };
+        let number = self.line_col(file, offset).line - 1;
+        let range = source.lines.line(number);
+        let text = range.and_then(|r| source.text.get(usize::from(r.start())..usize::from(r.end())));
+        text.unwrap_or("").trim_end_matches(['\n', '\r'])
+    }
+
     /// Line and column of the byte `offset`; the last place of the file when it lies behind it.
     pub fn line_col(&self, file: FileId, offset: u32) -> LineCol {
         let Some(source) = self.get(file) else { return LineCol { line: 1, column: 1 } };

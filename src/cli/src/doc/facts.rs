@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rrb_lang::check::summary::{EffectSummary, summaries};
 use rrb_lang::hir;
@@ -23,7 +24,7 @@ pub struct Facts<'a> {
 /// The declarations as written, by file and name.
 #[derive(Default)]
 struct Declared {
-    runbooks: HashMap<(FileId, String), Box<Runbook>>,
+    runbooks: HashMap<(FileId, String), Arc<Runbook>>,
     /// The whole of an `action`, a `fn` and a `let`, by its file and the place of its name.
     items: HashMap<(FileId, u32), Span>,
 }
@@ -40,8 +41,8 @@ impl Declared {
                     self.add(file, connector.items);
                     continue;
                 }
-                ItemKind::Action(action) => action.name,
-                ItemKind::Fn(function) => function.name,
+                ItemKind::Action(action) => action.name.clone(),
+                ItemKind::Fn(function) => function.name.clone(),
                 ItemKind::Const(constant) => constant.name,
                 ItemKind::Use(_)
                 | ItemKind::Settings(_)

@@ -63,7 +63,7 @@ impl Checker {
             ItemKind::Settings(s) => return self.declare_settings(home, item, s, pending),
             ItemKind::Type(t) => (&t.name, Def::Type(self.declare_type(home, item, &t.name, &t.generics))),
             ItemKind::Enum(e) => (&e.name, Def::Type(self.declare_type(home, item, &e.name, &[]))),
-            ItemKind::Fn(f) => (&f.name, Def::Fn(self.declare_fn(home, item, FnSource::Fn(Arc::new(f.clone()))))),
+            ItemKind::Fn(f) => (&f.name, Def::Fn(self.declare_fn(home, item, FnSource::Fn(Arc::clone(f))))),
             ItemKind::Action(a) => {
                 if a.native && !native {
                     self.error(
@@ -75,7 +75,7 @@ impl Checker {
                     );
                     return;
                 }
-                (&a.name, Def::Fn(self.declare_fn(home, item, FnSource::Action(Arc::new(a.clone())))))
+                (&a.name, Def::Fn(self.declare_fn(home, item, FnSource::Action(Arc::clone(a)))))
             }
             ItemKind::Runbook(r) => (&r.name, self.declare_runbook(home, item, r)),
             ItemKind::Connector(c) => return self.declare_connector(home, item, c, pending),
@@ -179,7 +179,7 @@ impl Checker {
         id
     }
 
-    fn declare_runbook(&mut self, home: Home, item: &ast::Item, r: &ast::Runbook) -> Def {
+    fn declare_runbook(&mut self, home: Home, item: &ast::Item, r: &Arc<ast::Runbook>) -> Def {
         if let Some(first) = self.runbooks.iter().find(|o| o.name == r.name.name && o.home.module != home.module) {
             let d = Diagnostic::error(
                 codes::NAME_DUPLICATE,
@@ -194,7 +194,7 @@ impl Checker {
         self.runbooks.push(RunbookInfo {
             name: r.name.name.clone(),
             home,
-            decl: Arc::new(r.clone()),
+            decl: Arc::clone(r),
             docs: item.docs.clone(),
             span: r.name.span,
             params: Arc::new([]),
@@ -231,7 +231,7 @@ impl Checker {
         self.home = home;
     }
 
-    fn declare_event(&mut self, home: Home, item: &ast::Item, e: &ast::Event) -> Option<Def> {
+    fn declare_event(&mut self, home: Home, item: &ast::Item, e: &Arc<ast::Event>) -> Option<Def> {
         let Some(connector) = home.connector else {
             self.error(
                 codes::PLACE_WRONG,
@@ -247,7 +247,7 @@ impl Checker {
             connector,
             module: home.module,
             name: e.name.name.clone(),
-            decl: Arc::new(e.clone()),
+            decl: Arc::clone(e),
             docs: item.docs.clone(),
             span: e.name.span,
             ty: ty::error(),

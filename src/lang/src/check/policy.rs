@@ -63,7 +63,7 @@ fn takes(kind: &PolicyRuleKind) -> Takes {
 }
 
 impl Checker {
-    pub(super) fn declare_policy(&mut self, home: Home, item: &ast::Item, p: &ast::Policy) {
+    pub(super) fn declare_policy(&mut self, home: Home, item: &ast::Item, p: &Arc<ast::Policy>) {
         let name = &p.name;
         if name.name.is_empty() {
             return;
@@ -78,7 +78,7 @@ impl Checker {
         self.policies.push(PolicyInfo {
             name: name.name.clone(),
             home,
-            decl: Arc::new(p.clone()),
+            decl: Arc::clone(p),
             docs: item.docs.clone(),
             span: name.span,
             whole: item.span,

@@ -3,6 +3,8 @@
 //! A file with mistakes still has a tree: what could not be read is an `ExprKind::Missing`, `ItemKind::Bad` or `StmtKind::Bad`,
 //! and a diagnostic says why.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use crate::span::Span;
@@ -73,17 +75,17 @@ pub enum ItemKind {
     /// `enum Severity { info, warning }`
     Enum(EnumDecl),
     /// `fn percent(x: Float) -> Text { … }`
-    Fn(FnDecl),
+    Fn(Arc<FnDecl>),
     /// `action wipe(node: Text) destroys { … }`; also `native action …` in the embedded library
-    Action(ActionDecl),
+    Action(Arc<ActionDecl>),
     /// `runbook name(…) { … }`
-    Runbook(Box<Runbook>),
+    Runbook(Arc<Runbook>),
     /// `connector slack { … }`
     Connector(Connector),
     /// `event click: Click from webhook "/x" { … }` (in a connector)
-    Event(Event),
+    Event(Arc<Event>),
     /// `policy production_guardrails { … }`
-    Policy(Policy),
+    Policy(Arc<Policy>),
     /// What could not be read.
     Bad,
 }

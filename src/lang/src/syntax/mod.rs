@@ -12,6 +12,7 @@ mod nodes;
 mod print;
 mod recover;
 mod scan;
+mod split;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -50,8 +51,7 @@ pub struct Parsed {
 
 /// Reads one file. Never fails and never panics.
 pub fn parse(file: FileId, text: &str) -> Parsed {
-    let (module, diagnostics) = recover::read(file, text, Rule::file, |lower, pair| lower.module(pair));
-    Parsed { module: module.unwrap_or_default(), diagnostics }
+    split::parse(file, text).unwrap_or_else(|| recover::whole(file, text))
 }
 
 /// Reads one expression, e.g. a line of the REPL. `Missing` when it cannot be read.

@@ -12,7 +12,7 @@ use pest::{
 };
 
 use super::{
-    MAX_DEPTH, MAX_NESTING, MAX_SOURCE,
+    MAX_DEPTH, MAX_NESTING, MAX_SOURCE, Parsed,
     comments::Comments,
     explain,
     grammar::{Grammar, Rule},
@@ -26,7 +26,7 @@ use crate::{diag::Diagnostic, span::FileId};
 const MARK: u8 = 1;
 
 /// How many mistakes are reported of one file.
-const MAX_ERRORS: usize = 50;
+pub(super) const MAX_ERRORS: usize = 50;
 
 /// How many bytes may be read again, beyond the text itself, to find further mistakes.
 const EXTRA_WORK: usize = 1024 * 1024;
@@ -41,6 +41,12 @@ const DEEP_STACK: usize = 64 * 1024 * 1024;
 pub(super) trait Lowering<T>: for<'i> Fn(&mut Lower<'i>, P<'i>) -> T + Sync {}
 
 impl<T, F: for<'i> Fn(&mut Lower<'i>, P<'i>) -> T + Sync> Lowering<T> for F {}
+
+/// Reads one file from its beginning to its end.
+pub(super) fn whole(file: FileId, text: &str) -> Parsed {
+    let (module, diagnostics) = read(file, text, Rule::file, |lower, pair| lower.module(pair));
+    Parsed { module: module.unwrap_or_default(), diagnostics }
+}
 
 /// Reads `text` by `rule` and gives the pairs to `lower`. None when nothing at all could be read.
 pub(super) fn read<T: Send>(

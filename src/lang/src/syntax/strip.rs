@@ -1,5 +1,7 @@
 //! Two texts mean the same when their trees are equal without places, parentheses and comments.
 
+use std::sync::Arc;
+
 use super::ast::*;
 use crate::span::Span;
 
@@ -55,20 +57,22 @@ fn item(i: &mut Item) {
             }
         }
         ItemKind::Fn(f) => {
+            let f = Arc::make_mut(f);
             ident(&mut f.name);
             all(&mut f.generics, ident);
             all(&mut f.params, field);
             f.ret.iter_mut().for_each(ty);
             block(&mut f.body);
         }
-        ItemKind::Action(a) => action(a),
-        ItemKind::Runbook(r) => runbook(r),
+        ItemKind::Action(a) => action(Arc::make_mut(a)),
+        ItemKind::Runbook(r) => runbook(Arc::make_mut(r)),
         ItemKind::Connector(c) => {
             ident(&mut c.name);
             all(&mut c.items, item);
         }
-        ItemKind::Event(e) => event(e),
+        ItemKind::Event(e) => event(Arc::make_mut(e)),
         ItemKind::Policy(p) => {
+            let p = Arc::make_mut(p);
             ident(&mut p.name);
             all(&mut p.rules, policy_rule);
         }

@@ -102,12 +102,11 @@ fn policies_digest(policies: &[hir::Policy]) -> SmolStr {
 
 fn site_info(site: &hir::Site, sources: &Sources) -> SiteInfo {
     let at = sources.line_col(site.span.file, site.span.start);
-    let line = sources.get(site.span.file).and_then(|s| s.text.lines().nth(at.line.saturating_sub(1) as usize));
     SiteInfo {
         file: sources.name(site.span.file).into(),
         line: at.line,
         column: at.column,
-        text: line.unwrap_or("").trim().into(),
+        text: sources.line(site.span.file, site.span.start).trim().into(),
         function: site.function,
     }
 }

@@ -1,5 +1,7 @@
 //! Declarations.
 
+use std::sync::Arc;
+
 use super::{
     super::{ast::*, habits},
     Lower, P, exprs, has, kid, kids,
@@ -48,9 +50,9 @@ impl<'i> Lower<'i> {
                 let variants = kids(&p, Rule::variant).map(|v| self.variant(v)).collect();
                 ItemKind::Enum(EnumDecl { name: self.ident_in(&p), variants })
             }
-            Rule::fn_item => ItemKind::Fn(self.fn_item(&p)),
-            Rule::action_item => ItemKind::Action(self.action_item(&p)),
-            Rule::runbook_item => ItemKind::Runbook(Box::new(self.runbook(&p))),
+            Rule::fn_item => ItemKind::Fn(Arc::new(self.fn_item(&p))),
+            Rule::action_item => ItemKind::Action(Arc::new(self.action_item(&p))),
+            Rule::runbook_item => ItemKind::Runbook(Arc::new(self.runbook(&p))),
             Rule::connector_item => {
                 let name = self.ident_in(&p);
                 let span = self.span(&p);
@@ -61,8 +63,8 @@ impl<'i> Lower<'i> {
                 let items = items.unwrap_or_default();
                 ItemKind::Connector(Connector { name, items })
             }
-            Rule::event_item => ItemKind::Event(self.event_item(&p)),
-            Rule::policy_item => ItemKind::Policy(self.policy(&p)),
+            Rule::event_item => ItemKind::Event(Arc::new(self.event_item(&p))),
+            Rule::policy_item => ItemKind::Policy(Arc::new(self.policy(&p))),
             Rule::broken => {
                 self.broken(&p);
                 ItemKind::Bad

@@ -1,5 +1,7 @@
 //! Random trees that a text could have: names are not reserved, `let` stands only in conditions, and so on.
 
+use std::sync::Arc;
+
 use proptest::{collection::vec, option, prelude::*};
 use smol_str::SmolStr;
 
@@ -538,7 +540,7 @@ fn action(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
         (ident(), vec(ident(), 0..2), fields(x.clone()), option::of(ty()), option::of(effect()), option::of(class));
     let tail = (option::of(x.clone()), any::<bool>(), option::of(block(x.clone())), option::of(block(x)));
     (head, tail).prop_map(|((name, generics, params, ret, effect, class), (target, busy, undo, body))| {
-        ItemKind::Action(ActionDecl {
+        ItemKind::Action(Arc::new(ActionDecl {
             name,
             generics,
             params,
@@ -550,7 +552,7 @@ fn action(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
             undo,
             native: body.is_none(),
             body,
-        })
+        }))
     })
 }
 
@@ -567,7 +569,7 @@ fn event(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     let each = option::of((x.clone(), ident()));
     (ident(), ty(), source, option::of(verify), each, maybe(), maybe(), maybe()).prop_map(
         |(name, ty, source, verify, each, id, at, emit)| {
-            ItemKind::Event(Event { name, ty, source, verify, each, id, at, emit })
+            ItemKind::Event(Arc::new(Event { name, ty, source, verify, each, id, at, emit }))
         },
     )
 }
@@ -637,8 +639,9 @@ fn item_kind(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
             ty
         })),
         (ident(), vec(variant, 0..3)).prop_map(|(name, variants)| ItemKind::Enum(EnumDecl { name, variants })),
-        (ident(), vec(ident(), 0..2), fields(x.clone()), option::of(ty()), block(x.clone()))
-            .prop_map(|(name, generics, params, ret, body)| ItemKind::Fn(FnDecl { name, generics, params, ret, body })),
+        (ident(), vec(ident(), 0..2), fields(x.clone()), option::of(ty()), block(x.clone())).prop_map(
+            |(name, generics, params, ret, body)| ItemKind::Fn(Arc::new(FnDecl { name, generics, params, ret, body }))
+        ),
         action(x),
     ]
 }
@@ -665,10 +668,10 @@ pub(super) fn module() -> impl Strategy<Value = Module> {
         option::of(block(x.clone())),
     )
         .prop_map(|(name, params, header, body, on_failure, finally)| {
-            ItemKind::Runbook(Box::new(Runbook { name, params, header, body: body.stmts, on_failure, finally }))
+            ItemKind::Runbook(Arc::new(Runbook { name, params, header, body: body.stmts, on_failure, finally }))
         });
-    let policy =
-        (ident(), vec(policy_rule(x.clone()), 0..4)).prop_map(|(name, rules)| ItemKind::Policy(Policy { name, rules }));
+    let policy = (ident(), vec(policy_rule(x.clone()), 0..4))
+        .prop_map(|(name, rules)| ItemKind::Policy(Arc::new(Policy { name, rules })));
     let inner = prop_oneof![2 => item_kind(x.clone()), 1 => event(x.clone())];
     let connector =
         (ident(), vec(item(inner), 0..3)).prop_map(|(name, items)| ItemKind::Connector(Connector { name, items }));

@@ -5,6 +5,7 @@ mod fixtures;
 mod format;
 mod generate;
 mod limits;
+mod parts;
 mod trees;
 
 use proptest::{
