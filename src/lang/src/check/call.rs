@@ -243,7 +243,7 @@ impl Checker {
         if let Some(at) = call.is_do {
             let gap = Span { start: at.start, end: call.span.start, ..at };
             self.report(
-                Diagnostic::error(
+                Diagnostic::warning(
                     codes::DO_NEEDLESS,
                     format!("{what} is pure and needs no `do`"),
                     at,

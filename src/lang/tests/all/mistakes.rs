@@ -164,6 +164,7 @@ fn severities_stop_what_must_not_run() {
         "approval_quorum_everybody",
         "during_handler_code_after_restart",
         "effect_needless_do",
+        "effect_needless_do_pure",
         "finish_then_code",
         "match_unreachable_arm",
         "name_hidden_var",
