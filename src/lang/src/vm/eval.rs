@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::budget::{Budget, Limit};
 use super::failure::invalid;
-use super::fiber::{Fiber, FrameKind};
+use super::fiber::{Fiber, FrameKind, ScopeKind};
 use super::image::Program;
 use super::interp::{self, Context, Exit};
 use super::protocol::{Failure, Limits, SettingValues};
@@ -77,13 +77,27 @@ pub(crate) fn eval_in(
     }
     let limit = |l: Limit| EvalError::Limit(l.failure());
     interp::enter(fiber, cx.program, &budget, function, args, 0, FrameKind::Entry).map_err(limit)?;
-    match interp::run(fiber, cx, &mut budget) {
-        Exit::Returned(FrameKind::Entry, value) => Ok(value),
-        Exit::Failed(f) => Err(EvalError::Failed(f)),
-        Exit::Limit(l) => Err(limit(l)),
-        Exit::Skip => Err(EvalError::Skip),
-        Exit::Returned(..) | Exit::Op(_) | Exit::Fork { .. } => {
-            Err(EvalError::Failed(invalid("pure code wanted something from the world; this is a defect of rrb")))
-        }
+    loop {
+        return match interp::run(fiber, cx, &mut budget) {
+            Exit::Returned(FrameKind::Entry, value) => Ok(value),
+            Exit::Failed(f) => match caught_further_out(fiber, f) {
+                None => continue,
+                Some(f) => Err(EvalError::Failed(f)),
+            },
+            Exit::Limit(l) => Err(limit(l)),
+            Exit::Skip => Err(EvalError::Skip),
+            Exit::Returned(..) | Exit::Op(_) | Exit::Fork { .. } => {
+                Err(EvalError::Failed(invalid("pure code wanted something from the world; this is a defect of rrb")))
+            }
+        };
     }
+}
+
+/// A failure in a handler is for the `try` around its own. Gives it back when there is none.
+fn caught_further_out(fiber: &mut Fiber, f: Box<Failure>) -> Option<Box<Failure>> {
+    while matches!(fiber.scopes.last().map(|s| &s.kind), Some(ScopeKind::Catch { .. })) {
+        let scope = fiber.scopes.pop()?;
+        fiber.cut(&scope);
+    }
+    fiber.catch(f)
 }

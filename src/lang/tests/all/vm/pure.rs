@@ -142,6 +142,23 @@ fn what_is_shared_counts_as_often_as_it_is_written() {
     assert_eq!(call(&p, "share", vec![Value::Int(100)]).unwrap(), Value::Int(100_000));
 }
 
+/// Two handlers deep, in a call, and where nothing else catches it.
+#[test]
+fn a_failure_in_a_handler_is_caught_further_out() {
+    let p = program(
+        "fn one() -> Text { try { try { fail \"a\" } catch f { fail \"${f.message}b\" } } catch f { \"${f.message}c\" } }
+         fn two() -> Text { try { try { try { fail \"a\" } catch _f { fail \"b\" } } catch f { fail \"${f.message}!\" } } catch f { f.message } }
+         fn deep() -> Int { try { fail \"a\" } catch _f { 1.div(0) } }
+         fn called() -> Int { try { 1 + deep() } catch _f { 7 } }
+         fn after() -> Int { let x = try { called() } catch _f { 0 }  x + (try { deep() } catch _f { 1 }) }",
+    );
+    assert_eq!(call(&p, "one", vec![]), Ok(Value::text("abc")));
+    assert_eq!(call(&p, "two", vec![]), Ok(Value::text("b!")));
+    assert_eq!(message(call(&p, "deep", vec![])), "division by zero");
+    assert_eq!(call(&p, "called", vec![]), Ok(Value::Int(7)));
+    assert_eq!(call(&p, "after", vec![]), Ok(Value::Int(8)));
+}
+
 #[test]
 fn what_changes_in_place_changes_for_nobody_else() {
     let cases = [
