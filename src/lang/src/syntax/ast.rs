@@ -979,8 +979,8 @@ pub struct Approve {
     /// `group("sre")`, `user("ana")`
     pub from: Vec<Expr>,
     pub quorum: Option<Expr>,
-    /// `not requester`, also the default; `allow requester` turns it off
-    pub allow_requester: bool,
+    /// `not requester`, also the default, or `allow requester` (true)
+    pub requester: Option<(bool, Span)>,
     pub within: Option<Expr>,
     /// `escalate to group("leads") after 15m`, any number
     pub escalate: Vec<(Vec<Expr>, Expr)>,

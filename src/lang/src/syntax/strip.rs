@@ -549,6 +549,7 @@ fn awaited(a: &mut Awaited) {
 }
 
 fn approve(a: &mut Approve) {
+    a.requester.iter_mut().for_each(|(_, s)| gone(s));
     expr(&mut a.question);
     all(&mut a.from, expr);
     all(&mut a.ask, expr);

@@ -131,7 +131,7 @@ impl Checker {
             question,
             from,
             quorum,
-            allow_requester: a.allow_requester,
+            allow_requester: a.requester.is_some_and(|(allowed, _)| allowed),
             within,
             escalate,
             remind,

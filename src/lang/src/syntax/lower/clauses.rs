@@ -79,7 +79,7 @@ impl<'i> Lower<'i> {
             question: self.expr_in(&main),
             from: Vec::new(),
             quorum: None,
-            allow_requester: false,
+            requester: None,
             within: None,
             escalate: Vec::new(),
             remind: None,
@@ -114,14 +114,8 @@ impl<'i> Lower<'i> {
                 approve.ask.push(ask);
                 return;
             }
-            Rule::p_not_requester => {
-                approve.allow_requester = false;
-                return;
-            }
-            Rule::p_allow_requester => {
-                approve.allow_requester = true;
-                return;
-            }
+            Rule::p_not_requester => return self.once(&mut approve.requester, (false, span), "requester", span),
+            Rule::p_allow_requester => return self.once(&mut approve.requester, (true, span), "requester", span),
             Rule::p_comment => {
                 approve.require_comment = true;
                 return;

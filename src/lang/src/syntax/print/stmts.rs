@@ -408,8 +408,8 @@ impl Printer {
     fn approve_clauses(&mut self, a: &Approve) {
         self.operands("from ", &a.from);
         self.clause("quorum ", a.quorum.as_ref(), OPERAND);
-        if a.allow_requester {
-            self.clause_words("allow requester");
+        if let Some((allowed, _)) = a.requester {
+            self.clause_words(if allowed { "allow requester" } else { "not requester" });
         }
         self.clause("within ", a.within.as_ref(), OPERAND);
         for (to, after) in &a.escalate {
