@@ -47,7 +47,8 @@ impl<'i> Lower<'i> {
                 ItemKind::Type(TypeDecl { name: self.ident_in(&p), generics: self.generics(&p), ty })
             }
             Rule::enum_item => {
-                let variants = kids(&p, Rule::variant).map(|v| self.variant(v)).collect();
+                let mut variants: Vec<Variant> = kids(&p, Rule::variant).map(|v| self.variant(v)).collect();
+                self.no_generics(&p, &mut variants);
                 ItemKind::Enum(EnumDecl { name: self.ident_in(&p), variants })
             }
             Rule::fn_item => ItemKind::Fn(Arc::new(self.fn_item(&p))),
@@ -125,6 +126,23 @@ impl<'i> Lower<'i> {
 
     fn generics(&self, p: &P<'i>) -> Vec<Ident> {
         kid(p, Rule::generics).map_or(Vec::new(), |g| kids(&g, Rule::ident).map(|i| self.ident(&i)).collect())
+    }
+
+    /// Reports the type parameters of an enum; what they stand for in the variants is left open, so that nothing follows from it.
+    fn no_generics(&mut self, p: &P<'i>, variants: &mut [Variant]) {
+        let Some(written) = kid(p, Rule::generics) else { return };
+        let names = self.generics(p);
+        let span = self.span(&written);
+        self.error(codes::SYNTAX_PLACE, "an enum takes no type parameters", span, "only `fn` and `type` take them")
+            .help
+            .push("name the type in each variant, or use a record: `type Found<T> = { value: T?, why: Text }`".into());
+        for field in variants.iter_mut().flat_map(|v| &mut v.payload) {
+            if let TypeKind::Named { path, .. } = &field.ty.kind
+                && path.parts.first().is_some_and(|first| names.iter().any(|n| n.name == first.name))
+            {
+                field.ty.kind = TypeKind::Missing;
+            }
+        }
     }
 
     fn variant(&mut self, p: P<'i>) -> Variant {

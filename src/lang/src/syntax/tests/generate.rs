@@ -379,7 +379,8 @@ fn fan_out(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
 
 fn approve(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
     let maybe = || option::weighted(0.3, inner.clone());
-    let clauses = (vec(inner.clone(), 0..3), maybe(), option::of(any::<bool>()), maybe(), maybe(), maybe(), any::<bool>());
+    let clauses =
+        (vec(inner.clone(), 0..3), maybe(), option::of(any::<bool>()), maybe(), maybe(), maybe(), any::<bool>());
     let escalate = vec((vec(inner.clone(), 1..3), inner.clone()), 0..2);
     let bodies = (block(inner.clone()), option::of((option::of(ident()), block(inner.clone()))));
     (inner.clone(), clauses, escalate, vec(inner.clone(), 0..2), bodies).prop_map(
