@@ -58,11 +58,16 @@ fn run(argv: Vec<OsString>) -> exit::Exit {
     let result = runtime.block_on(commands::dispatch(&context, cli.command));
     // A call that hangs must not keep a finished command from ending.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
-    match result {
-        Ok(exit) => exit,
-        Err(error) => {
-            context.out.error(&error);
-            error.exit
+    let exit = result.unwrap_or_else(|error| {
+        context.out.error(&error);
+        error.exit
+    });
+    match context.out.lost() {
+        None => exit,
+        Some(e) => {
+            let error = exit::CliError::internal(format!("cannot write the output: {}", project::reason(e)));
+            context.out.error(&error.help("what was printed is not whole: make room, or send it elsewhere"));
+            exit::Exit::Internal
         }
     }
 }

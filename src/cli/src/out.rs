@@ -1,7 +1,8 @@
-//! Where output goes: colour or not, how wide, people or programs. A closed pipe ends the output quietly, never the work.
+//! Where output goes: colour or not, how wide, people or programs. A closed pipe ends the output quietly, never the work; output that
+//! is lost in any other way makes the command fail.
 
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
@@ -81,7 +82,8 @@ pub struct Out {
     pub err: Look,
     /// Standard output is a terminal: progress may be drawn over.
     pub tty: bool,
-    closed: AtomicBool,
+    /// Why nothing more can be written.
+    ended: OnceLock<std::io::Error>,
 }
 
 impl Out {
@@ -100,7 +102,7 @@ impl Out {
             look: Look { color: color(stdout.is_terminal()), width, zone: zone.clone() },
             err: Look { color: color(stderr.is_terminal()), width, zone },
             tty: stdout.is_terminal(),
-            closed: AtomicBool::new(false),
+            ended: OnceLock::new(),
         }
     }
 
@@ -115,19 +117,18 @@ impl Out {
     }
 
     fn write(&self, text: &str, end: &str) {
-        if self.closed.load(Ordering::Relaxed) {
+        if self.ended.get().is_some() {
             return;
         }
         let mut stdout = std::io::stdout().lock();
-        // Whoever read us has gone: nobody is left to tell.
-        if write!(stdout, "{text}{end}").and_then(|()| stdout.flush()).is_err() {
-            self.closed.store(true, Ordering::Relaxed);
+        if let Err(e) = write!(stdout, "{text}{end}").and_then(|()| stdout.flush()) {
+            let _ = self.ended.set(e);
         }
     }
 
-    /// Whether the reader of standard output has gone.
-    pub fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+    /// Why a part of the output is missing where it should be. A reader that has gone wanted no more: that is no loss.
+    pub fn lost(&self) -> Option<&std::io::Error> {
+        self.ended.get().filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)
     }
 
     /// A line on standard error.

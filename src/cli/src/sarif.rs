@@ -78,8 +78,10 @@ fn uri(path: &str) -> String {
     out
 }
 
-/// The whole log of one run of this tool. Columns are counted in Unicode scalar values.
-pub fn document(rules: &[Rule<'_>], results: Vec<Value>) -> Value {
+/// The whole log of one run of this tool; `unfinished` says what it could not look at. Columns are counted in Unicode scalar values.
+pub fn document(rules: &[Rule<'_>], results: Vec<Value>, unfinished: &[String]) -> Value {
+    let notes: Vec<Value> =
+        unfinished.iter().map(|text| json!({ "level": "error", "message": { "text": text } })).collect();
     let rule = |r: &Rule<'_>| {
         let mut one = json!({
             "id": r.id, "shortDescription": { "text": r.summary }, "defaultConfiguration": { "level": r.level.word() },
@@ -96,6 +98,7 @@ pub fn document(rules: &[Rule<'_>], results: Vec<Value>) -> Value {
             "tool": { "driver": {
                 "name": "rrb", "version": env!("CARGO_PKG_VERSION"), "rules": rules.iter().map(rule).collect::<Vec<_>>(),
             } },
+            "invocations": [{ "executionSuccessful": notes.is_empty(), "toolExecutionNotifications": notes }],
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],

@@ -363,6 +363,7 @@ mod tests {
             settings,
             requester: "user:ana".into(),
             limits: crate::vm::protocol::Limits::default(),
+            instances: None,
             parent: None,
         };
         let text = serde_json::to_string(&input).unwrap();

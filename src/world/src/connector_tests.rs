@@ -62,6 +62,7 @@ async fn run(body: &str, toml: &str) -> Ended {
         settings,
         requester: "test".into(),
         limits: Limits::default(),
+        instances: None,
         parent: None,
     };
     drive(Machine::new(program, input)).await

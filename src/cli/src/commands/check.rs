@@ -55,6 +55,18 @@ impl Checked {
         self.loaded.windows.as_ref().map(|all| all.iter().filter(here).cloned().collect())
     }
 
+    /// Whether mistakes kept what is asked about from being checked to the end: effects, approvals and settings come last.
+    fn is_partial(&self) -> bool {
+        let last = ["rrb::effect::", "rrb::approval::", "rrb::setting::", "rrb::run::"];
+        let first = |d: &Diagnostic| d.is_error() && !last.iter().any(|l| d.code.name().starts_with(l));
+        !self.loaded.unreadable.is_empty() || self.loaded.diagnostics.iter().any(first)
+    }
+
+    /// Of one file of a project: whether others have mistakes. What it calls in them could not be looked at.
+    fn others_are_wrong(&self) -> bool {
+        self.loaded.diagnostics.iter().any(|d| d.is_error() && !self.wanted(d))
+    }
+
     fn diagnostics(&self) -> Vec<Diagnostic> {
         self.loaded.diagnostics.iter().filter(|d| self.wanted(d)).cloned().collect()
     }
@@ -80,8 +92,7 @@ pub fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
         Format::Json => print_json(context, &checked, args.cost)?,
         Format::Sarif => {
             let all: Vec<_> = checked.iter().map(|c| (&c.loaded.sources, c.diagnostics())).collect();
-            context.out.json(&diagnostics::sarif(&all))?;
-            // What cannot be read has no place in a log of places.
+            context.out.json(&diagnostics::sarif(&all, &unfinished(&checked)))?;
             for file in checked.iter().flat_map(|c| &c.loaded.unreadable) {
                 context.out.note(format!("{}: cannot read: {}", clean(&file.name), clean(&file.reason)));
             }
@@ -95,10 +106,25 @@ pub fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
     }
     let bad = |c: &Checked| {
         let (errors, warnings) = diagnostics::tally(&c.diagnostics());
-        errors > 0 || !c.loaded.unreadable.is_empty() || (args.deny_warnings && warnings > 0)
+        errors > 0 || c.others_are_wrong() || !c.loaded.unreadable.is_empty() || (args.deny_warnings && warnings > 0)
     };
     Ok(if checked.iter().any(bad) { Exit::Failed } else { Exit::Ok })
 }
+
+/// Why the check did not look at everything, for a log that would else seem clean.
+fn unfinished(checked: &[Checked]) -> Vec<String> {
+    let mut all = Vec::new();
+    for c in checked {
+        let unread = c.loaded.unreadable.iter();
+        all.extend(unread.map(|file| format!("{}: cannot read: {}", clean(&file.name), clean(&file.reason))));
+        if c.is_partial() {
+            all.push(PARTIAL.to_owned());
+        }
+    }
+    all
+}
+
+const PARTIAL: &str = "effects, approvals and settings are checked when the errors before them are mended";
 
 /// The name of the one file that is asked about, when it belongs to a larger project.
 fn only(place: &project::Place, path: &Path) -> Option<String> {
@@ -126,7 +152,13 @@ fn print(context: &Context, checked: &Checked, format: Format) {
         return;
     }
     let others = loaded.diagnostics.len() - shown.len();
-    let others = if others > 0 { format!("; {others} more in other files, see `rrb check`") } else { String::new() };
+    let others = match (others, checked.others_are_wrong()) {
+        (0, _) => String::new(),
+        (n, false) => format!("; {n} more in other files, see `rrb check`"),
+        (n, true) => {
+            format!("; {n} more in other files, which keep this one from being checked whole: see `rrb check`")
+        }
+    };
     let took = out.look.dim(format!(" ({} ms)", loaded.millis));
     if loaded.files == 0 {
         out.line("no `.rrb` files here");
@@ -142,6 +174,9 @@ fn print(context: &Context, checked: &Checked, format: Format) {
             ),
         };
         out.line(format!("{summary}{others}{took}"));
+        if checked.is_partial() {
+            out.line(out.look.dim(PARTIAL));
+        }
     }
 }
 
@@ -193,6 +228,7 @@ fn print_json(context: &Context, checked: &[Checked], cost: bool) -> Result<(), 
         let (errors, warnings) = diagnostics::tally(&shown);
         let mut all = json!({
             "root": c.loaded.place.root, "files": c.loaded.files, "errors": errors + c.loaded.unreadable.len(), "warnings": warnings,
+            "whole": !c.is_partial() && !c.others_are_wrong(),
             "diagnostics": shown.iter().map(|d| diagnostics::to_json(&c.loaded.sources, d)).collect::<Vec<_>>(),
             "unreadable": c.loaded.unreadable.iter().map(|u| json!({"file": u.name, "reason": u.reason})).collect::<Vec<_>>(),
         });

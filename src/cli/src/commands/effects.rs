@@ -302,7 +302,7 @@ fn scanned(program: &Program, sources: &Sources, listed: &[Listed<'_>]) -> Value
             }
         }
     }
-    sarif::document(&[CHANGES, DESTROYS, TRUST, UNSAFE], results)
+    sarif::document(&[CHANGES, DESTROYS, TRUST, UNSAFE], results, &[])
 }
 
 fn is_ours(sources: &Sources, span: Span) -> bool {

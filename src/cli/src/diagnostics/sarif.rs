@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::sarif::{Level, Rule, document, result};
 
-/// One log of everything that was found: each project's sources with its diagnostics.
-pub fn sarif(projects: &[(&Sources, Vec<Diagnostic>)]) -> Value {
+/// One log of everything that was found: each project's sources with its diagnostics; and why it may not be everything.
+pub fn sarif(projects: &[(&Sources, Vec<Diagnostic>)], unfinished: &[String]) -> Value {
     let mut codes: Vec<Code> = Vec::new();
     let mut results = Vec::new();
     for (sources, diagnostics) in projects {
@@ -20,7 +20,7 @@ pub fn sarif(projects: &[(&Sources, Vec<Diagnostic>)]) -> Value {
     }
     codes.sort_by_key(|c| c.name());
     let rules: Vec<Rule<'_>> = codes.into_iter().map(rule).collect();
-    document(&rules, results)
+    document(&rules, results, unfinished)
 }
 
 fn rule(code: Code) -> Rule<'static> {

@@ -103,12 +103,19 @@ fn the_check_command_ends_with_what_it_found() {
     assert_eq!(code(&output), 1);
     assert!(stdout(&output).contains("lib/bad.rrb:1:"), "{}", stdout(&output));
     assert!(stdout(&output).contains("1 error in 3 files"), "{}", stdout(&output));
-    assert_eq!(code(&rrb(dir.path(), &["check", "good.rrb"])), 0);
-    assert!(stdout(&rrb(dir.path(), &["check", "good.rrb"])).contains("1 more in other files"));
+    // What it calls in the other could not be looked at: that is no success.
+    let one = rrb(dir.path(), &["check", "good.rrb"]);
+    assert_eq!(code(&one), 1);
+    assert!(stdout(&one).contains("1 more in other files, which keep this one from being checked whole"));
+    let log: serde_json::Value =
+        serde_json::from_str(&stdout(&rrb(dir.path(), &["check", "good.rrb", "--format", "sarif"]))).unwrap();
+    assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
+    assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], false);
     assert_eq!(code(&rrb(dir.path(), &["-C", "lib", "check"])), 1);
 
     let json: serde_json::Value = serde_json::from_str(&stdout(&rrb(dir.path(), &["check", "--json"]))).unwrap();
     assert_eq!(json["projects"][0]["errors"], 1);
+    assert_eq!(json["projects"][0]["whole"], false);
     assert_eq!(json["projects"][0]["diagnostics"][0]["place"]["file"], "lib/bad.rrb");
     let short = stdout(&rrb(dir.path(), &["check", "--format", "short"]));
     assert!(short.starts_with("lib/bad.rrb:1:") && short.lines().count() == 1, "{short}");
@@ -297,6 +304,43 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()), (Some(0), String::new()));
+}
+
+/// The project's instances are known when the call is made, whatever the program computes.
+#[test]
+fn an_instance_that_nobody_declared_is_never_called() {
+    let toml = "[project]\nname = \"x\"\n[connectors.box.prod]\nbase = \"p\"\n[connectors.box.test]\n";
+    let source = "connector box {\n  settings { base: Text = \"x\" }\n  \
+                  action put(at: Text) changes once { do file.write(\"${at}/${base}\", \"x\") }\n}\n\
+                  runbook main(at: Text, i: Text) { do box[i].put(at) }\n";
+    let dir = folder(&[("rrb.toml", toml), ("main.rrb", source), ("out/.keep", "")]);
+    let at = dir.path().join("out").display().to_string();
+    let run = |i: &str| rrb(dir.path(), &["run", "main", "--at", &at, "--i", i]);
+    let wrong = run("nope");
+    assert_eq!(code(&wrong), 1, "{}", stderr(&wrong));
+    assert!(stdout(&wrong).contains("`box` has no instance `nope`; the instances are `prod`, `test`"));
+    assert_eq!(std::fs::read_dir(&at).unwrap().count(), 1);
+    assert_eq!(code(&run("prod")), 0);
+    assert!(dir.path().join("out/p").exists());
+}
+
+/// A full disk: `rrb fmt - < f > f.new && mv f.new f` must not go on.
+#[test]
+fn output_that_is_lost_is_an_error() {
+    let dir = folder(&[("rrb.toml", "[project]\nname = \"x\"\n"), ("main.rrb", "fn f() -> Int { 1 }\n")]);
+    for args in [&["explain"][..], &["check"], &["check", "--format", "sarif"], &["doc"], &["fmt", "-"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_rrb"))
+            .args(args)
+            .current_dir(dir.path())
+            .stdin(std::fs::File::open(dir.path().join("main.rrb")).unwrap())
+            .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+            .stderr(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(70), "{args:?}: {said}");
+        assert!(said.contains("cannot write the output: no space left on device"), "{args:?}: {said}");
+    }
 }
 
 #[test]

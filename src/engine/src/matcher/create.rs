@@ -43,6 +43,7 @@ pub fn run(book: &Book, new: NewRun<'_>, at: Millis) -> Result<(RunRow, Vec<Op>)
         runbook: RunbookId(u32::try_from(new.runbook).unwrap_or(u32::MAX)),
         params: new.params,
         settings: book.loaded.settings.clone(),
+        instances: Some(book.loaded.project.named_instances()),
         requester: new.requester.as_str().into(),
         limits: book.loaded.project.limits,
         parent: new.parent,

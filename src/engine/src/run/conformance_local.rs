@@ -93,6 +93,7 @@ impl<S: conformance::Subject + Send + Sync> Subject for Local<S> {
             settings: Default::default(),
             requester: "user:ana".into(),
             limits: Limits::default(),
+            instances: None,
             parent: None,
         };
         let row = RunRow {

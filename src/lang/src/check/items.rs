@@ -317,7 +317,7 @@ impl Checker {
     /// An alias that leads back to itself stands for nothing: reported, and made the error type.
     fn break_alias_cycles(&mut self) {
         for start in 0..self.types.defs.len() {
-            let mut at = start;
+            let (mut at, mut back) = (start, false);
             for _ in 0..=self.types.defs.len() {
                 let Some(TypeDefKind::Alias(t)) = self.types.defs.get(at).map(|d| &d.kind) else { break };
                 let mut t = t.clone();
@@ -327,10 +327,11 @@ impl Checker {
                 let Type::Named(next, _) = &*t else { break };
                 at = next.index();
                 if at == start {
+                    back = true;
                     break;
                 }
             }
-            let cyclic = at == start
+            let cyclic = back
                 && matches!(self.types.defs.get(start).map(|d| &d.kind), Some(TypeDefKind::Alias(t)) if !is_error(t));
             if cyclic {
                 let name = self.types.defs.get(start).map(|d| d.name.clone()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The project's description, as the rest of the language and the daemon use it.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use indexmap::IndexMap;
@@ -176,6 +177,12 @@ impl ProjectConfig {
             Some(c) if !c.instances.is_empty() => c.instances.keys().cloned().collect(),
             _ => vec![SmolStr::new_static("default")],
         }
+    }
+
+    /// The connectors that have instances of their own, and which.
+    pub fn named_instances(&self) -> BTreeMap<SmolStr, Vec<SmolStr>> {
+        let named = self.connectors.iter().filter(|(_, c)| !c.instances.is_empty());
+        named.map(|(name, c)| (name.clone(), c.instances.keys().cloned().collect())).collect()
     }
 
     /// What a call without an instance means: `default`, else the only one; none when there are several and no `default`.

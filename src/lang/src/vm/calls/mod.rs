@@ -56,6 +56,9 @@ impl Machine {
             (None, Some(_)) => SmolStr::new_static("default"),
             (None, None) => outer.1.clone(),
         };
+        if let Err(f) = self.known_instance(site.instance.is_some(), callee, &instance) {
+            return self.throw(f);
+        }
         let seen = (action.connector.is_some() || action.native.is_some()) && self.seen().is_none();
         if self.out.is_plan() && seen && effect >= EffectClass::Changes {
             return self.plan_call(site, callee, effect, instance, args);
@@ -117,6 +120,19 @@ impl Machine {
             Some(info) => self.suspend(id, Effect::Gate(*info), Wait::Gate),
             None => self.begin_try(),
         }
+    }
+
+    /// An instance that the program computes is one of the project's, or the call is never made.
+    fn known_instance(&self, given: bool, callee: &Code, instance: &SmolStr) -> Result<(), Box<Failure>> {
+        let Some(all) = self.state.input.instances.as_ref().filter(|_| given && instance != "?") else { return Ok(()) };
+        let connector = names(&self.program, callee).1;
+        let default = [SmolStr::new_static("default")];
+        let known = all.get(&connector).map_or(&default[..], Vec::as_slice);
+        if known.contains(instance) {
+            return Ok(());
+        }
+        let listed = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+        Err(invalid(format!("`{connector}` has no instance `{instance}`; the instances are {listed}")))
     }
 
     pub(super) fn action_info(

@@ -124,6 +124,7 @@ impl<'a> Drive<'a> {
             settings: BTreeMap::new(),
             requester: "user:cy".into(),
             limits,
+            instances: None,
             parent: None,
         };
         Self {
