@@ -255,7 +255,7 @@ impl Checker {
         }
     }
 
-    fn holds_secret(&self, t: &Ty) -> bool {
+    pub fn holds_secret(&self, t: &Ty) -> bool {
         self.unjsonable(t).is_some_and(|p| matches!(*p, Type::Secret))
     }
 

@@ -465,6 +465,10 @@ impl Checker {
         if effect > Effect::Pure {
             self.note_effect(effect, span, || format!("the function in `.{}`", signature.name));
         }
+        if self.meets_secrets(&got.ty, signature, &vars) {
+            self.secrets_compared(span, &format!("`.{}` compares", signature.name));
+            return bad(span);
+        }
         let ret = {
             let filled: Vec<Option<Ty>> = vars.iter().map(|v| Some(v.clone().unwrap_or_else(ty::never))).collect();
             self.resolved(&signature.ret, &filled).unwrap_or_else(ty::error)
@@ -474,6 +478,28 @@ impl Checker {
         let args: Vec<hir::Expr> = std::iter::once(got).chain(out.into_iter().map_while(|e| e)).collect();
         let full = format!("{}.{}", signature.head, signature.name);
         node(ExprKind::Method { name: full.into(), args, optional: maybe }, ret, span)
+    }
+
+    /// Whether the method would compare Secrets: items with one another, keys, what a set holds.
+    fn meets_secrets(&self, got: &Ty, signature: &Signature, vars: &[Option<Ty>]) -> bool {
+        let secret = |t: &Ty| self.holds_secret(t);
+        let of = |name: &str| vars.iter().zip(VARIABLES).find(|(_, n)| **n == *name).and_then(|(v, _)| v.as_ref());
+        let items = signature.head == "List"
+            && ["contains", "index_of", "unique", "remove", "to_set"].contains(&&*signature.name);
+        of("K").is_some_and(secret)
+            || (items && secret(got))
+            || (matches!(*signature.ret, Type::Set(_)) && (of("T").is_some_and(secret) || of("U").is_some_and(secret)))
+    }
+
+    /// Reports that Secrets would be compared.
+    pub fn secrets_compared(&mut self, span: Span, what: &str) {
+        self.error(
+            codes::TYPE_SECRET,
+            span,
+            format!("{what}, and a Secret cannot be compared"),
+            "holds a Secret",
+            "comparing would tell something of its value; signature checks belong to an event's `verify`",
+        );
     }
 
     /// Which argument goes to which parameter.

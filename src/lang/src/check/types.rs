@@ -167,6 +167,11 @@ impl Checker {
         if !self.expect_args(written, name, args.len(), wanted) {
             return Some(ty::error());
         }
+        if name != "List" && args.first().is_some_and(|t| self.holds_secret(t)) {
+            let what = if name == "Set" { "a set compares its items" } else { "a map compares its keys" };
+            self.secrets_compared(written.span, what);
+            return Some(ty::error());
+        }
         Some(match (name, args) {
             ("List", [t]) => ty::list(t.clone()),
             ("Set", [t]) => ty::of(Type::Set(t.clone())),

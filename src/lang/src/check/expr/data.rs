@@ -197,6 +197,10 @@ impl Checker {
             out.push(MapEntry::Entry(k, v));
         }
         let (key, value) = expected.unwrap_or((key, value));
+        if self.holds_secret(&key) {
+            self.secrets_compared(span, "a map compares its keys");
+            return bad(span);
+        }
         let whole = ty::map(key.clone(), value.clone());
         let out = out
             .into_iter()
