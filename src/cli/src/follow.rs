@@ -1,6 +1,6 @@
 //! Following one run to its end: the timeline as it grows, what it is doing now, Ctrl-C.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rrb_engine::api::{Actor, ControlPlane, RunView, TimelineItem, What};
@@ -54,10 +54,49 @@ pub async fn follow(
     manner: Manner,
 ) -> Result<Left, CliError> {
     let mut screen = Screen::new(out, manner);
-    let result =
-        Follower { plane, actor, run, screen: &mut screen, seen: HashSet::new(), manner, asked: 0 }.go(items).await;
+    let result = Follower { plane, actor, run, screen: &mut screen, overlap: Overlap::default(), manner, asked: 0 }
+        .go(items)
+        .await;
     screen.panel.clear_if_drawn(out);
     result
+}
+
+/// The live items and the views of a run tell the same story: each item is shown once, and as often as it happened.
+#[derive(Default)]
+struct Overlap {
+    live: HashMap<String, usize>,
+    shown: HashMap<String, usize>,
+}
+
+impl Overlap {
+    fn key(item: &TimelineItem) -> String {
+        serde_json::to_string(item).unwrap_or_default()
+    }
+
+    fn is_new_live(&mut self, item: &TimelineItem) -> bool {
+        let key = Self::key(item);
+        let live = self.live.entry(key.clone()).or_default();
+        *live += 1;
+        let shown = self.shown.entry(key).or_default();
+        let new = *live > *shown;
+        *shown = (*shown).max(*live);
+        new
+    }
+
+    /// A view has everything so far.
+    fn new_in_view<'v>(&mut self, timeline: &'v [TimelineItem]) -> Vec<&'v TimelineItem> {
+        let mut told: HashMap<String, usize> = HashMap::new();
+        let mut new = |item: &&TimelineItem| {
+            let key = Self::key(item);
+            let told = told.entry(key.clone()).or_default();
+            *told += 1;
+            let shown = self.shown.entry(key).or_default();
+            let new = *told > *shown;
+            *shown = (*shown).max(*told);
+            new
+        };
+        timeline.iter().filter(|item| new(item)).collect()
+    }
 }
 
 struct Follower<'a, 's> {
@@ -65,8 +104,7 @@ struct Follower<'a, 's> {
     actor: &'a Actor,
     run: &'a str,
     screen: &'a mut Screen<'s>,
-    /// What was shown already, because a view and the live items overlap.
-    seen: HashSet<String>,
+    overlap: Overlap,
     manner: Manner,
     /// How often Ctrl-C was pressed.
     asked: u32,
@@ -82,7 +120,11 @@ impl Follower<'_, '_> {
         loop {
             tokio::select! {
                 item = items.recv(), if live => match item {
-                    Ok(item) if item.run.as_deref() == Some(self.run) => self.take(&item)?,
+                    Ok(item) if item.run.as_deref() == Some(self.run) => {
+                        if self.overlap.is_new_live(&item) {
+                            self.screen.show(&item)?;
+                        }
+                    }
                     Ok(_) => {}
                     // The view has what was lost.
                     Err(RecvError::Lagged(_)) => look_again.reset_immediately(),
@@ -115,19 +157,14 @@ impl Follower<'_, '_> {
     /// Asks how the run stands: shows what the live items missed, and whether it is time to leave.
     async fn look(&mut self) -> Result<Option<Left>, CliError> {
         let view = self.plane.run(self.run).await?;
-        for item in &view.timeline {
-            self.take(item)?;
+        for item in self.overlap.new_in_view(&view.timeline) {
+            self.screen.show(item)?;
         }
         if view.run.status == RunStatus::Done {
             return Ok(Some(Left::Ended(Box::new(view))));
         }
         let stands = self.manner.no_wait && stands(&view, now());
         Ok(stands.then(|| Left::Waits(view.waiting_for.join("; "))))
-    }
-
-    fn take(&mut self, item: &TimelineItem) -> Result<(), CliError> {
-        let key = serde_json::to_string(item).unwrap_or_default();
-        if self.seen.insert(key) { self.screen.show(item) } else { Ok(()) }
     }
 
     async fn interrupted(&mut self) -> Option<Left> {
@@ -246,6 +283,24 @@ mod tests {
     use rrb_engine::store::RunRow;
 
     use super::*;
+
+    fn said(text: &str) -> TimelineItem {
+        let what = What::Disposition { verdict: text.to_owned(), detail: String::new() };
+        TimelineItem { at: 1, run: Some("r".to_owned()), runbook: None, event: None, what }
+    }
+
+    #[test]
+    fn equal_items_are_shown_as_often_as_they_happened() {
+        let mut overlap = Overlap::default();
+        let (a, b) = (said("same"), said("other"));
+        assert!(overlap.is_new_live(&a) && overlap.is_new_live(&a));
+        // The view knows one more `a`, whose live item comes later, and what the live items missed.
+        let view = [a.clone(), b.clone(), a.clone(), a.clone()];
+        assert_eq!(overlap.new_in_view(&view), [&b, &a]);
+        assert!(!overlap.is_new_live(&a) && !overlap.is_new_live(&b));
+        assert!(overlap.new_in_view(&view).is_empty());
+        assert!(overlap.is_new_live(&a));
+    }
 
     fn view(status: RunStatus, waiting_for: &[&str]) -> RunView {
         let run = RunRow {
