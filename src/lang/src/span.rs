@@ -74,6 +74,13 @@ impl Sources {
         id
     }
 
+    /// The same files under other names.
+    #[must_use]
+    pub fn renamed(&self, name: impl Fn(&str) -> String) -> Sources {
+        let files = self.files.iter().map(|f| Source { name: name(&f.name).into(), ..f.clone() }).collect();
+        Sources { files }
+    }
+
     /// The file with this id, if it is one of ours.
     pub fn get(&self, id: FileId) -> Option<&Source> {
         self.files.get(id.0 as usize)

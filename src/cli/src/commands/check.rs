@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rrb_lang::check::cost::{EVENT_BYTES, WindowCost};
 use rrb_lang::diag::Diagnostic;
+use rrb_lang::span::Sources;
 use serde_json::json;
 
 use crate::context::Context;
@@ -55,6 +56,22 @@ impl Checked {
         self.loaded.windows.as_ref().map(|all| all.iter().filter(here).cloned().collect())
     }
 
+    /// A file of the project as a path from the folder where the command runs, as editors and pull requests want it. The library's
+    /// files are nowhere, and keep their names.
+    fn path(&self, name: &str) -> String {
+        let root = &self.loaded.place.root;
+        let here = std::env::current_dir().and_then(|here| here.canonicalize());
+        let below = here.ok().and_then(|here| root.canonicalize().ok()?.strip_prefix(here).ok().map(Path::to_owned));
+        match below {
+            Some(below) if root.join(name).exists() => below.join(name).to_string_lossy().into_owned(),
+            _ => name.to_owned(),
+        }
+    }
+
+    fn from_here(&self) -> Sources {
+        self.loaded.sources.renamed(|name| self.path(name))
+    }
+
     /// Whether mistakes kept what is asked about from being checked to the end: effects, approvals and settings come last.
     fn is_partial(&self) -> bool {
         let last = ["rrb::effect::", "rrb::approval::", "rrb::setting::", "rrb::run::"];
@@ -91,7 +108,8 @@ pub fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
     match format {
         Format::Json => print_json(context, &checked, args.cost)?,
         Format::Sarif => {
-            let all: Vec<_> = checked.iter().map(|c| (&c.loaded.sources, c.diagnostics())).collect();
+            let sources: Vec<Sources> = checked.iter().map(Checked::from_here).collect();
+            let all: Vec<_> = sources.iter().zip(checked.iter().map(Checked::diagnostics)).collect();
             context.out.json(&diagnostics::sarif(&all, &unfinished(&checked)))?;
             for file in checked.iter().flat_map(|c| &c.loaded.unreadable) {
                 context.out.note(format!("{}: cannot read: {}", clean(&file.name), clean(&file.reason)));
@@ -137,14 +155,16 @@ fn print(context: &Context, checked: &Checked, format: Format) {
     let out = &context.out;
     let loaded = &checked.loaded;
     let shown = checked.diagnostics();
-    let text = diagnostics::render(&out.look, format, &loaded.sources, &shown);
+    let from_here = (format != Format::Human).then(|| checked.from_here());
+    let text = diagnostics::render(&out.look, format, from_here.as_ref().unwrap_or(&loaded.sources), &shown);
     if !text.is_empty() {
         out.raw(text);
     }
     for file in &loaded.unreadable {
         let (name, reason) = (crate::text::clean(&file.name), crate::text::clean(&file.reason));
         match format {
-            Format::Github => out.line(diagnostics::github_unreadable(&name, &reason)),
+            Format::Github => out.line(diagnostics::github_unreadable(&checked.path(&name), &reason)),
+            Format::Short => out.line(format!("{}: error: cannot read: {reason}", checked.path(&name))),
             _ => out.line(format!("{name}: {}: cannot read: {reason}", out.look.bad("error"))),
         }
     }

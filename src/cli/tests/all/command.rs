@@ -119,6 +119,13 @@ fn the_check_command_ends_with_what_it_found() {
     assert_eq!(json["projects"][0]["diagnostics"][0]["place"]["file"], "lib/bad.rrb");
     let short = stdout(&rrb(dir.path(), &["check", "--format", "short"]));
     assert!(short.starts_with("lib/bad.rrb:1:") && short.lines().count() == 1, "{short}");
+    // From a folder above, places are paths from there.
+    let above = dir.path().parent().unwrap();
+    let name = dir.path().file_name().unwrap().to_str().unwrap();
+    let short = stdout(&rrb(above, &["check", name, "--format", "short"]));
+    assert!(short.starts_with(&format!("{name}/lib/bad.rrb:1:")), "{short}");
+    let sarif = stdout(&rrb(above, &["check", name, "--format", "sarif"]));
+    assert!(sarif.contains(&format!("{name}/lib/bad.rrb")), "{sarif}");
     let github = stdout(&rrb(dir.path(), &["check", "--format", "github"]));
     assert!(github.starts_with("::error file=lib/bad.rrb,line=1,"), "{github}");
 }
