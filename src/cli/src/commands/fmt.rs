@@ -146,7 +146,9 @@ fn format(name: &str, text: &str) -> Result<Formatted, CliError> {
 }
 
 fn difference(name: &str, old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(old, new);
+    // What would be seen of neither: carriage returns, and the byte order mark.
+    let old = old.replace("\r\n", "␍\n").replacen('\u{feff}', "<U+FEFF>", usize::from(old.starts_with('\u{feff}')));
+    let diff = TextDiff::from_lines(old.as_str(), new);
     diff.unified_diff().context_radius(3).header(name, &format!("{name} (formatted)")).to_string()
 }
 

@@ -39,7 +39,7 @@ impl Checker {
         let class = self.class(a, info);
         let target = a.target.as_ref().map(|t| self.target(t, info));
         let undo = a.undo.as_ref().map(|u| self.default_undo(u, info));
-        if a.on_busy_fail && a.target.is_none() {
+        if a.on_busy_fail.is_some() && a.target.is_none() {
             self.error(
                 codes::CONNECTOR_INVALID,
                 a.name.span,
@@ -57,8 +57,14 @@ impl Checker {
                 "leave `undo` out",
             );
         }
-        let action =
-            Action { connector: info.home.connector, native, class, target, on_busy_fail: a.on_busy_fail, undo };
+        let action = Action {
+            connector: info.home.connector,
+            native,
+            class,
+            target,
+            on_busy_fail: a.on_busy_fail.is_some(),
+            undo,
+        };
         let made = Made {
             docs: info.docs.clone(),
             kind: FunctionKind::Action(action),

@@ -181,8 +181,8 @@ pub struct ActionDecl {
     pub class: Option<(RepeatClass, Span)>,
     /// `target "node/${node}"`
     pub target: Option<Expr>,
-    /// `on busy fail`
-    pub on_busy_fail: bool,
+    /// Where `on busy fail` stands.
+    pub on_busy_fail: Option<Span>,
     /// `undo { … }` in the header of a connector's action: its default.
     pub undo: Option<Block>,
     /// None for `native action`, whose body is Rust.
@@ -990,8 +990,8 @@ pub struct Approve {
     pub ask: Vec<Expr>,
     /// `showing { … }`
     pub showing: Option<Expr>,
-    /// `require comment`
-    pub require_comment: bool,
+    /// Where `require comment` stands.
+    pub require_comment: Option<Span>,
     pub body: Block,
     /// `otherwise d { … }`
     pub otherwise: Option<(Option<Ident>, Block)>,

@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::{Parsed, ast::Module, parse, print, strip};
+use super::{Parsed, ast::Module, parse, print, raw_file, strip};
 use crate::{diag::Diagnostic, span::FileId};
 
 /// The stack for it: the printer goes as deep as the text nests, and a caller's thread may have little.
@@ -40,7 +40,12 @@ fn format_here(file: FileId, text: &str) -> Result<String, FormatError> {
     if read.diagnostics.iter().any(Diagnostic::is_error) {
         return Err(FormatError::Syntax(read.diagnostics));
     }
-    let mut formatted = print::print_source(&read.module, text);
+    let plain = raw_file::plain(text);
+    let mut formatted = if plain == text {
+        print::print_source(&read.module, text)
+    } else {
+        print::print_source(&parse(file, &plain).module, &plain)
+    };
     if formatted == text {
         return Ok(formatted);
     }

@@ -10,6 +10,7 @@ mod habits;
 mod lower;
 mod nodes;
 mod print;
+mod raw_file;
 mod recover;
 mod scan;
 mod split;
@@ -51,6 +52,7 @@ pub struct Parsed {
 
 /// Reads one file. Never fails and never panics.
 pub fn parse(file: FileId, text: &str) -> Parsed {
+    let text = &*raw_file::unmarked(text);
     split::parse(file, text).unwrap_or_else(|| recover::whole(file, text))
 }
 

@@ -102,6 +102,7 @@ fn action(a: &mut ActionDecl) {
         }
     }
     a.target.iter_mut().for_each(expr);
+    a.on_busy_fail.iter_mut().for_each(gone);
     a.undo.iter_mut().for_each(block);
     a.body.iter_mut().for_each(block);
 }
@@ -549,6 +550,7 @@ fn awaited(a: &mut Awaited) {
 }
 
 fn approve(a: &mut Approve) {
+    a.require_comment.iter_mut().for_each(gone);
     a.requester.iter_mut().for_each(|(_, s)| gone(s));
     expr(&mut a.question);
     all(&mut a.from, expr);

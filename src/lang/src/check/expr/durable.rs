@@ -138,7 +138,7 @@ impl Checker {
             ask,
             request,
             showing,
-            require_comment: a.require_comment,
+            require_comment: a.require_comment.is_some(),
             approval,
             body,
             otherwise,

@@ -85,7 +85,7 @@ impl<'i> Lower<'i> {
             remind: None,
             ask: Vec::new(),
             showing: None,
-            require_comment: false,
+            require_comment: None,
             body: Block { stmts: Vec::new(), span: self.span(p) },
             otherwise: None,
         };
@@ -117,7 +117,7 @@ impl<'i> Lower<'i> {
             Rule::p_not_requester => return self.once(&mut approve.requester, (false, span), "requester", span),
             Rule::p_allow_requester => return self.once(&mut approve.requester, (true, span), "requester", span),
             Rule::p_comment => {
-                approve.require_comment = true;
+                approve.require_comment.get_or_insert(span);
                 return;
             }
             Rule::p_quorum => (&mut approve.quorum, "quorum"),

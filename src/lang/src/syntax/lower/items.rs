@@ -187,7 +187,7 @@ impl<'i> Lower<'i> {
             effect: None,
             class: None,
             target: None,
-            on_busy_fail: false,
+            on_busy_fail: None,
             undo: None,
             body: None,
             native: has(p, Rule::c_native),
@@ -215,8 +215,7 @@ impl<'i> Lower<'i> {
                 let undo = self.block_in(clause);
                 self.once(&mut action.undo, undo, "undo", span);
             }
-            Rule::a_busy if action.on_busy_fail => self.repeated("on busy", span),
-            Rule::a_busy => action.on_busy_fail = true,
+            Rule::a_busy => self.once(&mut action.on_busy_fail, span, "on busy", span),
             Rule::a_idempotent | Rule::a_once | Rule::a_keyed | Rule::a_probe => {
                 let class = self.repeat_class(clause);
                 self.once(&mut action.class, (class, span), "the repeat class", span);

@@ -77,7 +77,7 @@ impl<'i> Lower<'i> {
         d.help.push("for a backslash write `\\\\`, or a raw text: `r\"C:\\temp\"`".into());
     }
 
-    /// `r"…"` and the tagged literals.
+    /// `r"…"` and the tagged literals. Line ends become `\n`.
     pub(super) fn raw(&mut self, p: &P<'i>) -> ExprKind {
         let tag = kid(p, Rule::tag).map_or("", |t| t.as_str());
         let behind_tag = p.as_str().get(tag.len()..).unwrap_or("");
@@ -85,7 +85,7 @@ impl<'i> Lower<'i> {
         let Some(content) = behind_tag.get(quote..behind_tag.len().saturating_sub(quote)) else {
             return ExprKind::Missing;
         };
-        let text = SmolStr::new(content);
+        let text = if content.contains('\r') { content.replace("\r\n", "\n").into() } else { SmolStr::new(content) };
         let start = p.start() + tag.len() + quote;
         let tag = match tag {
             "re" => Tag::Re,

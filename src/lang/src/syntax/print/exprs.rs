@@ -1,9 +1,6 @@
 //! Expressions, with no more parentheses than they need.
 
-use super::{
-    ANY, AS, ATOM, COMPARE, MODIFIER, NEGATE, NOT, OPERAND, OPERATION, Place, Printer, Tightness,
-    stmts::begins_with_minus,
-};
+use super::{ANY, AS, ATOM, COMPARE, MODIFIER, NEGATE, NOT, OPERAND, OPERATION, Place, Printer, Tightness};
 use crate::{span::Span, syntax::ast::*};
 
 impl Printer {
@@ -65,9 +62,9 @@ impl Printer {
                 self.push(" as ");
                 self.ty(ty);
             }
-            ExprKind::Call { modifiers, .. } if *modifiers != Modifiers::default() => self.group(|p| {
+            ExprKind::Call { modifiers, args_span, .. } if *modifiers != Modifiers::default() => self.group(|p| {
                 p.chain(e);
-                p.indented(|p| p.modifiers(modifiers));
+                p.indented(|p| p.modifiers(modifiers, args_span.end));
             }),
             ExprKind::Field { .. } | ExprKind::Index { .. } | ExprKind::Call { .. } => self.chain(e),
             ExprKind::Lambda { params, body } => self.lambda(params, body),
@@ -139,11 +136,13 @@ impl Printer {
         match op {
             BinaryOp::Range | BinaryOp::RangeInclusive => self.push(op.symbol()),
             BinaryOp::Sub => {
+                self.comments(op_span.start);
                 self.push(" -");
+                self.comments(self.behind(op_span.end));
                 self.space();
             }
             _ => {
-                self.comments(op_span.start);
+                self.before_operator(op_span);
                 self.space();
                 self.push(op.symbol());
                 self.push(" ");
@@ -230,7 +229,6 @@ impl Printer {
 
     fn args(&mut self, args: &[NamedArg], span: Span) {
         let (open, close) = (span.start + 1, span.end.saturating_sub(1));
-        let start = |a: &NamedArg| a.name.as_ref().map_or(a.value.span.start, |n| n.span.start);
         if self.holds_last(args, span) {
             self.push("(");
             for (i, arg) in args.iter().enumerate() {
@@ -241,7 +239,7 @@ impl Printer {
         }
         let broken = args.iter().any(|a| self.is_wide(&a.value));
         let place = Place { open, close, braces: false, broken };
-        self.bracketed(("(", ")"), place, args, |_, a| start(a), |p, a| p.named(a, ANY));
+        self.bracketed(("(", ")"), place, args, |_, a| arg_start(a), |p, a| p.named(a, ANY));
     }
 
     /// A record or list that was opened on a line of its own.
@@ -298,41 +296,6 @@ impl Printer {
             }
         }
     }
-
-    fn modifiers(&mut self, m: &Modifiers) {
-        if let Some(retry) = &m.retry {
-            self.comments(retry.span.start);
-            self.space();
-            self.push("retry ");
-            self.word_expr("unsafe ", retry.unsafe_reason.as_deref(), MODIFIER);
-            if retry.unsafe_reason.is_some() {
-                self.push(" ");
-            }
-            // Behind a reason its sign would be a subtraction.
-            let signed = retry.unsafe_reason.is_some() && begins_with_minus(&retry.times);
-            self.expr(&retry.times, if signed { ATOM } else { MODIFIER });
-            self.push(" times");
-            self.word_expr(" backoff ", retry.backoff.as_deref(), MODIFIER);
-            self.word_expr(" when ", retry.when.as_deref(), OPERATION);
-        }
-        self.clause("timeout ", m.timeout.as_deref(), MODIFIER);
-        self.clause("key ", m.key.as_deref(), MODIFIER);
-        if let Some(undo) = &m.undo {
-            self.comments(undo.span.start);
-            self.space();
-            self.push("undo ");
-            self.block(undo);
-        }
-    }
-
-    /// A clause: its words and its expression, when it is there.
-    pub(super) fn word_expr(&mut self, words: &str, e: Option<&Expr>, least: Tightness) {
-        if let Some(e) = e {
-            self.comments(e.span.start);
-            self.push(words);
-            self.expr(e, least);
-        }
-    }
 }
 
 fn entry_value(entry: &RecordEntry) -> Option<&Expr> {
@@ -350,6 +313,11 @@ pub(super) fn ends_greedily(e: &Expr) -> bool {
         ExprKind::Binary { op: BinaryOp::Coalesce, right, .. } => is_greedy(right) || ends_greedily(right),
         _ => false,
     }
+}
+
+/// Where an argument begins.
+pub(super) fn arg_start(a: &NamedArg) -> u32 {
+    a.name.as_ref().map_or(a.value.span.start, |n| n.span.start)
 }
 
 fn item_start(item: &ListItem) -> u32 {

@@ -1,6 +1,10 @@
 //! Declarations and the clauses of runbooks.
 
-use super::{ANY, ATOM, OPERAND, OPERATION, Place, Printer, effect_word};
+use super::{
+    ANY, OPERAND, OPERATION, Place, Printer,
+    clauses::{Behind, Clauses},
+    exprs::arg_start,
+};
 use crate::syntax::ast::*;
 
 impl Printer {
@@ -93,7 +97,13 @@ impl Printer {
         }
         if let Some(names) = &u.names {
             self.push(".{");
-            self.list(names, |p, n| p.push(&n.name));
+            let close = names.last().map_or(0, |n| self.closing(n.span.end));
+            if self.has_comment(close) {
+                let place = Place { open: u.path.span.end, close, braces: false, broken: true };
+                self.bracketed(("", ""), place, names, |_, n| n.span.start, |p, n| p.push(&n.name));
+            } else {
+                self.list(names, |p, n| p.push(&n.name));
+            }
             self.push("}");
         }
     }
@@ -147,46 +157,17 @@ impl Printer {
         self.push(if a.native { "native " } else { "" });
         self.named_head("action ", &a.name, &a.generics);
         self.params(&a.params);
+        let close = a.params.last().map_or(a.name.span.end, |l| self.closing(l.span.end) + 1);
+        let head = a.ret.as_ref().map_or(close, |ret| ret.span.end);
         self.group_broken(blocks, |p| {
             p.returns(a.ret.as_ref());
-            if let Some((effect, _)) = a.effect {
-                p.push(" ");
-                p.push(effect_word(effect));
-            }
-            p.indented(|p| p.action_clauses(a));
+            p.indented(|p| p.action_clauses(a, head));
             if let Some(body) = &a.body {
                 p.comments(body.span.start);
                 p.space();
                 p.block(body);
             }
         });
-    }
-
-    fn action_clauses(&mut self, a: &ActionDecl) {
-        match a.class.as_ref().map(|(class, _)| class) {
-            Some(RepeatClass::Idempotent) => self.push(" idempotent"),
-            Some(RepeatClass::Keyed(within)) => self.word_expr(" keyed within ", Some(within), OPERAND),
-            Some(RepeatClass::Once) => self.push(" once"),
-            Some(RepeatClass::Probe(_)) | None => {}
-        }
-        self.clause("target ", a.target.as_ref(), OPERAND);
-        if a.on_busy_fail {
-            self.space();
-            self.push("on busy fail");
-        }
-        if let Some((RepeatClass::Probe(block), _)) = &a.class {
-            self.clause_block("probe ", block);
-        }
-        if let Some(undo) = &a.undo {
-            self.clause_block("undo ", undo);
-        }
-    }
-
-    fn clause_block(&mut self, words: &str, block: &Block) {
-        self.comments(block.span.start);
-        self.space();
-        self.push(words);
-        self.block(block);
     }
 
     fn event(&mut self, e: &Event, close: u32) {
@@ -205,37 +186,6 @@ impl Printer {
         }
         self.push(" ");
         self.braces_to(close, false, |p| p.event_clauses(e));
-    }
-
-    fn event_clauses(&mut self, e: &Event) {
-        match &e.verify {
-            Some(Verification::None { because, .. }) => {
-                self.push("verify none");
-                self.word_expr(" because ", because.as_ref(), OPERAND);
-                self.end_line();
-            }
-            Some(Verification::Scheme(scheme)) => self.clause_line("verify ", Some(scheme), OPERAND),
-            None => {}
-        }
-        if let Some((each, name)) = &e.each {
-            self.before(each.span.start);
-            self.word_expr("each ", Some(each), ATOM);
-            self.push(" as ");
-            self.push(&name.name);
-            self.end_line();
-        }
-        self.clause_line("id ", e.id.as_ref(), OPERATION);
-        self.clause_line("at ", e.at.as_ref(), OPERATION);
-        self.clause_line("emit ", e.emit.as_ref(), OPERATION);
-    }
-
-    fn clause_line(&mut self, words: &str, e: Option<&Expr>, least: u8) {
-        if let Some(at) = e {
-            self.before(at.span.start);
-            let least = if super::exprs::ends_greedily(at) { ANY } else { least };
-            self.word_expr(words, e, least);
-            self.end_line();
-        }
     }
 
     fn runbook(&mut self, r: &Runbook, close: u32) {
@@ -365,8 +315,13 @@ impl Printer {
 
     fn trigger(&mut self, on: &OnTrigger) {
         self.heard(&on.event, on.instance.as_ref(), on.binder.as_ref());
-        self.clause("where ", on.condition.as_ref(), OPERATION);
-        self.with_args(&on.with);
+        let mut clauses = Clauses::default();
+        clauses.expr("where ", on.condition.as_ref(), OPERATION);
+        if let (Some(first), Some(last)) = (on.with.first(), on.with.last()) {
+            clauses.add(arg_start(first), last.value.span.end, |p| p.with_args(&on.with));
+        }
+        let head = on.binder.as_ref().map_or(on.event.span.end, |b| b.span.end);
+        self.in_order(head, clauses, Behind::Nothing);
     }
 
     fn correlation(&mut self, on: &Correlation) {
@@ -447,11 +402,10 @@ impl Printer {
 
     fn with_args(&mut self, with: &[NamedArg]) {
         if let Some(first) = with.first() {
-            let start = first.name.as_ref().map_or(first.value.span.start, |n| n.span.start);
-            self.comments(start);
+            self.before_words("with ", arg_start(first));
             self.space();
             self.push("with ");
-            self.list(with, |p, a| p.named(a, OPERATION));
+            self.list_at(with, arg_start, |p, a| p.named(a, OPERATION));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The tree as text, in the one form that rrb has: what is printed reads back to the same tree. With the source at hand comments,
 //! groups of lines and the spelling of literals are kept; without it a tree that was made is printed.
 
+mod clauses;
 mod exprs;
 mod items;
 mod layout;
@@ -202,12 +203,18 @@ impl Printer {
     }
 
     /// Things with commas between them, on as many lines as they need.
-    fn list<T>(&mut self, items: &[T], mut one: impl FnMut(&mut Self, &T)) {
+    fn list<T>(&mut self, items: &[T], one: impl FnMut(&mut Self, &T)) {
+        self.list_at(items, |_| 0, one);
+    }
+
+    /// The same, where each begins at the byte that `start` gives, for the comments before it.
+    fn list_at<T>(&mut self, items: &[T], start: impl Fn(&T) -> u32, mut one: impl FnMut(&mut Self, &T)) {
         self.group(|p| {
             p.indented(|p| {
                 for (i, item) in items.iter().enumerate() {
                     if i > 0 {
                         p.push(",");
+                        p.comments(start(item));
                         p.space();
                     }
                     one(p, item);

@@ -1,7 +1,10 @@
 //! Policies: one rule to a line.
 
-use super::{OPERAND, OPERATION, Printer};
-use crate::syntax::ast::*;
+use super::{
+    OPERAND, OPERATION, Printer,
+    clauses::{Behind, Clauses},
+};
+use crate::{span::Span, syntax::ast::*};
 
 impl Printer {
     pub(super) fn policy(&mut self, policy: &Policy, close: u32) {
@@ -18,13 +21,16 @@ impl Printer {
     }
 
     fn policy_rule(&mut self, rule: &PolicyRule) {
-        let clauses = &rule.clauses;
         let mut of = None;
+        let mut head = rule.span.start;
         match &rule.kind {
             PolicyRuleKind::Applies(condition) => {
                 return self.word_expr("applies where ", Some(condition), OPERATION);
             }
-            PolicyRuleKind::Forbid(effect) => self.push(&format!("forbid {}", effect.name)),
+            PolicyRuleKind::Forbid(effect) => {
+                self.push(&format!("forbid {}", effect.name));
+                head = effect.span.end;
+            }
             PolicyRuleKind::ForbidWaive => self.push("forbid waive"),
             PolicyRuleKind::Require(effect) => {
                 self.push("require approval");
@@ -34,33 +40,15 @@ impl Printer {
                 self.push(&format!("limit {} to ", effect.name));
                 self.expr(count, OPERAND);
                 self.word_expr(" per ", Some(per), OPERAND);
+                head = per.span.end;
             }
             PolicyRuleKind::Delegate { engine, file } => {
                 self.push(&format!("delegate {} ", engine.name));
                 self.expr(file, OPERAND);
+                head = file.span.end;
             }
         }
-        self.operands("from ", &clauses.from);
-        self.clause("quorum ", clauses.quorum.as_ref(), OPERAND);
-        if let Some((allowed, _)) = clauses.requester {
-            self.clause_words(if allowed { "allow requester" } else { "not requester" });
-        }
-        if clauses.require_comment.is_some() {
-            self.clause_words("require comment");
-        }
-        self.clause("within ", clauses.within.as_ref(), OPERAND);
-        if let Some(effect) = of {
-            self.clause_words(&format!("for {}", effect.name));
-        }
-        self.clause("by ", clauses.by.as_ref(), OPERAND);
-        if !clauses.during.is_empty() {
-            self.clause_words("during ");
-            self.list(&clauses.during, |p, w| p.window(w));
-        }
-        self.clause("where ", clauses.condition.as_ref(), OPERATION);
-        self.clause("unless ", clauses.unless.as_ref(), OPERATION);
-        self.clause("query ", clauses.query.as_ref(), OPERAND);
-        self.clause("because ", clauses.because.as_ref(), OPERAND);
+        self.in_order(head, rule_clauses(&rule.clauses, of), Behind::Nothing);
     }
 
     fn window(&mut self, window: &Window) {
@@ -79,5 +67,44 @@ impl Printer {
                 self.word_expr(" and ", Some(to), OPERAND);
             }
         }
+    }
+}
+
+/// In the order of the guide.
+fn rule_clauses<'a>(c: &'a RuleClauses, of: Option<&'a Ident>) -> Clauses<'a> {
+    let mut clauses = Clauses::default();
+    clauses.exprs("from ", &c.from);
+    clauses.expr("quorum ", c.quorum.as_ref(), OPERAND);
+    if let Some((allowed, span)) = c.requester {
+        clauses.words(if allowed { "allow requester" } else { "not requester" }, Some(span));
+    }
+    clauses.words("require comment", c.require_comment);
+    clauses.expr("within ", c.within.as_ref(), OPERAND);
+    if let Some(effect) = of {
+        clauses.add(effect.span.start, effect.span.end, move |p| {
+            p.before_words("for ", effect.span.start);
+            p.space();
+            p.push(&format!("for {}", effect.name));
+        });
+    }
+    clauses.expr("by ", c.by.as_ref(), OPERAND);
+    if let (Some(first), Some(last)) = (c.during.first(), c.during.last()) {
+        clauses.add(window_span(first).start, window_span(last).end, move |p| {
+            p.before_words("during ", window_span(first).start);
+            p.space();
+            p.push("during ");
+            p.list_at(&c.during, |w| window_span(w).start, |p, w| p.window(w));
+        });
+    }
+    clauses.expr("where ", c.condition.as_ref(), OPERATION);
+    clauses.expr("unless ", c.unless.as_ref(), OPERATION);
+    clauses.expr("query ", c.query.as_ref(), OPERAND);
+    clauses.expr("because ", c.because.as_ref(), OPERAND);
+    clauses
+}
+
+fn window_span(window: &Window) -> Span {
+    match window {
+        Window::Hours { span, .. } | Window::Between { span, .. } => *span,
     }
 }

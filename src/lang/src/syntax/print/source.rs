@@ -59,6 +59,15 @@ impl Printer {
         })
     }
 
+    /// Whether the next comment stands behind this word on its line.
+    pub(super) fn next_trails_behind(&self, word: &str) -> bool {
+        self.comments.get(self.printed).is_some_and(|c| {
+            let code = self.before_byte(c.span.start).trim_end_matches([' ', '\t']);
+            let name = |before: &str| before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            code.strip_suffix(word).is_some_and(|before| !word.ends_with(char::is_alphanumeric) || !name(before))
+        })
+    }
+
     pub(super) fn comment(&mut self) {
         let trailing = self.next_trails();
         let Some(comment) = self.comments.get(self.printed).cloned() else { return };

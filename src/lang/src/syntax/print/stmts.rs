@@ -1,6 +1,11 @@
 //! Statements and the expressions that begin with a keyword.
 
-use super::{ANY, OPERAND, OPERATION, Place, Printer, Tightness, effect_word};
+use super::{
+    ANY, OPERAND, OPERATION, Place, Printer,
+    clauses::{Behind, Clauses},
+    effect_word,
+    exprs::arg_start,
+};
 use crate::syntax::ast::*;
 
 /// Words that begin a clause: alone on a line they would be read as one.
@@ -168,18 +173,18 @@ impl Printer {
             ExprKind::Step { name, body } => self.headed("step ", name, body),
             ExprKind::Approve(approve) => self.approve(approve),
             ExprKind::Waive { reason, by, until, body } => {
-                self.clauses("waive ", reason, |p| {
-                    p.clause("by ", by.as_deref(), OPERAND);
-                    p.clause("until ", until.as_deref(), OPERAND);
-                });
+                let mut clauses = Clauses::default();
+                clauses.expr("by ", by.as_deref(), OPERAND);
+                clauses.expr("until ", until.as_deref(), OPERAND);
+                self.clauses("waive ", reason, clauses);
                 self.block(body);
             }
             ExprKind::Verify { name, within, every, settle, body } => {
-                self.clauses("verify ", name, |p| {
-                    p.clause("within ", within.as_deref(), OPERAND);
-                    p.clause("every ", every.as_deref(), OPERAND);
-                    p.clause("settle ", settle.as_deref(), OPERAND);
-                });
+                let mut clauses = Clauses::default();
+                clauses.expr("within ", within.as_deref(), OPERAND);
+                clauses.expr("every ", every.as_deref(), OPERAND);
+                clauses.expr("settle ", settle.as_deref(), OPERAND);
+                self.clauses("verify ", name, clauses);
                 self.block(body);
             }
             _ => self.loop_or_wait(e),
@@ -198,15 +203,21 @@ impl Printer {
                 self.group(|p| {
                     p.indented(|p| {
                         p.word_expr("wait until ", Some(condition), OPERATION);
-                        p.clause("every ", every.as_deref(), OPERAND);
-                        p.clause("within ", within.as_deref(), OPERAND);
+                        let mut clauses = Clauses::default();
+                        clauses.expr("every ", every.as_deref(), OPERAND);
+                        clauses.expr("within ", within.as_deref(), OPERAND);
+                        p.in_order(condition.span.end, clauses, Behind::Nothing);
                     });
                 });
             }
             ExprKind::WaitFor { event, within } => {
-                self.push("wait for ");
-                self.awaited(event);
-                self.word_expr(" within ", within.as_deref(), OPERAND);
+                self.group(|p| {
+                    p.indented(|p| {
+                        p.push("wait for ");
+                        p.awaited(event);
+                        p.word_expr(" within ", within.as_deref(), OPERAND);
+                    });
+                });
             }
             ExprKind::During { body, handlers } => {
                 self.push("during ");
@@ -225,7 +236,7 @@ impl Printer {
                     self.push(&part.name);
                 }
                 self.push("(");
-                self.list(args, |p, a| p.named(a, ANY));
+                self.list_at(args, arg_start, |p, a| p.named(a, ANY));
                 self.push(")");
             }
             ExprKind::For { pattern, items, body } => {
@@ -276,14 +287,14 @@ impl Printer {
             p.indented(|p| {
                 p.pattern(&fan.pattern);
                 p.word_expr(" in ", Some(&fan.items), OPERAND);
-                p.clause("in waves ", fan.waves.as_ref(), OPERAND);
-                p.clause("pausing ", fan.pausing.as_ref(), OPERAND);
+                let mut clauses = Clauses::default();
+                clauses.expr("in waves ", fan.waves.as_ref(), OPERAND);
+                clauses.expr("pausing ", fan.pausing.as_ref(), OPERAND);
                 // A `{` behind the word would be the body.
                 let braced = fan.parallel.as_ref().is_some_and(super::exprs::begins_with_brace);
-                p.clause("parallel ", fan.parallel.as_ref(), if braced { super::ATOM + 1 } else { OPERAND });
-                if fan.collect.is_some() {
-                    p.clause_words("collect failures");
-                }
+                clauses.expr("parallel ", fan.parallel.as_ref(), if braced { super::ATOM + 1 } else { OPERAND });
+                clauses.words("collect failures", fan.collect);
+                p.in_order(fan.items.span.end, clauses, Behind::Block);
             });
             p.space();
         });
@@ -337,7 +348,7 @@ impl Printer {
         self.block(body);
     }
 
-    fn binder(&mut self, binder: Option<&Ident>) {
+    pub(super) fn binder(&mut self, binder: Option<&Ident>) {
         if let Some(binder) = binder {
             self.push(&binder.name);
             self.push(" ");
@@ -392,72 +403,6 @@ impl Printer {
         });
         self.push(" => ");
         self.body(&arm.body);
-    }
-
-    fn approve(&mut self, a: &Approve) {
-        self.clauses("approve ", &a.question, |p| p.approve_clauses(a));
-        self.block(&a.body);
-        if let Some((binder, block)) = &a.otherwise {
-            self.comments(block.span.start);
-            self.push(" otherwise ");
-            self.binder(binder.as_ref());
-            self.block(block);
-        }
-    }
-
-    fn approve_clauses(&mut self, a: &Approve) {
-        self.operands("from ", &a.from);
-        self.clause("quorum ", a.quorum.as_ref(), OPERAND);
-        if let Some((allowed, _)) = a.requester {
-            self.clause_words(if allowed { "allow requester" } else { "not requester" });
-        }
-        self.clause("within ", a.within.as_ref(), OPERAND);
-        for (to, after) in &a.escalate {
-            self.operands("escalate to ", to);
-            self.word_expr(" after ", Some(after), OPERAND);
-        }
-        self.clause("remind every ", a.remind.as_ref(), OPERAND);
-        a.ask.iter().for_each(|ask| self.clause("ask ", Some(ask), OPERAND));
-        self.clause("showing ", a.showing.as_ref(), OPERAND);
-        if a.require_comment {
-            self.clause_words("require comment");
-        }
-    }
-
-    /// A head with clauses, on one line or each on its own; then the brace of the body, too.
-    fn clauses(&mut self, words: &str, head: &Expr, clauses: impl FnOnce(&mut Self)) {
-        self.group(|p| {
-            p.indented(|p| {
-                p.word_expr(words, Some(head), OPERAND);
-                clauses(p);
-            });
-            p.space();
-        });
-    }
-
-    /// A clause of words alone.
-    pub(super) fn clause_words(&mut self, words: &str) {
-        self.space();
-        self.push(words);
-    }
-
-    /// A clause that goes to a line of its own where its group is broken.
-    pub(super) fn clause(&mut self, words: &str, e: Option<&Expr>, least: Tightness) {
-        if let Some(e) = e {
-            self.comments(e.span.start);
-            self.space();
-            self.push(words);
-            self.expr(e, least);
-        }
-    }
-
-    pub(super) fn operands(&mut self, words: &str, all: &[Expr]) {
-        if let Some(first) = all.first() {
-            self.comments(first.span.start);
-            self.space();
-            self.push(words);
-            self.list(all, |p, e| p.expr(e, OPERAND));
-        }
     }
 }
 

@@ -395,7 +395,7 @@ fn approve(inner: BoxedStrategy<Expr>) -> impl Strategy<Value = Expr> {
                 remind,
                 ask,
                 showing,
-                require_comment: comment,
+                require_comment: comment.then_some(NOWHERE),
                 body,
                 otherwise,
             })))
@@ -549,7 +549,7 @@ fn action(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
             effect: effect.map(|e| (e, NOWHERE)),
             class: class.map(|c| (c, NOWHERE)),
             target,
-            on_busy_fail: busy,
+            on_busy_fail: busy.then_some(NOWHERE),
             undo,
             native: body.is_none(),
             body,
