@@ -33,6 +33,17 @@ fn check_and_diff_write_nothing() {
 }
 
 #[test]
+fn what_cannot_be_seen_is_shown_as_a_difference() {
+    let dir = folder(&[("rrb.toml", ""), ("a.rrb", "\u{feff}let a = 1\r\n")]);
+    let diff = rrb(dir.path(), &["fmt", "--diff", "a.rrb"]);
+    assert_eq!(code(&diff), 1);
+    assert!(stdout(&diff).contains("-<U+FEFF>let a = 1␍\n+let a = 1\n"), "{}", stdout(&diff));
+    assert_eq!(code(&rrb(dir.path(), &["fmt"])), 0);
+    assert_eq!(std::fs::read_to_string(dir.path().join("a.rrb")).unwrap(), "let a = 1\n");
+    assert_eq!(code(&rrb(dir.path(), &["fmt", "--check"])), 0);
+}
+
+#[test]
 fn what_cannot_be_read_stays_with_its_mistakes() {
     let broken = "fn f( {\n";
     let dir = folder(&[("rrb.toml", ""), ("a.rrb", broken), ("b.rrb", LOOSE)]);

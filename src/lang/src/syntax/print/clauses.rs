@@ -130,15 +130,12 @@ impl Printer {
         }
     }
 
-    /// The comments before what begins with `words` and goes on at the byte `at`; those behind the words come behind them. Whether there
-    /// were any.
-    pub(super) fn before_words(&mut self, words: &str, at: u32) -> bool {
-        let printed = self.printed;
+    /// The comments before what begins with `words` and goes on at the byte `at`; those behind the words come behind them.
+    pub(super) fn before_words(&mut self, words: &str, at: u32) {
         let last = words.split_whitespace().last().unwrap_or("");
         while self.has_comment(at) && (last.is_empty() || !self.next_trails_behind(last)) {
             self.comment();
         }
-        self.printed > printed
     }
 
     /// The comments on the line of an operator, which goes to the next line, where it ends its line.
@@ -175,9 +172,9 @@ impl Printer {
     /// A clause on the line of the one before it, unless a comment ends that.
     pub(super) fn word_expr(&mut self, words: &str, e: Option<&Expr>, least: Tightness) {
         if let Some(e) = e {
-            let behind_comment = self.before_words(words, e.span.start) && words.starts_with(' ');
-            if behind_comment {
-                self.pending = self.pending.max(Pending::Line);
+            self.before_words(words, e.span.start);
+            if words.starts_with(' ') {
+                self.behind_comment();
             }
             self.push(words);
             self.expr(e, least);
@@ -217,16 +214,15 @@ impl Printer {
                     clauses.add(e.span.start, e.span.end, move |p| p.word_expr(words, Some(e), least));
                 }
             }
-            p.in_order(p.times_end(retry), clauses, Behind::Nothing);
+            p.in_order(p.word_end(retry.times.span.end, "times"), clauses, Behind::Nothing);
         });
     }
 
-    /// Where the word `times` ends.
-    fn times_end(&self, retry: &Retry) -> u32 {
-        let end = retry.times.span.end;
-        let rest = self.source.get(end as usize..).unwrap_or("");
-        let found = rest.find("times").and_then(|n| u32::try_from(n + "times".len()).ok());
-        found.map_or(end, |n| end + n)
+    /// Where the first `word` behind the byte `at` ends.
+    pub(super) fn word_end(&self, at: u32, word: &str) -> u32 {
+        let rest = self.source.get(at as usize..).unwrap_or("");
+        let found = rest.find(word).and_then(|n| u32::try_from(n + word.len()).ok());
+        found.map_or(at, |n| at.saturating_add(n))
     }
 
     pub(super) fn approve(&mut self, a: &Approve) {
@@ -288,13 +284,22 @@ impl Printer {
     }
 
     /// A word on the line of what is before it, unless a comment ends that.
-    fn word_at(&mut self, word: &str, at: u32) {
-        if self.has_comment(at) {
-            self.comments(at);
-            self.pending = self.pending.max(Pending::Line);
-        }
+    pub(super) fn word(&mut self, word: &str) {
+        self.behind_comment();
         self.push(" ");
         self.push(word);
+    }
+
+    fn word_at(&mut self, word: &str, at: u32) {
+        self.comments(at);
+        self.word(word);
+    }
+
+    /// What goes on with a line whose end a comment has taken goes to the next one.
+    fn behind_comment(&mut self) {
+        if self.after_trailing {
+            self.pending = self.pending.max(Pending::Line);
+        }
     }
 
     pub(super) fn event_clauses(&mut self, e: &Event) {
@@ -302,8 +307,12 @@ impl Printer {
         match &e.verify {
             Some(Verification::None { because, span }) => clauses.add(span.start, span.end, move |p| {
                 p.before(span.start);
-                p.push("verify none");
-                p.word_expr(" because ", because.as_ref(), OPERAND);
+                p.group(|p| {
+                    p.indented(|p| {
+                        p.push("verify none");
+                        p.word_expr(" because ", because.as_ref(), OPERAND);
+                    });
+                });
             }),
             Some(Verification::Scheme(scheme)) => clauses.line("verify ", Some(scheme), OPERAND),
             None => {}

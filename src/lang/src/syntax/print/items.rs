@@ -260,13 +260,13 @@ impl Printer {
             HeaderKind::OnSeveral(on) => self.correlation(on),
             HeaderKind::Every { every, missed, with } => {
                 self.word_expr("every ", Some(every), OPERAND);
-                self.missed(*missed);
+                self.missed(*missed, every.span.end);
                 self.with_args(with);
             }
             HeaderKind::At { cron, zone, missed, with } => {
                 self.word_expr("at ", Some(cron), OPERAND);
                 self.word_expr(" in ", zone.as_ref(), OPERAND);
-                self.missed(*missed);
+                self.missed(*missed, zone.as_ref().unwrap_or(cron).span.end);
                 self.with_args(with);
             }
             HeaderKind::Dedupe { by, within } => {
@@ -282,12 +282,14 @@ impl Printer {
             HeaderKind::Concurrency { count, by, mode } => {
                 self.word_expr("concurrency ", Some(count), OPERAND);
                 self.word_expr(" by ", by.as_ref(), OPERAND);
-                self.push(match mode {
-                    Some(ConcurrencyMode::Queue) => " queue",
-                    Some(ConcurrencyMode::Skip) => " skip",
-                    Some(ConcurrencyMode::Replace) => " replace",
-                    None => "",
-                });
+                if let Some(mode) = mode {
+                    self.comments(self.behind(by.as_ref().unwrap_or(count).span.end));
+                    self.word(match mode {
+                        ConcurrencyMode::Queue => "queue",
+                        ConcurrencyMode::Skip => "skip",
+                        ConcurrencyMode::Replace => "replace",
+                    });
+                }
             }
             HeaderKind::Timeout(e) => self.word_expr("timeout ", Some(e), OPERAND),
             HeaderKind::GiveUp { count, within, by } => {
@@ -305,12 +307,15 @@ impl Printer {
         }
     }
 
-    fn missed(&mut self, missed: Option<Missed>) {
-        self.push(match missed {
-            Some(Missed::RunOnce) => " missed run once",
-            Some(Missed::Skip) => " missed skip",
-            None => "",
-        });
+    /// Behind what ends at the byte `at`.
+    fn missed(&mut self, missed: Option<Missed>, at: u32) {
+        if let Some(missed) = missed {
+            self.comments(self.behind(at));
+            self.word(match missed {
+                Missed::RunOnce => "missed run once",
+                Missed::Skip => "missed skip",
+            });
+        }
     }
 
     fn trigger(&mut self, on: &OnTrigger) {

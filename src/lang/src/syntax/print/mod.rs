@@ -74,6 +74,8 @@ struct Printer {
     opening: bool,
     /// Whether what was printed last is a comment on a line of its own.
     after_comment: bool,
+    /// Whether what was printed last is a comment behind something on its line.
+    after_trailing: bool,
 }
 
 /// What stands between what is printed and what comes next. A comment at the end of the line still goes before it.
@@ -113,6 +115,7 @@ impl Printer {
         }
         self.opening = false;
         self.after_comment = false;
+        self.after_trailing = false;
         self.doc.text(text);
     }
 

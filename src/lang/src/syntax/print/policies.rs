@@ -31,9 +31,13 @@ impl Printer {
                 self.push(&format!("forbid {}", effect.name));
                 head = effect.span.end;
             }
-            PolicyRuleKind::ForbidWaive => self.push("forbid waive"),
+            PolicyRuleKind::ForbidWaive => {
+                self.push("forbid waive");
+                head = self.word_end(head, "waive");
+            }
             PolicyRuleKind::Require(effect) => {
                 self.push("require approval");
+                head = self.word_end(head, "approval");
                 of = effect.as_ref();
             }
             PolicyRuleKind::Limit { effect, count, per } => {

@@ -74,6 +74,7 @@ impl Printer {
         self.printed += 1;
         // Behind another comment there is no more room on the line.
         if trailing && !self.after_comment {
+            self.after_trailing = true;
             return self.doc.trailing(&comment.text);
         }
         if !self.doc.is_empty() {

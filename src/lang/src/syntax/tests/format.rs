@@ -151,6 +151,97 @@ fn comments_survive_wherever_they_stand() {
     assert!(tried > 50, "{tried}");
 }
 
+/// Every order of some clauses, each on a line with a remark of what it is.
+fn orders<'a>(clauses: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let Some((first, others)) = clauses.split_first() else { return vec![Vec::new()] };
+    let mut all = Vec::new();
+    for order in orders(others) {
+        for at in 0..=order.len() {
+            let mut order = order.clone();
+            order.insert(at, first);
+            all.push(order);
+        }
+    }
+    all
+}
+
+#[test]
+fn a_remark_stays_behind_its_clause() {
+    let forms: &[(&str, &[&str], &str)] = &[
+        ("fn f() { f()", &["retry 3 times", "timeout 3s", "key k", "undo { g() }"], "}"),
+        ("fn f() { f() retry 3 times", &["backoff 1s..2s", "when e == 1"], "}"),
+        (
+            "fn f() { approve q",
+            &["from g(1)", "quorum 1", "within 3m", "require comment", "not requester"],
+            "{ g() } }",
+        ),
+        ("fn f() { approve q", &["escalate to a, b after 3m", "remind every 1m", "ask c()", "showing 3"], "{ g() } }"),
+        ("fn f() { waive q", &["by x", "until t"], "{ g() } }"),
+        ("fn f() { verify q", &["within 3m", "every 1s", "settle 2s"], "{ g() } }"),
+        ("fn f() { wait until q", &["within 3m", "every 1s"], "}"),
+        ("fn f() { for x in q", &["in waves w", "pausing 3s", "parallel 3", "collect failures"], "{ g() } }"),
+        ("runbook r() { on q.e as e", &["where e.x", "with x: 1"], "}"),
+        ("connector k { action f() -> q", &["changes", "idempotent", "target t", "on busy fail"], "{ g() } }"),
+        ("connector k { event e: q from webhook w {", &["verify v", "each b as x", "id i", "at t", "emit e"], "} }"),
+        ("policy p { require approval", &["for destroys", "quorum 1", "within 3m", "from g(1)"], "}"),
+        ("policy p { forbid changes", &["by x", "where e.x", "unless f", "because y"], "}"),
+    ];
+    for (head, clauses, tail) in forms {
+        for order in orders(clauses) {
+            let lines: String = order.iter().map(|c| format!("  {c} // of {c}\n")).collect();
+            let text = format!("{head} // of q\n{lines}{tail}\n");
+            let formatted = stable(&text);
+            for clause in clauses.iter() {
+                let line = formatted.lines().find(|l| l.ends_with(&format!("// of {clause}")));
+                let code = line.and_then(|l| l.split_once(" // of")).map_or("", |(code, _)| code);
+                assert!(code.ends_with(clause), "{clause}\n{text}\n{formatted}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_remark_stays_behind_its_operand() {
+    for op in ["and", "or", "??", "+", "-", "*", "/", "mod"] {
+        for (end, start) in [(format!(" {op}"), String::new()), (String::new(), format!("{op} "))] {
+            if op == "-" && end.is_empty() {
+                continue;
+            }
+            let text = format!("let x = aa{end} // of aa\n  {start}bb{end} // of bb\n  {start}cc // of cc\n");
+            let formatted = stable(&text);
+            for operand in ["aa", "bb", "cc"] {
+                let line = formatted.lines().find(|l| l.ends_with(&format!("// of {operand}"))).unwrap_or("");
+                let code = line.split(" //").next().unwrap_or("").trim_end_matches(" -");
+                assert!(code.ends_with(operand), "{text}\n{formatted}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_of_other_systems_get_plain_line_ends() {
+    let neat = "let a = \"\"\"\n  one\n  two\n  \"\"\"\nlet b = r#\"x\ny\"# // two\n";
+    for text in
+        [neat.replace('\n', "\r\n"), format!("\u{feff}{neat}"), format!("\u{feff}{}", neat.replace('\n', "\r\n"))]
+    {
+        assert_eq!(stable(&text), neat);
+        let (mut theirs, mut ours) = (parse(FileId(0), &text), parse(FileId(0), neat));
+        assert_eq!(theirs.diagnostics, []);
+        strip(&mut theirs.module);
+        strip(&mut ours.module);
+        assert_eq!(theirs.module, ours.module);
+    }
+}
+
+/// It says what a file is only at its start; places behind it stay true.
+#[test]
+fn a_byte_order_mark_stands_at_the_start() {
+    let read = parse(FileId(0), "\u{feff}let a = ;\n");
+    assert_eq!(read.diagnostics.first().map(|d| d.span().start), Some(11));
+    assert!(!parse(FileId(0), "let a = 1\n\u{feff}let b = 2\n").diagnostics.is_empty());
+    assert!(!parse(FileId(0), "\u{feff}\u{feff}let b = 2\n").diagnostics.is_empty());
+}
+
 /// Trees that nobody would write, as they are printed, and read again with their source.
 #[test]
 fn every_tree_formats_to_itself() {
