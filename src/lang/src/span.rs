@@ -101,6 +101,19 @@ impl Sources {
         self.get(span.file).and_then(|s| s.text.get(span.start as usize..span.end as usize)).unwrap_or("")
     }
 
+    /// Puts `*` in the place of every byte that a span covers but line ends: what is shown of the file from now on does not tell it.
+    pub fn hide(&mut self, span: Span) {
+        let Some(source) = self.files.get_mut(span.file.0 as usize) else { return };
+        let (start, end) = (span.start as usize, span.end as usize);
+        let parts = (source.text.get(..start), source.text.get(start..end), source.text.get(end..));
+        let (Some(before), Some(hidden), Some(after)) = parts else { return };
+        let stars: String =
+            hidden.bytes().map(|b| if matches!(b, b'\n' | b'\r') { char::from(b) } else { '*' }).collect();
+        let text = [before, &stars, after].concat();
+        source.lines = line_index::LineIndex::new(&text);
+        source.text = text.into();
+    }
+
     /// The line that the byte `offset` is in, without its end; empty for a foreign id.
     pub fn line(&self, file: FileId, offset: u32) -> &str {
         let Some(source) = self.get(file) else { return "" };

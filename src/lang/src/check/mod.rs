@@ -168,7 +168,7 @@ impl Checker {
         let (allowed, wrong) = lint::allowances(&self);
         let project = std::mem::take(&mut self.project);
         let mut program = None;
-        let sources = std::mem::take(&mut self.sources);
+        let mut sources = std::mem::take(&mut self.sources);
         if !diagnostics.iter().any(Diagnostic::is_error) {
             let made = self.program(runbooks, policies, &project);
             diagnostics.extend(effects::run(&made, &project));
@@ -177,6 +177,10 @@ impl Checker {
             diagnostics.extend(rounds::run(&made));
             diagnostics.extend(lint::run(&made, &sources));
             program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
+        }
+        // Whoever shows the line that it stands in must not show it.
+        for secret in diagnostics.iter().filter(|d| d.code == codes::SETTING_SECRET) {
+            sources.hide(secret.span());
         }
         if diagnostics.iter().any(Diagnostic::is_error) {
             // What is unused may be what a mistake kept from being used.

@@ -11,6 +11,7 @@ use crate::hir::{
 use crate::ids::FnId;
 use crate::span::{Sources, Span};
 use crate::syntax::ast::Effect;
+use crate::syntax::flat;
 
 /// What `runbook` does. `sources` are those the program was checked from.
 pub fn outline(program: &Program, sources: &Sources, runbook: &Runbook) -> Outline {
@@ -330,6 +331,39 @@ impl Builder<'_> {
             .map_or(expr.span, |len| Span { end: before.start + len, ..before })
     }
 
+    /// Source of an `undo`, in which a connector may leave its own name out: whoever reads it somewhere else needs it.
+    fn qualified(&self, body: &Expr) -> String {
+        let mut missing: Vec<(usize, &str)> = Vec::new();
+        visit::walk(body, &mut |e, _: Option<Cover<'_>>, _| {
+            let function = match &e.kind {
+                ExprKind::CallAction(call) => call.function,
+                ExprKind::CallFn { function, .. } => *function,
+                _ => return,
+            };
+            let Some((owner, own)) = self.program.functions.get(function.index()).and_then(|f| f.name.rsplit_once('.'))
+            else {
+                return;
+            };
+            let text = self.texts.sources.text(e.span);
+            let after_do = text.strip_prefix("do").filter(|t| t.starts_with(char::is_whitespace));
+            let after_do = after_do.map_or(text, str::trim_start);
+            let bare = after_do.strip_prefix(own).is_some_and(|rest| rest.trim_start().starts_with('('));
+            let at = (e.span.start as usize + text.len() - after_do.len()).checked_sub(body.span.start as usize);
+            if let Some(at) = at.filter(|_| bare) {
+                missing.push((at, owner));
+            }
+        });
+        let mut text = self.texts.sources.text(body.span).to_owned();
+        missing.sort_unstable();
+        missing.dedup();
+        for (at, owner) in missing.into_iter().rev() {
+            if text.is_char_boundary(at) {
+                text.insert_str(at, &format!("{owner}."));
+            }
+        }
+        flat(&text)
+    }
+
     /// The actions that it calls and the runbooks that it runs.
     fn reached(&self, expr: &Expr) -> (Vec<Called>, Vec<Child>) {
         let (mut calls, mut children) = (Vec::new(), Vec::new());
@@ -353,7 +387,7 @@ impl Builder<'_> {
             function: call.function,
             name: callee.name.to_string(),
             effect: call.trusted.map_or(callee.effect, |t| t.min(callee.effect)),
-            undo: undo.map(|body| unbraced(&self.texts.source(body.span))),
+            undo: undo.map(|body| unbraced(&self.qualified(body))),
         })
     }
 }

@@ -9,11 +9,13 @@ mod parse;
 mod quantity;
 mod resolve;
 mod tree;
+mod uses;
 
 pub use config::{ConnectorConfig, Given, Group, ProjectConfig, Safety, Serve, Toml, TomlKind, TomlTable, User};
 pub use parse::{MAX_BYTES, parse};
 pub(crate) use resolve::check_given;
 pub use resolve::{Declared, env_name, resolve_settings};
+pub use uses::at_their_use;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use super::{ProjectConfig, Toml, TomlKind, TomlTable};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{Setting, SettingOwner};
 use crate::ids::{ConstId, SettingId};
+use crate::span::Span;
 use crate::types::{Type, TypeTable};
 use crate::value::Value;
 use crate::vm::protocol::SettingValues;
@@ -180,8 +181,11 @@ impl Resolver<'_> {
                 (Some(default), _) => (self.declared.constants)(default),
                 (None, Type::Optional(_)) => Some(Value::None),
                 (None, _) => {
-                    let missing = missing(setting, instance, path, env);
-                    self.diagnostics.push(missing);
+                    self.diagnostics.push(match self.table(setting, instance) {
+                        Some(table) => missing(setting, instance, path, env, table, "not in this table")
+                            .label(setting.span, "declared without a default"),
+                        None => missing(setting, instance, path, env, setting.span, "declared without a default"),
+                    });
                     None
                 }
             },
@@ -189,6 +193,13 @@ impl Resolver<'_> {
         if let Some(value) = value {
             self.values.insert((id, SmolStr::from(instance)), value);
         }
+    }
+
+    /// The table of rrb.toml in which people look for the setting of a connector, where there is one.
+    fn table(&self, setting: &Setting, instance: &str) -> Option<Span> {
+        let SettingOwner::Connector(connector) = &setting.owner else { return None };
+        let given = self.config.connectors.get(connector)?;
+        Some(given.instances.get(instance).map_or(given.span, |i| i.span))
     }
 
     fn toml(&mut self, setting: &Setting, path: &str, toml: &Toml) -> Option<Value> {
@@ -252,10 +263,10 @@ fn owner_words(setting: &Setting, instance: &str) -> String {
     }
 }
 
-fn missing(setting: &Setting, instance: &str, path: &str, env: &str) -> Diagnostic {
+fn missing(setting: &Setting, instance: &str, path: &str, env: &str, at: Span, label: &str) -> Diagnostic {
     let message = format!("the setting {} is not set", owner_words(setting, instance));
     let example = example(&setting.ty, env);
-    Diagnostic::error(codes::SETTING_MISSING, message, setting.span, "declared without a default")
+    Diagnostic::error(codes::SETTING_MISSING, message, at, label)
         .help(format!("add to rrb.toml:\n{path}\n{} = {example}", setting.name))
         .help(format!("or set `{env}` in the environment"))
 }
@@ -283,9 +294,10 @@ fn example(ty: &Type, env: &str) -> String {
 fn wrong_in_toml(setting: &Setting, path: &str, wrong: Mismatch) -> Diagnostic {
     let key = format!("{path} {}{}", setting.name, wrong.path);
     if wrong.secret {
-        // The label is on the declaration: the line in rrb.toml holds what may be a secret.
         let message = format!("`{key}` in rrb.toml must be a reference to a secret, not the secret itself");
-        return Diagnostic::error(codes::SETTING_SECRET, message, setting.span, "a Secret")
+        // The checker hides what stands there from everything that shows the file.
+        return Diagnostic::error(codes::SETTING_SECRET, message, wrong.span, "in plain text")
+            .label(setting.span, "declared as a Secret here")
             .help(format!(
                 "write `{0} = \"env:NAME\"` or `{0} = \"file:/run/secrets/NAME\"`, and put the secret there",
                 setting.name

@@ -283,3 +283,68 @@ fn texts_of_a_runbook_are_no_markup_in_any_format() {
     }
     assert!(mermaid.contains("1#46; one") && mermaid.contains("#35;quot;"), "{mermaid}");
 }
+
+/// Of a picture: how many lines it has, and how many the chart has ways.
+fn drawn(chart: &Flow) -> (usize, usize) {
+    (lines(&flow::svg(chart, "t")).len(), chart.ways.len())
+}
+
+#[test]
+fn every_way_is_drawn_also_out_of_loops() {
+    let text = r#"
+use alerts
+runbook jumps(nodes: List<Text>, kind: Text) {
+  for node in nodes {
+    if node == "a" { break }
+    if node == "b" { continue } else { log "a text that makes this side of the choice quite wide" }
+    match kind {
+      "in" => {
+        if node == "c" { if kind == "d" { break } else { continue } }
+        log "a box below the choice that the jump has to go around"
+        step "deeper" {
+          if node == "e" { log "e" } else if node == "f" { log "f" } else { break }
+        }
+        log "after"
+      }
+      "this name is too long for a line" => { continue }
+      _ => { log "other" }
+    }
+    for inner in nodes {
+      if inner == "g" { break }
+      if inner == "h" { continue }
+    }
+  }
+  for outer in nodes {
+    for inner in nodes {
+      log "inner"
+      if inner == "i" { log "i" break }
+    }
+  }
+  var tries = 0
+  during {
+    log "work"
+  } on alerts.firing as a where a.name == "x" {
+    tries += 1
+    if tries == 3 { restart }
+    if tries == 4 { log "four" } else { if tries == 5 { restart } log "a box below" }
+    log "later"
+  }
+}
+"#;
+    let (_, chart) = charts(&checked(text)).remove(0);
+    assert_eq!(faults(&chart), Vec::<String>::new());
+    let (drawn, ways) = drawn(&chart);
+    assert_eq!(drawn, ways);
+    // Where each goes, by what it is.
+    let to = |word: &str| -> Vec<String> {
+        let from = |w: &&flow::Way| chart.places[w.from].lines[0].starts_with(word);
+        chart.ways.iter().filter(from).map(|w| chart.places[w.to].lines.join(" ")).collect()
+    };
+    assert_eq!(to("restart").len(), 2);
+    insta::assert_snapshot!(format!(
+        "break → {:#?}\ncontinue → {:#?}\nrestart → {:#?}",
+        to("break"),
+        to("continue"),
+        to("restart")
+    ));
+}

@@ -6,6 +6,7 @@
 
 mod dot;
 mod face;
+mod jump;
 mod mermaid;
 mod place;
 mod svg;
@@ -72,7 +73,7 @@ pub struct Way {
 }
 
 /// How a line goes.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Route {
     /// Down its own column; it turns above its end.
     Down,
@@ -86,8 +87,21 @@ enum Route {
     Back { via: f64, low: f64 },
     /// The same, past the others down the column `down`.
     PastAndBack { down: f64, via: f64, low: f64 },
-    /// No line: the words of its start say where it goes, as `break` does.
-    Jump,
+    /// Out of a loop down `out`, and at once to the head of the one around it.
+    OutAndBack { out: f64, via: f64, low: f64 },
+    /// By `break`: around what follows, out of the loop.
+    Jump { turns: Vec<Turn> },
+    /// By `continue`, or by a `break` to the head of the loop around: down to `low`, up `via`.
+    JumpBack { turns: Vec<Turn>, via: f64, low: f64 },
+    /// By `restart`: down to `low`, and up `via` to the bar above.
+    JumpUp { turns: Vec<Turn>, via: f64, low: f64 },
+}
+
+/// A line turns at `y` into the column `x`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Turn {
+    x: f64,
+    y: f64,
 }
 
 /// A flowchart.

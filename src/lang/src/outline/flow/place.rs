@@ -1,20 +1,21 @@
 //! Where everything stands.
 
 use super::face::{face, size, width, wrapped};
+use super::jump::{Jump, TURN, lanes};
 use super::{Flow, Place, Route, Shape, Way};
 use crate::outline::{Kind, Node, Outline, Repeat};
 
 /// Pixels between two boxes of a column, and between two columns.
-const DOWN: f64 = 36.0;
+pub(super) const DOWN: f64 = 36.0;
 const SIDE: f64 = 28.0;
 /// The lane of a loop's way back, of its way out, and half of that of a way past a branch.
-const LANE: f64 = 30.0;
+pub(super) const LANE: f64 = 30.0;
 /// A way's name longer than this stands in a box of its own.
 const NAME: usize = 16;
 
 /// The flowchart of an outline. `starts`: one line for each way the runbook starts.
 pub fn flow(outline: &Outline, starts: &[String]) -> Flow {
-    let mut placer = Placer { flow: Flow::default(), loops: Vec::new() };
+    let mut placer = Placer { flow: Flow::default(), around: Vec::new(), jumps: Vec::new() };
     let mut left = SIDE;
     let starts: Vec<&str> = starts.iter().map(String::as_str).collect();
     let sections = [
@@ -48,6 +49,8 @@ enum Form<'a> {
     Ways(Vec<Column<'a>>),
     /// By all of them, and the text where they come together.
     Fork(Vec<Column<'a>>, &'static str),
+    /// The same, and it may begin anew.
+    During(Vec<Column<'a>>),
     Loop(&'a Repeat),
     /// To another place, by a word.
     Leave(&'a str),
@@ -83,9 +86,12 @@ impl<'a> Column<'a> {
             // It stands to the right of the line.
             None => 2.0 * (width(self.name) + 10.0),
         };
-        own.max(name)
+        own.max(name) + self.nodes.map_or(0.0, lanes)
     }
 }
+
+/// Where the ways of a `during` come together.
+const DONE: &str = "the block is done";
 
 /// An approval that is not given and has no `otherwise`.
 const DENIED: &str = "fails: denied";
@@ -111,7 +117,7 @@ fn form(kind: &Kind) -> Form<'_> {
         Kind::During { body, handlers } => {
             let mut columns = vec![Column::new("", body)];
             columns.extend(handlers.iter().map(|h| Column { dashed: true, ..Column::new(&h.label, &h.body) }));
-            Form::Fork(columns, "the block is done")
+            Form::During(columns)
         }
         Kind::Repeat(repeat) => Form::Loop(repeat),
         Kind::Leave { text } => Form::Leave(text),
@@ -151,12 +157,13 @@ impl Loose {
 struct Around {
     head: usize,
     again: &'static str,
-    leaving: Vec<Loose>,
 }
 
 struct Placer {
     flow: Flow,
-    loops: Vec<Around>,
+    around: Vec<Around>,
+    /// Those on their way.
+    jumps: Vec<Jump>,
 }
 
 /// Where a sequence ends: its loose ways, and the first free row.
@@ -206,10 +213,15 @@ impl Placer {
     }
 
     fn sequence(&mut self, nodes: &[Node], x: f64, top: f64, mut loose: Vec<Loose>) -> Ended {
+        let width = sequence_width(nodes);
         let mut bottom = top;
-        for node in nodes {
+        for (i, node) in nodes.iter().enumerate() {
+            let since = self.jumps.len();
             let ended = self.node(&node.kind, x, bottom, std::mem::take(&mut loose));
             (loose, bottom) = (ended.loose, ended.bottom);
+            if i + 1 < nodes.len() {
+                self.jumps_beside(since, x, width, bottom);
+            }
         }
         Ended { loose, bottom }
     }
@@ -225,8 +237,17 @@ impl Placer {
             Form::Through(nodes) => self.sequence(nodes, x, bottom, vec![Loose::down(head)]),
             Form::Ways(columns) => self.columns(head, &columns, x, bottom),
             Form::Fork(columns, join) => self.fork(head, &columns, join, x, bottom),
+            Form::During(columns) => {
+                self.around.push(Around { head, again: "restart" });
+                let ended = self.fork(head, &columns, DONE, x, bottom);
+                self.around.pop();
+                ended
+            }
             Form::Loop(repeat) => self.repeat(head, repeat, x, bottom),
-            Form::Leave(word) => self.leave(head, word, bottom),
+            Form::Leave(word) => {
+                self.leave(head, word, x);
+                Ended { loose: vec![], bottom }
+            }
         }
     }
 
@@ -261,7 +282,15 @@ impl Placer {
             Some([]) if way.from == head => {
                 Ended { loose: vec![Loose { route: Route::Past { via: x }, ..way }], bottom: top }
             }
-            Some(nodes) => self.sequence(nodes, x, top, vec![way]),
+            Some(nodes) => {
+                let since = self.jumps.len();
+                let ended = self.sequence(nodes, x, top, vec![way]);
+                let lane = x + (column.width() - LANE) / 2.0;
+                for jump in self.arrived(since, head) {
+                    self.flow.ways.push(jump.up(lane, ended.bottom - TURN));
+                }
+                ended
+            }
             None => {
                 let fails = self.add(Shape::Fails, vec![DENIED.to_owned()], x, top);
                 self.connect(vec![way], fails);
@@ -273,9 +302,9 @@ impl Placer {
     fn fork(&mut self, head: usize, columns: &[Column<'_>], join: &str, x: f64, top: f64) -> Ended {
         let width = columns_width(columns);
         self.widen(head, width);
-        self.loops.push(Around { head, again: "restart", leaving: vec![] });
+        let since = self.jumps.len();
         let ended = self.columns(head, columns, x, top);
-        self.loops.pop();
+        self.jumps_beside(since, x, width, ended.bottom);
         if ended.loose.is_empty() {
             return ended;
         }
@@ -286,43 +315,60 @@ impl Placer {
 
     fn repeat(&mut self, head: usize, repeat: &Repeat, x: f64, top: f64) -> Ended {
         let half = loop_width(repeat).max(self.flow.places.get(head).map_or(0.0, |p| p.width)) / 2.0;
-        self.loops.push(Around { head, again: "continue", leaving: vec![] });
+        let since = self.jumps.len();
+        self.around.push(Around { head, again: "continue" });
         let mut ended = self.sequence(&repeat.body, x, top, vec![Loose::down(head)]);
         if let Some(text) = after_wave(repeat) {
+            self.jumps_beside(since, x, loop_width(repeat), ended.bottom);
             let wave = self.add(Shape::Bar, wrapped(&[&text]), x, ended.bottom);
             self.connect(ended.loose, wave);
             ended = self.sequence(&repeat.between, x, self.below(wave), vec![Loose::down(wave)]);
         }
-        let leaving = self.loops.pop().map(|l| l.leaving).unwrap_or_default();
-        let back = Route::Back { via: x - half - LANE / 2.0, low: ended.bottom - DOWN / 2.0 };
+        self.around.pop();
+        let (via, low) = (x - half - LANE / 2.0, ended.bottom - DOWN / 2.0);
         for loose in ended.loose {
-            // A way past the last choice begins where it turns down.
-            let past = match loose.route {
-                Route::Past { via } => Some(via),
-                _ => None,
+            // What does not come from right above goes on where it turns down.
+            let route = match loose.route {
+                Route::Past { via: down } => Route::PastAndBack { down, via, low },
+                Route::Out { via: out } => Route::OutAndBack { out, via, low },
+                Route::Jump { turns } => Route::JumpBack { turns, via, low },
+                _ => Route::Back { via, low },
             };
-            let route = past.map_or(back, |down| match back {
-                Route::Back { via, low } => Route::PastAndBack { down, via, low },
-                other => other,
-            });
             self.flow.ways.push(Loose { route, ..loose }.to(head));
         }
         let out =
             Loose { label: "done".to_owned(), route: Route::Out { via: x + half + LANE / 2.0 }, ..Loose::down(head) };
-        Ended { loose: std::iter::once(out).chain(leaving).collect(), bottom: ended.bottom }
+        let mut loose = vec![out];
+        for jump in self.arrived(since, head) {
+            match jump.out {
+                true => loose.push(Loose { route: Route::Jump { turns: jump.turns }, ..Loose::down(jump.from) }),
+                false => self.flow.ways.push(jump.back(via, low)),
+            }
+        }
+        Ended { loose, bottom: ended.bottom }
     }
 
     /// `break` goes out of the loop, `continue` to its head, `restart` to that of a `during`; the others end the sequence.
-    fn leave(&mut self, place: usize, word: &str, bottom: f64) -> Ended {
-        let jump = Loose { route: Route::Jump, ..Loose::down(place) };
-        if word == "break" {
-            if let Some(around) = self.loops.iter_mut().rev().find(|l| l.again == "continue") {
-                around.leaving.push(jump);
-            }
-        } else if let Some(head) = self.loops.iter().rev().find(|l| l.again == word).map(|l| l.head) {
-            self.connect(vec![jump], head);
+    fn leave(&mut self, from: usize, word: &str, x: f64) {
+        let again = if word == "break" { "continue" } else { word };
+        if let Some(head) = self.around.iter().rev().find(|l| l.again == again).map(|l| l.head) {
+            self.jumps.push(Jump { from, head, out: word == "break", x, turns: vec![] });
         }
-        Ended { loose: vec![], bottom }
+    }
+
+    /// Takes those since `since` that are about `head`.
+    fn arrived(&mut self, since: usize, head: usize) -> Vec<Jump> {
+        let new = self.jumps.split_off(since.min(self.jumps.len()));
+        let (here, further): (Vec<Jump>, Vec<Jump>) = new.into_iter().partition(|j| j.head == head);
+        self.jumps.extend(further);
+        here
+    }
+
+    /// Takes those since `since` past what follows at `bottom`.
+    fn jumps_beside(&mut self, since: usize, middle: f64, width: f64, bottom: f64) {
+        for jump in self.jumps.iter_mut().skip(since) {
+            jump.beside(middle, width, bottom - TURN);
+        }
     }
 }
 
@@ -357,6 +403,7 @@ fn node_width(kind: &Kind) -> f64 {
         Form::Through(nodes) => own.max(sequence_width(nodes)),
         Form::Ways(columns) => own.max(columns_width(&columns)),
         Form::Fork(columns, join) => own.max(columns_width(&columns)).max(size(Shape::Bar, &[join.to_owned()]).0),
+        Form::During(columns) => own.max(columns_width(&columns)).max(size(Shape::Bar, &[DONE.to_owned()]).0),
         Form::Loop(repeat) => own.max(loop_width(repeat)) + 2.0 * LANE + width("done"),
     }
 }

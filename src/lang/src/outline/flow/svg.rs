@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::face::LINE;
-use super::{Flow, Place, Route, Shape, Way};
+use super::{Flow, Place, Route, Shape, Turn, Way};
 use crate::syntax::ast::Effect;
 
 /// The bend of a way before its end or after its start.
@@ -61,17 +61,29 @@ fn line(out: &mut String, way: &Way, from: &Place, to: &Place) {
     // Where the name stands: to the right of the line, above its first box.
     let below = y1 + BEND + 13.0;
     let back = |via: f64| format!("H{via:.1}V{:.1}H{:.1}", to.y, side(to, via));
-    let (path, at) = match way.route {
+    let out_of = |via: f64| format!("M{:.1} {:.1}H{via:.1}", side(from, via), from.y);
+    let turned = |turns: &[Turn]| {
+        let bend = |path: String, t: &Turn| format!("{path}V{:.1}H{:.1}", t.y, t.x);
+        turns.iter().fold(format!("M{x1:.1} {y1:.1}"), bend)
+    };
+    let (path, at) = match &way.route {
         Route::Down => (format!("M{x1:.1} {y1:.1}{}", arrive(x1)), (x1, below)),
         Route::Parting => (format!("{}V{y2:.1}", leave(x2)), (x2, below)),
-        Route::Past { via } => (format!("{}{}", leave(via), arrive(via)), (via, below)),
-        Route::Out { via } => {
-            let begin = format!("M{:.1} {:.1}H{via:.1}", side(from, via), from.y);
-            (format!("{begin}{}", arrive(via)), (via, from.y + 13.0))
+        Route::Past { via } => (format!("{}{}", leave(*via), arrive(*via)), (*via, below)),
+        Route::Out { via } => (format!("{}{}", out_of(*via), arrive(*via)), (*via, from.y + 13.0)),
+        Route::OutAndBack { out, via, low } => {
+            (format!("{}V{low:.1}{}", out_of(*out), back(*via)), (*out, from.y + 13.0))
         }
-        Route::Back { via, low } => (format!("M{x1:.1} {y1:.1}V{low:.1}{}", back(via)), (x1, below)),
-        Route::PastAndBack { down, via, low } => (format!("{}V{low:.1}{}", leave(down), back(via)), (down, below)),
-        Route::Jump => return,
+        Route::Back { via, low } => (format!("M{x1:.1} {y1:.1}V{low:.1}{}", back(*via)), (x1, below)),
+        Route::PastAndBack { down, via, low } => (format!("{}V{low:.1}{}", leave(*down), back(*via)), (*down, below)),
+        Route::Jump { turns } => {
+            let last = turns.last().map_or(x1, |t| t.x);
+            (format!("{}{}", turned(turns), arrive(last)), (x1, below))
+        }
+        Route::JumpBack { turns, via, low } => (format!("{}V{low:.1}{}", turned(turns), back(*via)), (x1, below)),
+        Route::JumpUp { turns, via, low } => {
+            (format!("{}V{low:.1}H{via:.1}V{:.1}", turned(turns), to.y + to.height / 2.0), (x1, below))
+        }
     };
     let dash = if way.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
     let _ = writeln!(
