@@ -109,6 +109,19 @@ pub async fn daemon(context: &Context, state: &Path) -> Result<Option<Client>, C
     Ok(client.answers().await.then_some(client))
 }
 
+/// Whether no daemon would be asked: then a name has to be looked up in the project.
+///
+/// # Errors
+/// When there is no project, or it or a token cannot be read.
+pub async fn alone(context: &Context) -> Result<bool, CliError> {
+    if context.url.is_some() {
+        return Ok(false);
+    }
+    let place = context.place()?;
+    let state = place.state(&crate::project::config(&place)?);
+    Ok(daemon(context, &state).await?.is_none())
+}
+
 fn remote(client: Client) -> Connection {
     let url = Some(client.base().to_owned());
     Connection { plane: Arc::new(client), actor: local_actor(), url, local: false }

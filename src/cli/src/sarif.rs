@@ -12,7 +12,8 @@ pub enum Level {
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    /// As SARIF has it.
+    pub fn word(self) -> &'static str {
         match self {
             Level::Error => "error",
             Level::Warning => "warning",

@@ -87,7 +87,9 @@ pub fn effects(context: &Context, args: &EffectsArgs) -> Result<Exit, CliError> 
         .filter(|r| wanted.is_none_or(|w| std::ptr::eq(w, *r)))
         .map(|runbook| {
             let uses = facts.effects(runbook).map(|s| s.uses.as_slice()).unwrap_or_default();
-            Listed { runbook, uses: uses.iter().filter(|u| u.effect >= least).collect() }
+            let mut uses: Vec<&EffectUse> = uses.iter().filter(|u| u.effect >= least).collect();
+            uses.sort_by_key(|u| std::cmp::Reverse(u.effect));
+            Listed { runbook, uses }
         })
         .collect();
     match (args.json, args.format) {
@@ -141,7 +143,6 @@ fn rows(sources: &Sources, uses: &[&EffectUse]) -> Vec<Row> {
             None => rows.push(Row { effect: u.effect, action, places: vec![place], details }),
         }
     }
-    rows.sort_by_key(|r| std::cmp::Reverse(r.effect));
     rows
 }
 
@@ -240,14 +241,17 @@ fn document(program: &Program, sources: &Sources, listed: &[Listed<'_>]) -> Valu
         let at = sources.line_col(span.file, span.start);
         json!({ "file": sources.name(span.file), "line": at.line, "column": at.column })
     };
-    let consent = |c: &Consent| match c {
-        Consent::None => Value::Null,
-        other => serde_json::to_value(other).unwrap_or(Value::Null),
+    // Who reads asks nobody, so where it stands says nothing.
+    let consent = |u: &EffectUse| match &u.consent {
+        other if u.effect >= Effect::Changes && *other != Consent::None => {
+            serde_json::to_value(other).unwrap_or(Value::Null)
+        }
+        _ => Value::Null,
     };
     let one = |u: &&EffectUse| {
         json!({
             "effect": effect_word(u.effect), "action": u.name, "connector": connector(program, u), "instance": u.instance,
-            "part": u.part, "undo": u.undo, "unsafe_retry": u.repeated, "consent": consent(&u.consent), "through": u.through, "place": spot(u.span),
+            "part": u.part, "undo": u.undo, "unsafe_retry": u.repeated, "consent": consent(u), "through": u.through, "place": spot(u.span),
             "trusts": u.trusts.iter().filter_map(|i| program.trusts.get(*i)).map(|t| json!({
                 "effect": effect_word(t.effect), "because": t.because, "place": spot(t.span),
             })).collect::<Vec<_>>(),
@@ -302,12 +306,15 @@ fn scanned(program: &Program, sources: &Sources, listed: &[Listed<'_>]) -> Value
             }
         }
     }
-    sarif::document(&[CHANGES, DESTROYS, TRUST, UNSAFE], results, &[])
+    sarif::document(RULES, results, &[])
 }
 
 fn is_ours(sources: &Sources, span: Span) -> bool {
     !sources.name(span.file).starts_with("stdlib/")
 }
+
+/// What `--format sarif` reports.
+pub const RULES: &[sarif::Rule<'static>] = &[CHANGES, DESTROYS, TRUST, UNSAFE];
 
 const CHANGES: sarif::Rule = sarif::Rule {
     id: "rrb/effect/changes",

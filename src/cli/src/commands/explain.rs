@@ -5,9 +5,11 @@ use rrb_lang::diag::explain::{Example, Part, near, parts};
 use rrb_lang::diag::{Code, Severity, codes};
 use serde_json::{Value, json};
 
+use super::effects::RULES;
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
 use crate::out::Look;
+use crate::sarif::{Level, Rule};
 use crate::text::{clean, wrap};
 
 /// What to explain.
@@ -31,6 +33,10 @@ pub struct ExplainArgs {
 pub fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> {
     let out = &context.out;
     match &args.code {
+        Some(name) if let Some(rule) = rule(name) => match args.json {
+            true => out.json(&rule_json(rule))?,
+            false => rule_page(&out.look, rule).iter().for_each(|l| out.line(l)),
+        },
         Some(name) => {
             let code = find(name)?;
             match args.json {
@@ -42,12 +48,55 @@ pub fn explain(context: &Context, args: &ExplainArgs) -> Result<Exit, CliError> 
         None => {
             let longest = codes::ALL.iter().map(|c| c.name().len()).max().unwrap_or(0);
             for code in codes::ALL {
-                let name = out.look.name(format!("{:<longest$}", code.name()));
-                out.line(format!("{name}  {}", code.entry().summary));
+                listed(&out.look, code.name(), code.entry().summary, longest).iter().for_each(|l| out.line(l));
             }
         }
     }
     Ok(Exit::Ok)
+}
+
+/// A code of the list: its summary beside it, below it where there is little room.
+fn listed(look: &Look, name: &str, summary: &str, longest: usize) -> Vec<String> {
+    let beside = longest + 2;
+    let painted = look.name(format!("{name:<longest$}"));
+    if look.width < beside + 40 {
+        let below = wrap(summary, look.width.saturating_sub(4).max(20)).into_iter().map(|l| format!("    {l}"));
+        return std::iter::once(look.name(name)).chain(below).collect();
+    }
+    let mut lines = wrap(summary, look.width - beside).into_iter();
+    let first = format!("{painted}  {}", lines.next().unwrap_or_default());
+    std::iter::once(first).chain(lines.map(|l| format!("{}{l}", " ".repeat(beside)))).collect()
+}
+
+/// A rule of `rrb audit effects --format sarif`: no mistake, so it is no code, but whoever meets it in a review asks the same way.
+fn rule(name: &str) -> Option<&'static Rule<'static>> {
+    let name = name.replace("::", "/");
+    RULES.iter().find(|r| r.id == name || r.id.strip_prefix("rrb/") == Some(&name))
+}
+
+const FOUND_BY: &str =
+    "`rrb audit effects --format sarif` reports it for a review: it is no mistake, and `rrb check` does not say it.";
+
+fn rule_json(rule: &Rule<'_>) -> Value {
+    json!({
+        "code": rule.id, "severity": rule.level.word(), "summary": rule.summary,
+        "explanation": format!("{}\n\n{FOUND_BY}", rule.help),
+    })
+}
+
+fn rule_page(look: &Look, rule: &Rule<'_>) -> Vec<String> {
+    let level = match rule.level {
+        Level::Error => look.bad(rule.level.word()),
+        Level::Warning => look.warn(rule.level.word()),
+        Level::Note => look.dim(rule.level.word()),
+    };
+    let mut lines = vec![format!("{level} {}", look.name(rule.id))];
+    lines.extend(wrap(rule.summary, look.width.min(PROSE)).iter().map(|l| look.bold(l)));
+    for text in [rule.help, FOUND_BY] {
+        lines.push(String::new());
+        prose(look, text, &mut lines);
+    }
+    lines
 }
 
 fn to_json(code: Code) -> Value {

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use owo_colors::Style;
 use rrb_lang::diag::Diagnostic;
 use rrb_lang::span::Sources;
 use rrb_lang::syntax::{self, FormatError};
@@ -12,6 +13,7 @@ use similar::TextDiff;
 use crate::context::Context;
 use crate::diagnostics::{self, Format};
 use crate::exit::{CliError, Exit};
+use crate::out::Look;
 use crate::project;
 
 /// What to format, and whether to write it.
@@ -107,7 +109,7 @@ fn one(context: &Context, args: &FmtArgs, path: &Path, tally: &mut Tally) -> Res
         Ok(new) => {
             tally.formatted += 1;
             if args.diff {
-                out.raw(crate::text::clean_source(&difference(&name, &text, &new)));
+                out.raw(painted(&out.look, &difference(&name, &text, &new)));
             } else {
                 out.line(&name);
             }
@@ -150,6 +152,23 @@ fn difference(name: &str, old: &str, new: &str) -> String {
     let old = old.replace("\r\n", "␍\n").replacen('\u{feff}', "<U+FEFF>", usize::from(old.starts_with('\u{feff}')));
     let diff = TextDiff::from_lines(old.as_str(), new);
     diff.unified_diff().context_radius(3).header(name, &format!("{name} (formatted)")).to_string()
+}
+
+/// A difference in the colours that people know from git.
+fn painted(look: &Look, difference: &str) -> String {
+    let one = |line: &str| {
+        let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+        let text = match text {
+            "" => String::new(),
+            t if t.starts_with("--- ") || t.starts_with("+++ ") => look.bold(t),
+            t if t.starts_with("@@") => look.name(t),
+            t if t.starts_with('-') => look.paint(Style::new().red(), t),
+            t if t.starts_with('+') => look.good(t),
+            t => t.to_owned(),
+        };
+        text + end
+    };
+    crate::text::clean_source(difference).split_inclusive('\n').map(one).collect()
 }
 
 /// Whole or not at all: the text goes to a new file beside it, which then takes its name.
@@ -199,7 +218,7 @@ fn stdin(context: &Context, args: &FmtArgs) -> Result<Exit, CliError> {
         }
     };
     if args.diff {
-        out.raw(crate::text::clean_source(&difference("<stdin>", &text, &new)));
+        out.raw(painted(&out.look, &difference("<stdin>", &text, &new)));
     } else if !args.check {
         out.raw(&new);
     }

@@ -121,6 +121,18 @@ fn find<'a>(sound: &'a Sound, name: &str) -> Result<&'a Runbook, CliError> {
     Err(no_runbook(name, &names))
 }
 
+/// Whether the project of this folder has a runbook of this name, for what asks no daemon. One that does not check now has no
+/// names that could be trusted: then every name passes.
+///
+/// # Errors
+/// When it has none, with the nearest.
+pub fn known(context: &Context, name: &str) -> Result<(), CliError> {
+    match project::load(&context.place()?)?.sound() {
+        Some(sound) => find(&sound, name).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// That there is no runbook `name`, with the nearest of those there are.
 pub fn no_runbook(name: &str, names: &[&str]) -> CliError {
     let error = CliError::not_found(format!("there is no runbook `{}`", clean(name)));

@@ -1,6 +1,7 @@
 //! `rrb runs`: the runs, one run's story, and what a person can do about it.
 
 use clap::{Args, Subcommand, ValueEnum};
+use rrb_engine::api::ControlPlane;
 use rrb_engine::store::{RunFilter, RunStatus};
 use rrb_lang::json::Json;
 use rrb_lang::vm::protocol::Resolution;
@@ -181,6 +182,22 @@ fn rests(context: &Context, local: bool, rows: &[&rrb_engine::store::RunRow]) {
     }
 }
 
+/// That no runbook of this name is there, and that none has ever run: then the name is a slip.
+async fn has_or_had(context: &Context, plane: &dyn ControlPlane, local: bool, name: String) -> Result<(), CliError> {
+    let ever = RunFilter { runbook: Some(name.clone()), status: None, event: None, open_only: false, limit: 1 };
+    if !plane.runs(ever).await?.is_empty() {
+        return Ok(());
+    }
+    if local {
+        return super::run::known(context, &name);
+    }
+    let names = plane.status().await?.runbooks;
+    match names.contains(&name) {
+        true => Ok(()),
+        false => Err(super::run::no_runbook(&name, &names.iter().map(String::as_str).collect::<Vec<_>>())),
+    }
+}
+
 async fn list(context: &Context, args: ListArgs) -> Result<Exit, CliError> {
     let c = connect(context, Need::Read).await?;
     let (plane, local) = (c.plane, c.local);
@@ -191,7 +208,11 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, CliError> {
         open_only: args.open,
         limit: args.limit,
     };
+    let asked = filter.runbook.clone();
     let runs = plane.runs(filter).await?;
+    if let Some(name) = asked.filter(|_| runs.is_empty()) {
+        has_or_had(context, plane.as_ref(), local, name).await?;
+    }
     if args.json {
         return context.out.json(&runs).map(|()| Exit::Ok);
     }

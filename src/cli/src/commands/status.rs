@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::connect::{Need, connect};
+use crate::connect::{Need, alone, connect};
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
 use crate::text::{clean, count};
@@ -69,6 +69,12 @@ pub async fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliErr
 /// # Errors
 /// When there is no such runbook, it may not be, or the state is taken.
 pub async fn pause(context: &Context, args: &PauseArgs, paused: bool) -> Result<Exit, CliError> {
+    if let Some(name) = &args.runbook {
+        // First, so that what is no runbook leaves no state behind.
+        if alone(context).await? {
+            super::run::known(context, name)?;
+        }
+    }
     let connection = connect(context, Need::Write).await?;
     connection.plane.pause(args.runbook.as_deref(), paused, &connection.actor).await?;
     let what = args.runbook.as_deref().map_or_else(|| "every runbook".to_owned(), |r| format!("`{}`", clean(r)));

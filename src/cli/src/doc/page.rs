@@ -5,7 +5,7 @@ use rrb_lang::hir::{self, FunctionKind};
 use rrb_lang::outline::{Kind, Node, Outline, flow, function, outline, walk};
 use rrb_lang::syntax::ast::Effect;
 
-use super::consent::{approvals, consent_text, policies};
+use super::consent::{Asking, approvals, consent_text, policies};
 use super::facts::Facts;
 use super::header::{header, parameters, starts};
 use super::links::Links;
@@ -21,9 +21,7 @@ pub fn runbook(facts: &Facts<'_>, links: &Links<'_>, runbook: &hir::Runbook) -> 
     page.add("What it is for", format!("{}\n\n{}", purpose(runbook), header(facts, runbook)));
     page.add("When it starts", starts(facts, runbook));
     page.add("What it needs", parameters(facts, runbook));
-    let mut parts = vec![what.body.clone(), what.on_failure.clone(), what.finally.clone()];
-    parts.extend(own_actions(facts, &used));
-    page.add("Who is asked", approvals(facts, &parts));
+    page.add("Who is asked", approvals(facts, &asking(facts, runbook), most(facts, runbook)));
     page.add("What it can do", effects(facts, runbook));
     let rules = policies(facts, most(facts, runbook));
     let keep = "These hold for every runbook, and for this one where their conditions do. Keep them by hand, too.";
@@ -59,6 +57,32 @@ fn purpose(runbook: &hir::Runbook) -> String {
         "" => "*The runbook has no description: write one in `///` lines above it.*".to_owned(),
         text => docs(text),
     }
+}
+
+/// What can ask somebody: its own parts and actions, and those of the runbooks that it runs, each once.
+fn asking(facts: &Facts<'_>, runbook: &hir::Runbook) -> Vec<Asking> {
+    let mut out = Vec::new();
+    let mut met: Vec<&hir::Runbook> = vec![runbook];
+    let mut next = 0;
+    while let Some(one) = met.get(next).copied() {
+        next += 1;
+        let child = (!std::ptr::eq(one, runbook)).then(|| plain(&one.name));
+        let what = outline(facts.program, facts.sources, one);
+        let mut parts = vec![what.body, what.on_failure, what.finally];
+        parts.extend(own_actions(facts, &reached(facts, one)));
+        for nodes in parts {
+            walk(&nodes, &mut |node| {
+                let Kind::Act { children, .. } = &node.kind else { return };
+                for child in children.iter().filter_map(|c| facts.program.runbooks.get(c.runbook.index())) {
+                    if !met.iter().any(|m| std::ptr::eq(*m, child)) {
+                        met.push(child);
+                    }
+                }
+            });
+            out.push(Asking { nodes, child: child.clone() });
+        }
+    }
+    out
 }
 
 /// The bodies of the project's own actions that it uses: what is asked in them is asked, too.

@@ -38,8 +38,15 @@ pub fn reached(facts: &Facts<'_>, runbook: &hir::Runbook) -> Reached {
             FunctionKind::Action(action) => action.connector.is_some() || action.native.is_some(),
             FunctionKind::Plain | FunctionKind::Handler => false,
         };
-        let Some(body) = &function.body else { continue };
         let mut next = Vec::new();
+        // Who undoes by hand does what the `undo` says, also where it stands in the library.
+        if let FunctionKind::Action(action) = &function.kind {
+            next.extend(action.undo);
+        }
+        let Some(body) = &function.body else {
+            todo.append(&mut next);
+            continue;
+        };
         visit::walk(body, &mut |e, _, _| match &e.kind {
             ExprKind::CallFn { .. } | ExprKind::Closure { .. } | ExprKind::CallAction(_) if inside => {}
             ExprKind::CallFn { function, .. } | ExprKind::Closure { function, .. } => next.push(*function),

@@ -10,7 +10,7 @@ use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, chec
 use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
 use rrb_lang::program::{Program, compile};
-use rrb_lang::project::{Declared, ProjectConfig, resolve_settings};
+use rrb_lang::project::{Declared, ProjectConfig, at_their_use, resolve_settings};
 use rrb_lang::span::Sources;
 use rrb_lang::vm::protocol::SettingValues;
 
@@ -88,7 +88,10 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
             if has_errors(&wrong) {
                 return Err(wrong);
             }
-            let settings = settings(&program, &config)?;
+            let settings = settings(&program, &config).map_err(|mut wrong| {
+                at_their_use(&mut wrong, &sources);
+                wrong
+            })?;
             Ok(Sound { place: place.clone(), project: Arc::clone(&config), program: Arc::new(program), settings })
         });
         match made {

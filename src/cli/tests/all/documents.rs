@@ -228,3 +228,128 @@ fn only_what_is_strong_enough_is_listed_in_the_width_there_is() {
         assert!(line.chars().count() <= 60, "{line}");
     }
 }
+
+/// A runbook that asks nobody itself: a policy does, and the runbook that it runs.
+const ASKED_ELSEWHERE: &[(&str, &str)] = &[
+    ("rrb.toml", "[users.ana]\nname = \"Ana\"\n[users.bo]\nname = \"Bo\"\n[groups]\nsre = [\"ana\", \"bo\"]\n"),
+    (
+        "main.rrb",
+        "policy careful {\n  require approval from group(\"sre\") quorum 2 for destroys where runbook.name != \"calm\" because \"gone is gone\"\n  \
+         limit changes to 3 per 1h by runbook.name because \"slow\"\n}\n\
+         runbook parent() {\n  run child()\n}\n\
+         runbook child() {\n  approve \"Sure?\" from group(\"sre\") { run grandchild() }\n}\n\
+         runbook grandchild() {\n  approve \"Really?\" from user(\"ana\") { do file.delete(\"/tmp/x\") }\n}\n\
+         runbook calm() {\n  log \"nothing\"\n}\n",
+    ),
+];
+
+fn chapter(page: &str, title: &str) -> String {
+    let from = page.find(&format!("## {title}\n")).unwrap_or_else(|| panic!("no {title}: {page}"));
+    page[from..].split("\n## ").next().unwrap().to_owned()
+}
+
+#[test]
+fn who_is_asked_by_policies_and_by_other_runbooks_is_said() {
+    let dir = folder(ASKED_ELSEWHERE);
+    let page = |name: &str| {
+        let output = rrb(dir.path(), &["doc", name]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        stdout(&output)
+    };
+    let parent = page("parent");
+    insta::assert_snapshot!("asked elsewhere", chapter(&parent, "Who is asked") + "\n" + &chapter(&parent, "Policies"));
+    let grandchild = chapter(&page("grandchild"), "Who is asked");
+    assert!(grandchild.contains("Really?") && !grandchild.contains("Sure?"), "{grandchild}");
+    let calm = chapter(&page("calm"), "Who is asked");
+    assert!(calm.contains("Nothing in it asks for an approval."), "{calm}");
+}
+
+#[test]
+fn what_undoes_a_step_is_explained_under_its_whole_name() {
+    let page = stdout(&rrb(&example("disk-pressure"), &["doc"]));
+    assert!(page.contains("to undo it: `do system.move_back(result.to, result.from)`"), "{page}");
+    assert!(chapter(&page, "What the actions do").contains("### system.move\\_back\n"), "{page}");
+}
+
+#[test]
+fn effects_for_programs_are_sorted_and_reads_stand_under_nothing() {
+    let output = rrb(&example("disk-pressure"), &["audit", "effects", "--json"]);
+    let document: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let effects = document["runbooks"][0]["effects"].as_array().unwrap();
+    let words: Vec<&str> = effects.iter().map(|e| e["effect"].as_str().unwrap()).collect();
+    let rank = |w: &&str| ["destroys", "changes", "reads"].iter().position(|x| x == w).unwrap();
+    assert!(words.is_sorted_by_key(|w| rank(w)) && words.contains(&"reads") && words[0] == "destroys", "{words:?}");
+    for e in effects {
+        assert!(e["effect"] != "reads" || e["consent"].is_null(), "{e}");
+    }
+    assert!(effects.iter().any(|e| e["consent"]["kind"] == "waiver"));
+}
+
+#[test]
+fn explain_knows_the_rules_of_the_audit() {
+    let dir = folder(&[]);
+    for name in ["rrb/effect/trust", "rrb::effect::trust", "effect/trust"] {
+        let output = rrb(dir.path(), &["explain", name]);
+        assert_eq!(code(&output), 0, "{name}: {}", stderr(&output));
+        let said = stdout(&output);
+        assert!(said.starts_with("warning rrb/effect/trust\n") && said.contains("rrb audit effects"), "{said}");
+    }
+    let json: Value =
+        serde_json::from_str(&stdout(&rrb(dir.path(), &["explain", "rrb/effect/destroys", "--json"]))).unwrap();
+    assert_eq!((json["code"].as_str(), json["severity"].as_str()), (Some("rrb/effect/destroys"), Some("note")));
+    assert_eq!(code(&rrb(dir.path(), &["explain", "rrb/effect/turst"])), 3);
+}
+
+#[test]
+fn a_name_that_is_no_runbook_is_not_paused_and_has_no_runs() {
+    let dir = folder(&[("rrb.toml", ""), ("main.rrb", "runbook node_drain() { log \"x\" }\n")]);
+    let refused = |args: &[&str]| {
+        let output = rrb(dir.path(), args);
+        assert_eq!(code(&output), 3, "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("did you mean `node_drain`?"), "{args:?}: {}", stderr(&output));
+        assert!(stdout(&output).is_empty(), "{args:?}");
+    };
+    refused(&["pause", "node_drian"]);
+    refused(&["unpause", "node_drian"]);
+    assert!(!dir.path().join(".rrb").exists());
+    for args in [&["pause", "node_drain"][..], &["unpause", "node_drain"], &["pause"]] {
+        assert_eq!(code(&rrb(dir.path(), args)), 0, "{args:?}");
+    }
+    refused(&["pause", "node_drian"]);
+    refused(&["runs", "list", "--runbook", "node_drian"]);
+    assert!(stdout(&rrb(dir.path(), &["runs", "list", "--runbook", "node_drain"])).contains("no runs"));
+}
+
+#[test]
+fn mistakes_of_the_librarys_settings_stand_in_files_of_the_project() {
+    let main = "use std.slack\nuse std.alertmanager\n\nrunbook tell(name: Text) {\n  on alertmanager.firing as a with name: a.name\n  do slack.post(\"#a\", name)\n}\n";
+    let main = ("main.rrb", main);
+    let said = |toml: &str, format: &str| {
+        let dir = folder(&[("rrb.toml", toml), main]);
+        let output = rrb(dir.path(), &["check", "--format", format]);
+        assert_eq!(code(&output), 1, "{}", stdout(&output));
+        stdout(&output) + &stderr(&output)
+    };
+    let first = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    let secret = "[connectors.slack]\ntoken = \"xoxb-7331\"\n";
+    assert!(first(said(secret, "short")).starts_with("rrb.toml:2:9: error[rrb::setting::secret]"));
+    for format in ["human", "short", "json", "sarif", "github"] {
+        let text = said(secret, format);
+        assert!(text.contains("rrb.toml") && !text.contains("7331"), "{format}: {text}");
+    }
+    let missing = first(said("[connectors.alertmanager]\n", "short"));
+    assert!(missing.starts_with("rrb.toml:1:13: error[rrb::setting::missing]"), "{missing}");
+    let missing = first(said("[connectors.alertmanager.eu]\n", "short"));
+    assert!(missing.starts_with("rrb.toml:1:26: error[rrb::setting::missing]"), "{missing}");
+    let missing = first(said("", "short"));
+    assert!(missing.starts_with("main.rrb:2:5: error[rrb::setting::missing]"), "{missing}");
+}
+
+#[test]
+fn a_difference_is_coloured_where_colour_is_asked_for() {
+    let dir = folder(&[("rrb.toml", ""), ("main.rrb", "let  x = 1\nlet y = 2\n")]);
+    let plain = stdout(&rrb(dir.path(), &["fmt", "--diff"]));
+    let coloured = stdout(&rrb(dir.path(), &["fmt", "--diff", "--color", "always"]));
+    assert!(!plain.contains('\u{1b}') && plain.contains("-let  x = 1\n+let x = 1\n"), "{plain}");
+    assert!(coloured.contains("\u{1b}[31m-let  x = 1\u{1b}[0m\n\u{1b}[32m+let x = 1"), "{coloured:?}");
+}
