@@ -74,8 +74,8 @@ fn cuts(text: &str, count: usize) -> Vec<usize> {
         let begins = |at: &usize| {
             let (before, behind) = text.split_at_checked(*at).unwrap_or_default();
             // What a comment says there would be said of the next declaration.
-            let line = before.trim_end().rsplit('\n').next().unwrap_or("");
-            is_beginning(behind) && !line.contains("//") && !inside(*at)
+            let behind_a_comment = || before.trim_end().rsplit('\n').next().is_some_and(|line| line.contains("//"));
+            is_beginning(behind) && !inside(*at) && !behind_a_comment()
         };
         let blank = text.as_bytes().get(from..).unwrap_or_default().windows(2);
         let places = blank.enumerate().filter(|(_, pair)| *pair == b"\n\n").map(|(i, _)| from + i + 2);

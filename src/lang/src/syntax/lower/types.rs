@@ -37,6 +37,10 @@ impl<'i> Lower<'i> {
         }
         if optional > 0 {
             let span = ty.span; // `T??` is `T?`
+            // Missing in two ways is missing: `(T?)?` is `T?`.
+            if matches!(ty.kind, TypeKind::Optional(_)) {
+                return Type { span, ..ty };
+            }
             return Type { kind: TypeKind::Optional(Box::new(ty)), span };
         }
         ty
