@@ -68,7 +68,7 @@ impl Checked {
         }
     }
 
-    fn from_here(&self) -> Sources {
+    fn sources_from_here(&self) -> Sources {
         self.loaded.sources.renamed(|name| self.path(name))
     }
 
@@ -108,7 +108,7 @@ pub fn check(context: &Context, args: &CheckArgs) -> Result<Exit, CliError> {
     match format {
         Format::Json => print_json(context, &checked, args.cost)?,
         Format::Sarif => {
-            let sources: Vec<Sources> = checked.iter().map(Checked::from_here).collect();
+            let sources: Vec<Sources> = checked.iter().map(Checked::sources_from_here).collect();
             let all: Vec<_> = sources.iter().zip(checked.iter().map(Checked::diagnostics)).collect();
             context.out.json(&diagnostics::sarif(&all, &unfinished(&checked)))?;
             for file in checked.iter().flat_map(|c| &c.loaded.unreadable) {
@@ -155,7 +155,7 @@ fn print(context: &Context, checked: &Checked, format: Format) {
     let out = &context.out;
     let loaded = &checked.loaded;
     let shown = checked.diagnostics();
-    let from_here = (format != Format::Human).then(|| checked.from_here());
+    let from_here = (format != Format::Human).then(|| checked.sources_from_here());
     let text = diagnostics::render(&out.look, format, from_here.as_ref().unwrap_or(&loaded.sources), &shown);
     if !text.is_empty() {
         out.raw(text);

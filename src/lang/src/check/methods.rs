@@ -485,7 +485,7 @@ impl Checker {
         let secret = |t: &Ty| self.holds_secret(t);
         let of = |name: &str| vars.iter().zip(VARIABLES).find(|(_, n)| **n == *name).and_then(|(v, _)| v.as_ref());
         let items = signature.head == "List"
-            && ["contains", "index_of", "unique", "remove", "to_set"].contains(&&*signature.name);
+            && ["contains", "index_of", "unique", "remove", "to_set"].contains(&signature.name);
         of("K").is_some_and(secret)
             || (items && secret(got))
             || (matches!(*signature.ret, Type::Set(_)) && (of("T").is_some_and(secret) || of("U").is_some_and(secret)))
