@@ -52,9 +52,12 @@ impl<'a> Context<'a> {
         Token { text: rest.get(..length).unwrap_or(""), start: at }
     }
 
-    /// The token before `at`; empty at the start of the text. Comments are not skipped.
+    /// The token before `at`; empty at the start of the text.
     pub(super) fn before(&self, at: usize) -> Token<'a> {
-        let text = self.text.get(..at).unwrap_or("").trim_end();
+        let mut text = self.text.get(..at).unwrap_or("").trim_end();
+        while let Some(comment) = comment(text) {
+            text = text.get(..comment).unwrap_or("").trim_end();
+        }
         let word = text.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
         let start = match MARKS.iter().find(|m| text.ends_with(**m)) {
             _ if word < text.len() => word,
@@ -88,7 +91,23 @@ fn span(file: FileId, start: usize, end: usize) -> Span {
     Span::new(file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX))
 }
 
-fn text_length(rest: &str) -> usize {
+/// Where the comment begins that `text` ends in.
+fn comment(text: &str) -> Option<usize> {
+    let line = text.rfind('\n').map_or(0, |n| n + 1);
+    // Most lines have none, and a long one need not be looked at closely.
+    text.get(line..)?.find("//")?;
+    let mut at = line;
+    while let Some(rest) = text.get(at..).filter(|r| !r.is_empty()) {
+        at += match rest.chars().next() {
+            Some('/') if rest.starts_with("//") => return Some(at),
+            Some('"') => text_length(rest),
+            c => c.map_or(1, char::len_utf8),
+        };
+    }
+    None
+}
+
+pub(super) fn text_length(rest: &str) -> usize {
     let mut escaped = false;
     for (i, c) in rest.char_indices().skip(1) {
         match c {
@@ -341,7 +360,7 @@ fn spoken(names: &[String]) -> String {
 }
 
 /// `k_where` and `c_from` are called what they match.
-fn keyword(rule: Rule) -> Option<String> {
+pub(super) fn keyword(rule: Rule) -> Option<String> {
     let name = format!("{rule:?}");
     name.strip_prefix("k_").or_else(|| name.strip_prefix("c_")).map(str::to_owned)
 }

@@ -126,6 +126,11 @@ const RESERVED: &[&str] = &[
     "with",
 ];
 
+/// Whether the word begins a declaration or a statement in another language.
+pub(super) fn is_foreign(word: &str) -> bool {
+    WORDS.iter().any(|(foreign, _)| *foreign == word)
+}
+
 /// A statement that begins with a word that rrb does not have, or not yet.
 pub(super) fn statement(foreign: &str, span: Span) -> Option<Diagnostic> {
     if LATER.contains(&foreign) {

@@ -13,6 +13,7 @@ mod print;
 mod raw_file;
 mod recover;
 mod scan;
+mod slips;
 mod split;
 mod strip;
 #[cfg(test)]

@@ -46,15 +46,15 @@ fn to_u32(n: usize) -> u32 {
 }
 
 impl<'i> Nodes<'i> {
-    /// Lists `pairs`, which were read from `text`.
-    pub(super) fn new(text: &'i str, pairs: &Pairs<'_, Rule>) -> Self {
+    /// Lists `pairs`. They were read from a text of which each place is the one in `text` that `place` says.
+    pub(super) fn new(text: &'i str, pairs: &Pairs<'_, Rule>, place: impl Fn(usize) -> usize) -> Self {
         let tokens = pairs.clone().tokens();
         let mut all: Vec<Node> = Vec::with_capacity(tokens.len() / 2);
         let mut open: Vec<usize> = Vec::new();
         for token in tokens {
             match token {
                 Token::Start { rule, pos } => {
-                    let (at, start) = (to_u32(all.len()), to_u32(pos.pos()));
+                    let (at, start) = (to_u32(all.len()), to_u32(place(pos.pos())));
                     if let Some(parent) = open.last().and_then(|p| all.get_mut(*p)) {
                         parent.last = at;
                     }
@@ -64,13 +64,26 @@ impl<'i> Nodes<'i> {
                 Token::End { pos, .. } => {
                     let next = to_u32(all.len());
                     if let Some(node) = open.pop().and_then(|n| all.get_mut(n)) {
-                        node.end = to_u32(pos.pos());
+                        node.end = to_u32(place(pos.pos()));
                         node.next = next;
                     }
                 }
             }
         }
         Self { text, all }
+    }
+
+    /// Where statements begin that are only a value and stand behind something else on their line.
+    pub(super) fn second_on_line(&self) -> impl Iterator<Item = usize> {
+        self.all.iter().filter(|n| n.rule == Rule::expr_stmt).map(|n| n.start as usize).filter(|at| {
+            let before = self.text.get(..*at).unwrap_or("").trim_end_matches([' ', '\t']);
+            !before.ends_with(['\n', '{', ';', '\r', '\u{1}']) && !before.is_empty()
+        })
+    }
+
+    /// Whether a name stands at `start`.
+    pub(super) fn is_name(&self, start: usize) -> bool {
+        self.all.iter().any(|n| matches!(n.rule, Rule::ident | Rule::word) && n.start as usize == start)
     }
 
     /// The outermost node.

@@ -19,8 +19,12 @@ use super::{
     lower::Lower,
     nodes::{Nodes, P},
     scan::{self, Flaw, Guess, Open, Opener, Repair, Scan},
+    slips::{Search, Slip, Spelt},
 };
-use crate::{diag::Diagnostic, span::FileId};
+use crate::{
+    diag::Diagnostic,
+    span::{FileId, Span},
+};
 
 /// What covers a place that could not be read.
 const MARK: u8 = 1;
@@ -30,6 +34,9 @@ pub(super) const MAX_ERRORS: usize = 50;
 
 /// How many bytes may be read again, beyond the text itself, to find further mistakes.
 const EXTRA_WORK: usize = 1024 * 1024;
+
+/// In how many places two statements on one line are looked at for a misspelt word.
+const LINES: usize = 200;
 
 /// How deep a tree is lowered on the caller's stack, which may be a small one.
 const SHALLOW: usize = 64;
@@ -85,12 +92,28 @@ fn attempt<T>(
         scan.flaws.iter().take(MAX_ERRORS).map(|f| explain::flaw(file, text, f)).collect();
     diagnostics.extend(text.find('\u{1}').map(|at| explain::control_character(file, at)));
     let flaws = diagnostics.len();
-    let mut reader = Reader { file, source: repaired(text, &scan), muted: scan.muted, covered: Vec::new(), work: 0 };
+    let mut reader = Reader {
+        file,
+        source: repaired(text, &scan),
+        muted: scan.muted,
+        covered: Vec::new(),
+        work: 0,
+        slips: Vec::new(),
+        search: Search::new(rule, EXTRA_WORK + text.len()),
+    };
     let result = loop {
-        match Grammar::parse(rule, &reader.source) {
+        let spelt = Spelt::new(&reader.source, &reader.slips);
+        match Grammar::parse(rule, &spelt.text) {
             Ok(pairs) => {
-                let nodes = Nodes::new(&reader.source, &pairs);
+                let nodes = Nodes::new(&reader.source, &pairs, |at| spelt.place(at));
                 drop(pairs);
+                if diagnostics.len() < MAX_ERRORS
+                    && let Some(slip) = Reader::second_on_line(&mut reader.search, &reader.source, &reader.slips, &nodes)
+                {
+                    diagnostics.push(reader.explain(slip));
+                    reader.slips.push(slip);
+                    continue;
+                }
                 let comments = Comments::new(&reader.source, &scan.comments);
                 let reported = diagnostics.iter().skip(flaws).map(|d| d.span().start).collect();
                 let mut lowering = Lower::new(file, &reader.source, comments, depth, reported);
@@ -106,7 +129,10 @@ fn attempt<T>(
                 return None;
             }
             Err(error) => {
-                if !reader.cover(&error, &mut diagnostics) {
+                let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
+                let at = spelt.place(at);
+                drop(spelt);
+                if !reader.cover(at, &error, &mut diagnostics) {
                     break None;
                 }
             }
@@ -186,6 +212,10 @@ fn cover(bytes: &mut [u8], start: usize, end: usize, with: u8) {
     }
 }
 
+fn to_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
 struct Reader<'t> {
     file: FileId,
     source: Cow<'t, str>,
@@ -195,6 +225,9 @@ struct Reader<'t> {
     covered: Vec<Element>,
     /// Bytes read so far.
     work: usize,
+    /// The misspelt words that were found.
+    slips: Vec<Slip>,
+    search: Search,
 }
 
 /// A declaration, statement or entry: what is given up when it has a mistake.
@@ -208,14 +241,21 @@ struct Element {
 
 impl Reader<'_> {
     /// Reports the mistake and covers its element. False when everything is covered and still cannot be read.
-    fn cover(&mut self, error: &pest::error::Error<Rule>, diagnostics: &mut Vec<Diagnostic>) -> bool {
-        let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
+    fn cover(&mut self, at: usize, error: &pest::error::Error<Rule>, diagnostics: &mut Vec<Diagnostic>) -> bool {
         self.work += at + self.source.len() / 8;
         let found = at + explain::trivia(self.source.get(at..).unwrap_or(""));
         let groups = scan::scan(&self.source, usize::MAX, Guess::Nothing).groups;
         let place = explain::Context { file: self.file, text: &self.source, groups: &groups, start: found };
         let element = self.element(&groups, explain::anchor(&place, found, error));
         let reported = self.is_consequence(found, element);
+        if !reported
+            && diagnostics.len() < MAX_ERRORS
+            && let Some(slip) = self.search.before(&self.source, &self.slips, found)
+        {
+            diagnostics.push(self.explain(slip));
+            self.slips.push(slip);
+            return true;
+        }
         if !reported && diagnostics.len() < MAX_ERRORS {
             diagnostics.push(explain::unexpected(&explain::Context { start: element.start, ..place }, found, error));
         }
@@ -223,6 +263,17 @@ impl Reader<'_> {
             return self.give_up(element.start, &groups);
         }
         self.cover_element(element, &groups, reported) || self.give_up(0, &groups)
+    }
+
+    /// A misspelt word because of which a statement reads as two.
+    fn second_on_line(search: &mut Search, source: &str, slips: &[Slip], nodes: &Nodes<'_>) -> Option<Slip> {
+        let count = nodes.second_on_line().count();
+        nodes.second_on_line().take(LINES).find_map(|at| search.between(source, slips, at, count))
+    }
+
+    fn explain(&self, slip: Slip) -> Diagnostic {
+        let word = self.source.get(slip.start..slip.end).unwrap_or("");
+        slip.explain(word, Span::new(self.file, to_u32(slip.start), to_u32(slip.end)))
     }
 
     /// Covers all from the declaration around `start` on; when that has been done, everything.

@@ -309,10 +309,10 @@ impl<'i> Lower<'i> {
 
 /// The effect that a pair with an effect word names.
 pub(super) fn effect(p: &P<'_>) -> Effect {
-    match p.as_str().split_whitespace().next() {
-        Some("reads") => Effect::Reads,
-        Some("changes") => Effect::Changes,
-        Some("destroys") => Effect::Destroys,
+    match p.into_inner().next().map(|word| word.as_rule()) {
+        Some(Rule::c_reads) => Effect::Reads,
+        Some(Rule::c_changes) => Effect::Changes,
+        Some(Rule::c_destroys) => Effect::Destroys,
         _ => Effect::Pure,
     }
 }

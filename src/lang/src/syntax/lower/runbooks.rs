@@ -105,9 +105,9 @@ impl<'i> Lower<'i> {
                 HeaderKind::Limit { count, per, by }
             }
             Rule::h_concurrency => {
-                let mode = kid(&k, Rule::concurrency_mode).map(|m| match m.as_str().trim() {
-                    "skip" => ConcurrencyMode::Skip,
-                    "replace" => ConcurrencyMode::Replace,
+                let mode = kid(&k, Rule::concurrency_mode).map(|m| match m.into_inner().next().map(|word| word.as_rule()) {
+                    Some(Rule::k_skip) => ConcurrencyMode::Skip,
+                    Some(Rule::c_replace) => ConcurrencyMode::Replace,
                     _ => ConcurrencyMode::Queue,
                 });
                 HeaderKind::Concurrency { count: self.expr_in(&k), by, mode }
