@@ -374,6 +374,10 @@ impl Checker {
             .collect();
         foreign(name, &all)
             .or_else(|| nearest(name, all.iter().copied()).and_then(|n| all.iter().copied().find(|a| *a == n)))
+            .or_else(|| {
+                let words = FOREIGN.iter().flat_map(|(names, _)| names.split(' '));
+                nearest(name, words.filter(|w| w.len() > 4)).and_then(|word| foreign(word, &all))
+            })
     }
 
     /// `x.name(args)` on a value.

@@ -1,7 +1,7 @@
 //! Mistakes that people bring from other languages, and the ones that everyone makes once.
 
 use super::{
-    explain::{Context, Token, replace},
+    explain::{self, Context, Token, replace},
     grammar::Rule,
     scan::Open,
 };
@@ -196,6 +196,11 @@ pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> 
                 .help("write `require approval from group(\"sre\") for destroys`"),
         );
     }
+    if rules.contains(&Rule::fat_arrow)
+        && let Some(d) = statement_as_body(context, found)
+    {
+        return Some(d);
+    }
     mark(context, found, before)
         .or_else(|| equals(context, found, before))
         .or_else(|| arrow(context, found, before, rules))
@@ -205,6 +210,22 @@ pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> 
         .or_else(|| loop_head(context, found, before))
         .or_else(|| broken_clause(context, found))
         .or_else(|| block_for_record(context, found, before))
+}
+
+/// `1 => log "x"`: the body of an arm is an expression or a block.
+fn statement_as_body(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> {
+    let from = context.around(found.start)?.at;
+    let inside = context.text.get(from..found.start)?;
+    let body = from + inside.rfind("=>")? + 2;
+    let word = context.token(body + explain::trivia(context.text.get(body..)?));
+    if !matches!(word.text, "log" | "evidence" | "let" | "var") {
+        return None;
+    }
+    let message = format!("the body of an arm is a value or a block, and `{}` begins a statement", word.text);
+    Some(
+        error(context, word, codes::SYNTAX_UNEXPECTED, message, "in braces")
+            .help(format!("write `=> {{ {} … }}`", word.text)),
+    )
 }
 
 /// A mark that rrb does not have.

@@ -73,11 +73,12 @@ impl<'i> Nodes<'i> {
         Self { text, all }
     }
 
-    /// Where statements begin that are only a value and stand behind something else on their line.
+    /// Where statements begin that are only a value or a block and stand behind something else on their line.
     pub(super) fn second_on_line(&self) -> impl Iterator<Item = usize> {
-        self.all.iter().filter(|n| n.rule == Rule::expr_stmt).map(|n| n.start as usize).filter(|at| {
+        let values = self.all.iter().filter(|n| matches!(n.rule, Rule::expr_stmt | Rule::block_stmt));
+        values.map(|n| n.start as usize).filter(|at| {
             let before = self.text.get(..*at).unwrap_or("").trim_end_matches([' ', '\t']);
-            !before.ends_with(['\n', '{', ';', '\r', '\u{1}']) && !before.is_empty()
+            !before.ends_with(['\n', '{', ';', '\r', '\u{1}']) && !before.ends_with("=>") && !before.is_empty()
         })
     }
 

@@ -88,8 +88,13 @@ fn attempt<T>(
         Ok(scan) => scan,
         Err(too_deep) => return Some((None, vec![*too_deep])),
     };
-    let mut diagnostics: Vec<Diagnostic> =
-        scan.flaws.iter().take(MAX_ERRORS).map(|f| explain::flaw(file, text, f)).collect();
+    let mut diagnostics: Vec<Diagnostic> = scan
+        .flaws
+        .iter()
+        .filter(|f| !is_swallowed(f, &scan.flaws))
+        .take(MAX_ERRORS)
+        .map(|f| explain::flaw(file, text, f))
+        .collect();
     diagnostics.extend(text.find('\u{1}').map(|at| explain::control_character(file, at)));
     let flaws = diagnostics.len();
     let mut reader = Reader {
@@ -108,7 +113,8 @@ fn attempt<T>(
                 let nodes = Nodes::new(&reader.source, &pairs, |at| spelt.place(at));
                 drop(pairs);
                 if diagnostics.len() < MAX_ERRORS
-                    && let Some(slip) = Reader::second_on_line(&mut reader.search, &reader.source, &reader.slips, &nodes)
+                    && let Some(slip) =
+                        Reader::second_on_line(&mut reader.search, &reader.source, &reader.slips, &nodes)
                 {
                     diagnostics.push(reader.explain(slip));
                     reader.slips.push(slip);
@@ -142,6 +148,14 @@ fn attempt<T>(
     diagnostics.sort_by_key(|d| d.span().start);
     diagnostics.dedup();
     Some((result, diagnostics))
+}
+
+/// Whether the closer of a bracket may only seem to lack, because it stands behind a hole that is not closed on its line.
+fn is_swallowed(flaw: &Flaw, flaws: &[Flaw]) -> bool {
+    let Flaw::NeverClosed { opener, .. } = flaw else { return false };
+    let holes: Vec<usize> =
+        flaws.iter().filter_map(|f| if let Flaw::OpenHole { opener, .. } = f { Some(*opener) } else { None }).collect();
+    holes.iter().any(|hole| opener.at < *hole)
 }
 
 /// The brackets, comments and texts; when brackets do not match, with a guess where they should.
@@ -212,6 +226,12 @@ fn cover(bytes: &mut [u8], start: usize, end: usize, with: u8) {
     }
 }
 
+/// Whether this is a clause of what stands before it and was covered.
+fn goes_on(place: &explain::Context<'_>, found: usize) -> bool {
+    let clause = matches!(place.token(found).text, "where" | "with" | "as");
+    clause && place.before(found).text == "\u{1}"
+}
+
 fn to_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
@@ -247,7 +267,7 @@ impl Reader<'_> {
         let groups = scan::scan(&self.source, usize::MAX, Guess::Nothing).groups;
         let place = explain::Context { file: self.file, text: &self.source, groups: &groups, start: found };
         let element = self.element(&groups, explain::anchor(&place, found, error));
-        let reported = self.is_consequence(found, element);
+        let reported = self.is_consequence(found, element) || goes_on(&place, found);
         if !reported
             && diagnostics.len() < MAX_ERRORS
             && let Some(slip) = self.search.before(&self.source, &self.slips, found)

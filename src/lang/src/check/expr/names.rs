@@ -21,6 +21,9 @@ pub(in crate::check) struct Place {
     pub instance: Option<hir::Expr>,
 }
 
+/// Words that can stand alone, as a name does.
+const ALONE: &[&str] = &["true", "false", "break", "continue", "return", "restart", "rollback", "shadow"];
+
 impl Checker {
     /// A bare name.
     pub(super) fn name(&mut self, name: &ast::Ident, want: &Want) -> hir::Expr {
@@ -106,7 +109,8 @@ impl Checker {
             self.report(d);
             return;
         }
-        let names = self.names_in_scope();
+        let mut names = self.names_in_scope();
+        names.extend(ALONE.iter().map(|word| SmolStr::new_static(word)));
         let help = match name.name.as_str() {
             "null" | "nil" | "undefined" | "None" => "the missing value is `none`",
             "True" | "TRUE" => "write `true`",

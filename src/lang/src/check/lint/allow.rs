@@ -82,7 +82,8 @@ fn unknown(name: &str, span: Span, is_error: bool) -> Diagnostic {
     let d = Diagnostic::warning(codes::ALLOW_UNKNOWN, message, span, "allows nothing");
     let short = name.trim_start_matches("rrb::");
     let warnings = |c: &Code| c.entry().severity == Severity::Warning;
-    match near(short.rsplit("::").next().unwrap_or(short)).into_iter().find(warnings) {
+    let last = short.rsplit("::").next().unwrap_or(short);
+    match near(short).into_iter().chain(near(last)).find(warnings) {
         Some(code) if !is_error => d.help(format!("did you mean `{}`?", code.name())),
         _ => d.help("only warnings can be allowed; `rrb explain` lists every code"),
     }

@@ -22,6 +22,7 @@ impl<'i> Lower<'i> {
             self.runbook_part(&mut runbook, part);
         }
         self.check_idle(&runbook.body);
+        self.check_units(&runbook.body);
         if let Some(first) = self.check_neighbours(&runbook.body, habits::header_word) {
             // What was to be a clause is a statement now, so that the clauses behind it seem to come too late.
             let header = |s: &Span| *s == first || runbook.header.iter().any(|h| h.span == *s);
@@ -105,11 +106,12 @@ impl<'i> Lower<'i> {
                 HeaderKind::Limit { count, per, by }
             }
             Rule::h_concurrency => {
-                let mode = kid(&k, Rule::concurrency_mode).map(|m| match m.into_inner().next().map(|word| word.as_rule()) {
-                    Some(Rule::k_skip) => ConcurrencyMode::Skip,
-                    Some(Rule::c_replace) => ConcurrencyMode::Replace,
-                    _ => ConcurrencyMode::Queue,
-                });
+                let mode =
+                    kid(&k, Rule::concurrency_mode).map(|m| match m.into_inner().next().map(|word| word.as_rule()) {
+                        Some(Rule::k_skip) => ConcurrencyMode::Skip,
+                        Some(Rule::c_replace) => ConcurrencyMode::Replace,
+                        _ => ConcurrencyMode::Queue,
+                    });
                 HeaderKind::Concurrency { count: self.expr_in(&k), by, mode }
             }
             Rule::h_timeout => HeaderKind::Timeout(self.expr_in(&k)),

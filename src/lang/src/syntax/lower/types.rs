@@ -1,6 +1,6 @@
 //! Types.
 
-use super::{super::ast::*, Lower, P, items::effect, kid, kids};
+use super::{super::ast::*, Lower, P, has, items::effect, kid, kids};
 use crate::{diag::codes, syntax::grammar::Rule};
 
 impl<'i> Lower<'i> {
@@ -26,6 +26,8 @@ impl<'i> Lower<'i> {
             let span = self.span(&k);
             match k.as_rule() {
                 Rule::type_named => ty = Type { kind: self.type_named(&k), span },
+                // With fields that could not be read it is not known which ones it has.
+                Rule::type_record if kid(&k, Rule::fields).is_some_and(|f| has(&f, Rule::bad)) => {}
                 Rule::type_record => ty = Type { kind: TypeKind::Record(self.fields_in(&k, Rule::fields)), span },
                 Rule::type_paren => ty = self.type_paren(&k),
                 Rule::type_optional => {
