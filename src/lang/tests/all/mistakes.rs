@@ -161,6 +161,7 @@ fn severities_stop_what_must_not_run() {
         }
     }
     let meant = [
+        "allow_misspelt_code",
         "approval_quorum_everybody",
         "during_handler_code_after_restart",
         "effect_needless_do",
