@@ -278,7 +278,7 @@ fn effects_for_programs_are_sorted_and_reads_stand_under_nothing() {
     let effects = document["runbooks"][0]["effects"].as_array().unwrap();
     let words: Vec<&str> = effects.iter().map(|e| e["effect"].as_str().unwrap()).collect();
     let rank = |w: &&str| ["destroys", "changes", "reads"].iter().position(|x| x == w).unwrap();
-    assert!(words.is_sorted_by_key(|w| rank(w)) && words.contains(&"reads") && words[0] == "destroys", "{words:?}");
+    assert!(words.is_sorted_by_key(rank) && words.contains(&"reads") && words[0] == "destroys", "{words:?}");
     for e in effects {
         assert!(e["effect"] != "reads" || e["consent"].is_null(), "{e}");
     }
