@@ -10,7 +10,7 @@ use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, chec
 use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
 use rrb_lang::program::{Program, compile};
-use rrb_lang::project::{Declared, ProjectConfig, at_their_use, resolve_settings};
+use rrb_lang::project::{Declared, ProjectConfig, at_their_use, hide_secrets, resolve_settings};
 use rrb_lang::span::Sources;
 use rrb_lang::vm::protocol::SettingValues;
 
@@ -90,6 +90,7 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
             }
             let settings = settings(&program, &config).map_err(|mut wrong| {
                 at_their_use(&mut wrong, &sources);
+                hide_secrets(&wrong, &mut sources);
                 wrong
             })?;
             Ok(Sound { place: place.clone(), project: Arc::clone(&config), program: Arc::new(program), settings })

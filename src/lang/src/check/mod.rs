@@ -51,7 +51,7 @@ use self::cx::{Checker, Def};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, Program};
 use crate::ids::ConstId;
-use crate::project::ProjectConfig;
+use crate::project::{ProjectConfig, hide_secrets};
 use crate::span::{FileId, Sources, Span};
 use crate::value::Value;
 use crate::vm::protocol::Millis;
@@ -178,10 +178,7 @@ impl Checker {
             diagnostics.extend(lint::run(&made, &sources));
             program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
         }
-        // Whoever shows the line that it stands in must not show it.
-        for secret in diagnostics.iter().filter(|d| d.code == codes::SETTING_SECRET) {
-            sources.hide(secret.span());
-        }
+        hide_secrets(&diagnostics, &mut sources);
         if diagnostics.iter().any(Diagnostic::is_error) {
             // What is unused may be what a mistake kept from being used.
             let unused = [codes::VARIABLE_UNUSED, codes::NAME_UNUSED, codes::PARAMETER_UNUSED];

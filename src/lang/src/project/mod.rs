@@ -15,7 +15,7 @@ pub use config::{ConnectorConfig, Given, Group, ProjectConfig, Safety, Serve, To
 pub use parse::{MAX_BYTES, parse};
 pub(crate) use resolve::check_given;
 pub use resolve::{Declared, env_name, resolve_settings};
-pub use uses::at_their_use;
+pub use uses::{at_their_use, hide_secrets};
 
 #[cfg(test)]
 mod tests;

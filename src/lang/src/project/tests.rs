@@ -253,7 +253,10 @@ impl World {
         sources.add("main.rrb", "field: Type");
         match resolve_settings(declared, &config, &env) {
             Ok(values) => Ok(values.into_iter().map(|((id, instance), v)| (id.0, instance.to_string(), v)).collect()),
-            Err(diagnostics) => Err(plain::render(&diagnostics, &sources)),
+            Err(diagnostics) => {
+                hide_secrets(&diagnostics, &mut sources);
+                Err(plain::render(&diagnostics, &sources))
+            }
         }
     }
 

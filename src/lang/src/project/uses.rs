@@ -26,3 +26,10 @@ fn first_use(sources: &Sources, module: &str) -> Option<Span> {
         _ => None,
     })
 }
+
+/// Hides the secrets that stand in rrb.toml from everything that shows the file: the mistake is shown, not what it gives away.
+pub fn hide_secrets(diagnostics: &[Diagnostic], sources: &mut Sources) {
+    for secret in diagnostics.iter().filter(|d| d.code == codes::SETTING_SECRET) {
+        sources.hide(secret.span());
+    }
+}
