@@ -281,7 +281,8 @@ fn every_code_is_explained() {
     let dir = folder(&[]);
     let all = stdout(&rrb(dir.path(), &["explain"]));
     assert!(all.lines().count() >= 4, "{all}");
-    for line in all.lines() {
+    // A summary that does not fit goes on below, behind spaces.
+    for line in all.lines().filter(|l| !l.starts_with(' ')) {
         let code = line.split_whitespace().next().unwrap();
         let output = rrb(dir.path(), &["explain", code]);
         assert!(output.status.success() && stdout(&output).lines().count() >= 3, "{code}");
