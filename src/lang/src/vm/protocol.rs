@@ -61,7 +61,7 @@ pub struct RunInput {
     pub settings: SettingValues,
     /// The instances of the connectors that have some of their own; every other one has `default` alone. None in the journals of
     /// versions that did not look at run time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub instances: Option<BTreeMap<SmolStr, Vec<SmolStr>>>,
     /// The person or trigger that started it, as shown: `user:ana`, `event:01J…`, `schedule`.
     pub requester: SmolStr,
