@@ -1,6 +1,7 @@
 //! The typed tree: what the checker makes and the compiler lowers. Everything is resolved and explicit here: names are ids,
 //! defaults are filled in, conversions are nodes, every effect has a site.
 
+pub mod testing;
 pub mod visit;
 
 use serde::{Deserialize, Serialize};
