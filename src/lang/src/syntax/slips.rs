@@ -199,11 +199,14 @@ fn near(word: &str) -> Vec<&'static str> {
     found
 }
 
-/// Where the line of `at` begins, or as far back as a word is looked for.
+/// Where the line of `at` begins, or the first whole word as far back as a word is looked for.
 fn line_start(text: &str, at: usize) -> usize {
     let mut from = at.saturating_sub(BACK);
     while !text.is_char_boundary(from) {
         from += 1;
+    }
+    if text.get(..from).is_some_and(|t| t.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_')) {
+        from = (from + word_length(text, from)).min(at);
     }
     text.get(from..at).and_then(|t| t.rfind('\n')).map_or(from, |n| from + n + 1)
 }
@@ -266,6 +269,17 @@ mod tests {
         assert_eq!(spelt.text, "step x rollback y");
         let places: Vec<usize> = [0, 3, 4, 5, 7, 15, 16, 17].iter().map(|at| spelt.place(*at)).collect();
         assert_eq!(places, [0, 3, 3, 4, 6, 14, 15, 16]);
+    }
+
+    #[test]
+    fn a_word_that_is_cut_by_the_bound_is_none() {
+        let text = format!("fn f() {{ var s = match {}1  s }}", "1 + ".repeat(98));
+        for at in 400..text.len() {
+            let from = line_start(&text, at);
+            let whole = text.get(from..at).unwrap().chars().next().is_none_or(|c| !c.is_ascii_alphanumeric())
+                || !text.get(..from).unwrap().ends_with(|c: char| c.is_ascii_alphanumeric());
+            assert!(whole, "cut at {from}");
+        }
     }
 
     #[test]
