@@ -29,6 +29,10 @@ pub struct Program {
     pub sites: Vec<Site>,
     /// Every `trust` of a connector: what a reviewer has to believe.
     pub trusts: Vec<Trust>,
+    /// In the order of modules and of writing; no part of what runs.
+    pub tests: Vec<testing::Test>,
+    /// The functions of the tests: their ids go on behind those of `functions`.
+    pub test_functions: Vec<Function>,
     /// Users, groups and safety of `rrb.toml` that change meaning, by canonical text: part of the content address.
     pub project_digest: String,
 }
@@ -1007,6 +1011,8 @@ pub struct Arm {
     pub pattern: Pattern,
     pub guard: Option<Expr>,
     pub body: Expr,
+    /// The pattern's.
+    pub span: Span,
 }
 
 /// A pattern against a value of a known type.

@@ -243,6 +243,8 @@ impl Checker {
             policies,
             sites: self.sites,
             trusts: self.trusts,
+            tests: Vec::new(),
+            test_functions: Vec::new(),
             project_digest: project.digest_text(),
         }
     }

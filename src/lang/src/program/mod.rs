@@ -1,7 +1,11 @@
 //! The compiler: the typed tree lowered to the machine's bytecode and tables.
 
+mod answered;
 mod compile;
 mod constants;
+mod covered;
 
 pub use crate::vm::image::{Program, ProgramError, SiteInfo, VM_VERSION};
-pub use compile::compile;
+pub use answered::GIVEN;
+pub use compile::{TestProgram, compile, compile_tests};
+pub use covered::{CoverKind, CoverPoint, Covered};

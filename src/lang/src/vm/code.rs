@@ -500,6 +500,11 @@ pub enum Op {
     AtMost {
         most: u32,
     },
+
+    /// Counts that this place was reached; only in programs that are compiled to be tested.
+    Cover {
+        n: u32,
+    },
 }
 
 /// A compiled function.

@@ -11,6 +11,7 @@ use super::code::{Code, Shape, VariantCode};
 use super::methods::{self, MethodFn};
 use crate::hir::{Connector, Event, Policy, Runbook, Setting};
 use crate::ids::{ConstId, FnId, RunbookId, SettingId, SiteId};
+use crate::program::Covered;
 use crate::types::{Ty, TypeTable};
 use crate::value::Value;
 
@@ -49,6 +50,9 @@ pub struct Program {
     /// Found at the first call of any.
     #[serde(skip)]
     pub(crate) found: OnceLock<Vec<Option<MethodFn>>>,
+    /// The counters of a program that was compiled with some; bytes of it have none.
+    #[serde(skip)]
+    pub covered: Option<Arc<Covered>>,
 }
 
 /// A place that issues effects, as timelines show it.

@@ -778,6 +778,11 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
                     exit!(Exit::Op(Op::ScopeExit { n: left }));
                 }
             }
+            Op::Cover { n } => {
+                if let Some(covered) = &program.covered {
+                    covered.hit(n);
+                }
+            }
             Op::Skip => exit!(Exit::Skip),
             Op::NoMatch => fail!(invalid("no case of the `match` fits; this is a defect of rrb")),
             Op::Action { .. }

@@ -148,7 +148,7 @@ impl Checker {
         let arms = parts
             .into_iter()
             .zip(bodies)
-            .map(|((pattern, guard, _), body)| hir::Arm { pattern, guard, body })
+            .map(|((pattern, guard, span), body)| hir::Arm { pattern, guard, body, span })
             .collect();
         node(ExprKind::Match { value: Box::new(value), arms }, result, span)
     }

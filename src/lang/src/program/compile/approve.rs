@@ -3,10 +3,11 @@
 use super::{Compiler, Deferred};
 use crate::hir::{Approve, Expr, Principal, Verification, Waive};
 use crate::ids::SiteId;
+use crate::span::Span;
 use crate::vm::code::{ApproveSite, Op, PollSite, PrincipalReg, Reg, VerifySite, WaiveSite};
 
 impl<'a> Compiler<'a, '_> {
-    pub(super) fn approve(&mut self, a: &'a Approve, d: Reg) {
+    pub(super) fn approve(&mut self, a: &'a Approve, at_span: Span, d: Reg) {
         self.scratch(|c| {
             let site = ApproveSite {
                 site: a.site,
@@ -33,8 +34,10 @@ impl<'a> Compiler<'a, '_> {
                 c.deferred.push(Deferred::Ask(at, &a.ask));
             }
             c.emit(Op::Approve { approve: super::index(at) });
+            let ways = c.ways();
             let body = c.here();
             c.scopes += 1;
+            c.cover_way(ways, "approved", at_span);
             c.block(&a.body, d);
             c.scopes -= 1;
             let end = c.here();
@@ -42,6 +45,7 @@ impl<'a> Compiler<'a, '_> {
             let over = c.emit(Op::Jump { to: 0 });
             let otherwise = a.otherwise.as_ref().map(|(_, block)| {
                 let otherwise = c.here();
+                c.cover_way(ways, "otherwise", at_span);
                 c.block(block, d);
                 otherwise
             });

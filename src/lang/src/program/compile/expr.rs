@@ -151,10 +151,13 @@ impl<'a> Compiler<'a, '_> {
                 c.emit(Op::Decode { d, s, ty });
             }),
             ExprKind::If { condition, then, otherwise } => {
+                let ways = self.ways();
                 let fails = self.branch(condition);
+                self.cover_way(ways, "then", then.span);
                 self.expr(then, d);
                 let end = self.emit(Op::Jump { to: 0 });
                 self.patch_all(fails);
+                self.cover_way(ways, "else", otherwise.as_ref().map_or(e.span, |o| o.span));
                 match otherwise {
                     Some(other) => self.expr(other, d),
                     None => {
@@ -204,7 +207,7 @@ impl<'a> Compiler<'a, '_> {
                 });
                 self.scoped(|c| c.block(body, d));
             }
-            ExprKind::Approve(a) => self.approve(a, d),
+            ExprKind::Approve(a) => self.approve(a, e.span, d),
             ExprKind::Waive(w) => self.waive(w, d),
             ExprKind::Verify(v) => self.verify(v, d),
             ExprKind::Wait { duration, site } => {
@@ -232,7 +235,7 @@ impl<'a> Compiler<'a, '_> {
             ExprKind::Together(t) => self.parallel(t, &e.ty, d),
             ExprKind::AtMost(most) => self.at_most(most, d),
             ExprKind::While { condition, max, body } => self.while_(condition, *max, body, d),
-            ExprKind::Try { body, handler, .. } => self.try_(body, handler.as_ref(), d),
+            ExprKind::Try { body, handler, .. } => self.try_(body, handler.as_ref(), e.span, d),
         }
     }
 
@@ -401,6 +404,7 @@ impl<'a> Compiler<'a, '_> {
             // A copy: an arm may assign the variable that is matched.
             let s = c.temp();
             c.expr(value, s);
+            let ways = c.ways();
             let mut ends = Vec::new();
             for (i, arm) in arms.iter().enumerate() {
                 // The checker has shown that the last arm fits when no other does.
@@ -409,6 +413,7 @@ impl<'a> Compiler<'a, '_> {
                 if let Some(guard) = &arm.guard {
                     fails.extend(c.branch(guard));
                 }
+                c.cover_arm(ways, arm);
                 c.expr(&arm.body, d);
                 if !last {
                     ends.push(c.emit(Op::Jump { to: 0 }));

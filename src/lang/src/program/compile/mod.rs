@@ -2,6 +2,7 @@
 
 mod approve;
 mod call;
+mod cover;
 mod events;
 mod expr;
 mod method;
@@ -16,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
+use super::covered::{CoverPoint, Covered};
 use super::{Program, SiteInfo, VM_VERSION, constants};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, FunctionKind};
@@ -30,23 +32,69 @@ use crate::vm::code::{
 use crate::vm::image::hex;
 use crate::vm::methods;
 
-/// Lowers a checked project.
+/// A program with what only its tests need: their functions stand behind those of the program.
+#[derive(Debug, Clone)]
+pub struct TestProgram {
+    pub program: Program,
+    /// In the order of modules and of writing.
+    pub tests: Vec<hir::testing::Test>,
+    /// What `Cover` counts in the program, by its number; empty unless the program was to be instrumented.
+    pub points: Vec<CoverPoint>,
+}
+
+/// Lowers a checked project. Its tests leave nothing in the program.
 ///
 /// # Errors
 /// When a constant cannot be evaluated (overflow, division by zero, too much work), or a function is too large for the machine.
 pub fn compile(program: &hir::Program, sources: &Sources) -> Result<Program, Vec<Diagnostic>> {
-    let mut tables = Tables::default();
+    lower(program, &[], sources, &mut Tables::default())
+}
+
+/// Lowers a checked project with its tests; to `instrument` it is to count at every statement and every way of a branch.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_tests(
+    program: &hir::Program,
+    sources: &Sources,
+    instrument: bool,
+) -> Result<TestProgram, Vec<Diagnostic>> {
+    let mut tables = Tables { cover: instrument.then(cover::Cover::default), ..Tables::default() };
+    let mut compiled = lower(program, &program.test_functions, sources, &mut tables)?;
+    let points = tables.cover.map_or_else(Vec::new, |cover| cover.points(sources));
+    compiled.covered = instrument.then(|| Arc::new(Covered::new(points.len())));
+    Ok(TestProgram { program: compiled, tests: program.tests.clone(), points })
+}
+
+fn lower(
+    program: &hir::Program,
+    more: &[hir::Function],
+    sources: &Sources,
+    tables: &mut Tables,
+) -> Result<Program, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let mut functions = Vec::with_capacity(program.functions.len());
+    let mut functions = Vec::with_capacity(program.functions.len() + more.len());
     for function in &program.functions {
-        match lower_function(program, &mut tables, function) {
+        if let Some(cover) = &mut tables.cover {
+            cover.begin(function, sources);
+        }
+        match lower_function(program, tables, function) {
+            Ok(code) => functions.push(code),
+            Err(e) => errors.push(*e),
+        }
+    }
+    if let Some(cover) = &mut tables.cover {
+        cover.stop();
+    }
+    for function in more {
+        match lower_function(program, tables, function) {
             Ok(code) => functions.push(code),
             Err(e) => errors.push(*e),
         }
     }
     let mut bodies = Vec::with_capacity(program.constants.len());
     for constant in &program.constants {
-        match lower_constant(program, &mut tables, constant) {
+        match lower_constant(program, tables, constant) {
             Ok(code) => bodies.push(code),
             Err(e) => errors.push(*e),
         }
@@ -68,13 +116,14 @@ pub fn compile(program: &hir::Program, sources: &Sources) -> Result<Program, Vec
         policies_digest: policies_digest(&program.policies),
         sites: program.sites.iter().map(|s| site_info(s, sources)).collect(),
         project_digest: program.project_digest.clone(),
-        pool: tables.pool,
-        names: tables.names,
-        variants: tables.variants,
-        shapes: tables.shapes,
-        decoded: tables.decoded,
-        methods: tables.methods,
+        pool: std::mem::take(&mut tables.pool),
+        names: std::mem::take(&mut tables.names),
+        variants: std::mem::take(&mut tables.variants),
+        shapes: std::mem::take(&mut tables.shapes),
+        decoded: std::mem::take(&mut tables.decoded),
+        methods: std::mem::take(&mut tables.methods),
         found: OnceLock::new(),
+        covered: None,
     };
     constants::evaluate(&mut compiled, &bodies, program)?;
     compiled.id = compiled.digest();
@@ -122,6 +171,8 @@ struct Tables {
     shapes: Vec<Shape>,
     decoded: Vec<Ty>,
     methods: Vec<SmolStr>,
+    /// Where counters stand, in a program that is to have them.
+    cover: Option<cover::Cover>,
 }
 
 impl Tables {

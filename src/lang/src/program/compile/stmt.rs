@@ -2,6 +2,7 @@
 
 use super::{Compiler, Loop};
 use crate::hir::{Block, Expr, ExprKind, LocalId, Pattern, Stmt};
+use crate::span::Span;
 use crate::types::Type;
 use crate::value::Value;
 use crate::vm::code::{Cmp, LoopTest, Op, Reg};
@@ -12,10 +13,14 @@ use crate::vm::typing::resolve;
 impl<'a> Compiler<'a, '_> {
     pub(super) fn block(&mut self, block: &'a Block, d: Reg) {
         for stmt in &block.stmts {
+            self.cover_stmt(stmt);
             self.stmt(stmt);
         }
         match &block.value {
-            Some(value) => self.expr(value, d),
+            Some(value) => {
+                self.cover_value(value.span);
+                self.expr(value, d);
+            }
             None => {
                 self.emit(Op::Nothing { d });
             }
@@ -156,15 +161,18 @@ impl<'a> Compiler<'a, '_> {
         }
     }
 
-    pub(super) fn try_(&mut self, body: &'a Block, handler: Option<&'a (Option<LocalId>, Block)>, d: Reg) {
+    pub(super) fn try_(&mut self, body: &'a Block, handler: Option<&'a (Option<LocalId>, Block)>, at: Span, d: Reg) {
         self.scratch(|c| {
             // The result gets to `d` only when all is done: the handler may read what the body would have overwritten.
             let (value, failure) = (c.temp(), c.temp());
             let bound = handler.and_then(|(local, _)| *local).map_or(failure, |l| l.0 as Reg);
+            let ways = c.ways();
             let enter = c.emit(Op::TryEnter { d: bound, handler: 0 });
             c.scoped(|c| c.block(body, value));
+            c.cover_way(ways, "done", at);
             let end = c.emit(Op::Jump { to: 0 });
             c.patch(enter);
+            c.cover_way(ways, "catch", at);
             match handler {
                 Some((_, block)) => c.scoped(|c| c.block(block, value)),
                 None => c.scoped(|c| {

@@ -189,7 +189,8 @@ impl Machine {
 /// `slack.post` and `slack`; of a primitive its name and the part before the point.
 pub(super) fn names(program: &super::image::Program, callee: &Code) -> (SmolStr, SmolStr) {
     let action = callee.action.as_ref().map(|a| &a.0);
-    if let Some(native) = action.and_then(|a| a.native.as_ref()) {
+    let own = |native: &&SmolStr| !native.starts_with(crate::program::GIVEN);
+    if let Some(native) = action.and_then(|a| a.native.as_ref()).filter(own) {
         let connector = native.split('.').next().unwrap_or(native);
         return (native.clone(), connector.into());
     }
@@ -198,7 +199,7 @@ pub(super) fn names(program: &super::image::Program, callee: &Code) -> (SmolStr,
         // Functions of connectors carry its name; be sure of it.
         Some(c) if callee.name.contains('.') => (callee.name.clone(), c.name.clone()),
         Some(c) => (format!("{}.{}", c.name, callee.name).into(), c.name.clone()),
-        None => (callee.name.clone(), SmolStr::default()),
+        None => (callee.name.clone(), callee.name.split_once('.').map_or_else(SmolStr::default, |(of, _)| of.into())),
     }
 }
 

@@ -10,4 +10,5 @@ mod pure;
 mod runs;
 mod schedules;
 mod shadow;
+mod testing;
 mod together;

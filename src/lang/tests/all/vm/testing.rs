@@ -1,0 +1,133 @@
+//! What a runner of tests needs of a program: counters, and actions that the world answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rrb_lang::check::{CheckInput, Checked, ModuleSource, PROJECT_FILE, check};
+use rrb_lang::diag::plain;
+use rrb_lang::ids::FnId;
+use rrb_lang::program::{CoverKind, Program, TestProgram, compile, compile_tests};
+use rrb_lang::project;
+use rrb_lang::value::Value;
+use rrb_lang::vm::eval;
+
+const SOURCE: &str = r#"
+connector k8s {
+  action pods(node: Text) -> Json reads { http.get("http://h/pods/${node}").json }
+  action cordon(node: Text) changes idempotent target "node/${node}" { do http.post("http://h/cordon/${node}") }
+  action swap(node: Text) changes idempotent target "node/${node}" {
+    do cordon(node)
+    k8s.pods(node)
+  }
+}
+
+fn size(n: Int) -> Text {
+  let big = n > 10
+  if big {
+    "big"
+  } else if n == 0 {
+    "none"
+  } else {
+    match n {
+      1 | 2 => "few",
+      _ => "some",
+    }
+  }
+}
+"#;
+
+fn checked(text: &str) -> Checked {
+    let (project, _) = project::parse(PROJECT_FILE, "[project]\nname = \"test\"\n");
+    let module = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+    let checked = check(CheckInput { modules: vec![module], project });
+    assert!(checked.program.is_some(), "{}", plain::render(&checked.diagnostics, &checked.sources));
+    checked
+}
+
+fn tested(text: &str, instrument: bool) -> TestProgram {
+    let checked = checked(text);
+    compile_tests(&checked.program.unwrap(), &checked.sources, instrument).unwrap()
+}
+
+fn named(program: &Program, name: &str) -> FnId {
+    FnId(u32::try_from(program.functions.iter().position(|f| f.name == name).unwrap()).unwrap())
+}
+
+#[test]
+fn counters_stand_at_statements_and_ways_and_nowhere_else() {
+    let tested = tested(SOURCE, true);
+    let size = named(&tested.program, "size");
+    for n in [20, 1, 1] {
+        eval(&tested.program, size, vec![Value::Int(n)], &BTreeMap::new(), "", 10_000).unwrap();
+    }
+    let covered = tested.program.covered.clone().unwrap();
+    let seen: Vec<String> = tested
+        .points
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| p.line > 10)
+        .map(|(n, p)| {
+            let kind = match &p.kind {
+                CoverKind::Statement => "statement".to_owned(),
+                CoverKind::Arm { group, name } => format!("{group} {name}"),
+            };
+            format!("{}:{} {kind} {}", p.line, p.column, covered.count(n as u32))
+        })
+        .collect();
+    let expected = [
+        "12:13 statement 3",
+        "13:3 statement 3",
+        "13:10 0 then 1",
+        "14:5 statement 1",
+        "15:10 0 else 2",
+        "15:20 1 then 0",
+        "16:5 statement 0",
+        "17:10 1 else 2",
+        "18:5 statement 2",
+        "19:7 2 1 | 2 2",
+        "20:7 2 _ 0",
+    ];
+    assert_eq!(seen, expected);
+    assert!(tested.points.iter().all(|p| p.file == "main.rrb"), "only the project is counted");
+}
+
+#[test]
+fn without_counters_the_program_is_the_one_that_runs_live() {
+    let checked = checked(SOURCE);
+    let tree = checked.program.unwrap();
+    let live = compile(&tree, &checked.sources).unwrap();
+    let plain = compile_tests(&tree, &checked.sources, false).unwrap();
+    assert_eq!(live.to_bytes(), plain.program.to_bytes());
+    assert!(plain.points.is_empty() && plain.program.covered.is_none());
+    let counted = compile_tests(&tree, &checked.sources, true).unwrap();
+    assert_ne!(live.id, counted.program.id);
+}
+
+#[test]
+fn an_answered_action_is_a_primitive_under_its_number() {
+    let program = tested(SOURCE, false).program;
+    let (cordon, swap) = (named(&program, "k8s.cordon"), named(&program, "k8s.swap"));
+    let answered = program.answered(&BTreeSet::from([cordon]));
+    let action = |p: &Program, id: FnId| p.code(id).unwrap().action.clone().unwrap().0;
+    assert_eq!(action(&answered, cordon).native.as_deref(), Some(format!("given:{}", cordon.0).as_str()));
+    assert_eq!(action(&answered, cordon).target, action(&program, cordon).target);
+    assert_eq!(action(&answered, cordon).connector, action(&program, cordon).connector);
+    assert_eq!(answered.code(cordon).unwrap().effect, program.code(cordon).unwrap().effect);
+    assert_eq!(action(&answered, swap).native, None);
+    assert_ne!(answered.id, program.id);
+    assert!(Program::from_bytes(&answered.to_bytes()).is_ok(), "it can be stored");
+}
+
+#[test]
+fn the_primitives_of_an_action_are_those_of_all_it_calls() {
+    let program = tested(SOURCE, false).program;
+    let (get, post) = (named(&program, "http.get"), named(&program, "http.post"));
+    let of = |name: &str| program.primitives_of(named(&program, name));
+    assert_eq!(of("k8s.cordon"), BTreeSet::from([post]));
+    assert_eq!(of("k8s.swap"), BTreeSet::from([get, post]));
+    assert_eq!(of("http.get"), BTreeSet::from([get]));
+    let answered = program.answered(&BTreeSet::from([named(&program, "k8s.cordon")]));
+    assert_eq!(
+        answered.primitives_of(named(&program, "k8s.swap")),
+        BTreeSet::from([named(&program, "k8s.cordon"), get])
+    );
+}
