@@ -118,7 +118,9 @@ impl Search {
         let from = line_start(source, code);
         let end = found + word_length(source, found);
         let at_found = candidate(source, found, end);
-        let last = source.get(..code).map_or(code, |t| t.trim_end_matches(|c: char| c.is_ascii_lowercase()).len());
+        let last = source
+            .get(..code)
+            .map_or(code, |t| t.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len());
         let before = candidate(source, last, code);
         let earlier = candidates(source, from, found);
         for (start, end) in at_found.into_iter().chain(before).chain(earlier) {
@@ -156,7 +158,7 @@ impl Search {
         enough: impl Fn(usize) -> bool,
     ) -> Option<Slip> {
         let word = source.get(start..end)?;
-        if self.tried.contains(&(start, found)) || slips.iter().any(|s| s.start == start) {
+        if self.tried.contains(&(start, found)) || slips.iter().any(|s| s.start < end && start < s.end) {
             return None;
         }
         self.tried.push((start, found));
@@ -279,6 +281,15 @@ mod tests {
             let whole = text.get(from..at).unwrap().chars().next().is_none_or(|c| !c.is_ascii_alphanumeric())
                 || !text.get(..from).unwrap().ends_with(|c: char| c.is_ascii_alphanumeric());
             assert!(whole, "cut at {from}");
+        }
+    }
+
+    #[test]
+    fn words_that_overlap_are_not_both_misspelt() {
+        let text = format!("er{}", "ify verify ver".repeat(40));
+        for length in (396..440).step_by(3) {
+            let (_, mistakes) = super::super::parse_expression(crate::span::FileId(0), text.get(..length).unwrap());
+            assert!(!mistakes.is_empty());
         }
     }
 
