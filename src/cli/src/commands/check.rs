@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rrb_lang::check::cost::{EVENT_BYTES, WindowCost};
-use rrb_lang::diag::Diagnostic;
+use rrb_lang::diag::{Diagnostic, codes};
 use rrb_lang::span::Sources;
 use serde_json::json;
 
@@ -72,11 +72,11 @@ impl Checked {
         self.loaded.sources.renamed(|name| self.path(name))
     }
 
-    /// Whether mistakes kept what is asked about from being checked to the end: effects, approvals and settings come last.
+    /// Whether something was not looked at: what could not be read, and what a broken `rrb.toml` would have said of the rest.
     fn is_partial(&self) -> bool {
-        let last = ["rrb::effect::", "rrb::approval::", "rrb::setting::", "rrb::run::"];
-        let first = |d: &Diagnostic| d.is_error() && !last.iter().any(|l| d.code.name().starts_with(l));
-        !self.loaded.unreadable.is_empty() || self.loaded.diagnostics.iter().any(first)
+        let unread = [codes::PROJECT_SYNTAX, codes::PROJECT_TOO_LARGE, codes::PROJECT_DUPLICATE_KEY];
+        let hides = |d: &Diagnostic| d.code.name().starts_with("rrb::syntax::") || unread.contains(&d.code);
+        !self.loaded.unreadable.is_empty() || self.loaded.diagnostics.iter().any(|d| d.is_error() && hides(d))
     }
 
     /// Of one file of a project: whether others have mistakes. What it calls in them could not be looked at.
@@ -142,7 +142,7 @@ fn unfinished(checked: &[Checked]) -> Vec<String> {
     all
 }
 
-const PARTIAL: &str = "effects, approvals and settings are checked when the errors before them are mended";
+const PARTIAL: &str = "declarations that could not be read whole were not checked any further";
 
 /// The name of the one file that is asked about, when it belongs to a larger project.
 fn only(place: &project::Place, path: &Path) -> Option<String> {

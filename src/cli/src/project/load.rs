@@ -74,9 +74,8 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
     // Without the project's users, groups and settings the checker would blame the runbooks for what the file's own mistake hides.
     let hides = [codes::PROJECT_SYNTAX, codes::PROJECT_TOO_LARGE, codes::PROJECT_DUPLICATE_KEY];
     let unread = diagnostics.iter().any(|d| hides.contains(&d.code));
-    if !unread {
-        diagnostics.extend(checked.diagnostics);
-    }
+    let hidden = |d: &Diagnostic| ["rrb::approval::", "rrb::setting::"].iter().any(|c| d.code.name().starts_with(c));
+    diagnostics.extend(checked.diagnostics.into_iter().filter(|d| !unread || !hidden(d)));
     let config = Arc::new(config);
     let mut sources = checked.sources;
     let program = checked.program.filter(|_| !has_errors(&diagnostics));

@@ -82,6 +82,10 @@ impl Pass<'_> {
     }
 
     fn asked(&mut self, approve: &Asked<'_>, later: Vec<Pool>) {
+        if approve.from.is_empty() {
+            // It does not say who is asked, which is a mistake of its own.
+            return;
+        }
         let mut pool = self.pool(approve.from);
         if let (false, Some(first), Some(last)) = (pool.open, approve.from.first(), approve.from.last())
             && pool.people.is_empty()

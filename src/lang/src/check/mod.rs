@@ -6,6 +6,7 @@
 mod action_call;
 pub mod approvals;
 mod call;
+mod causes;
 mod circle;
 mod connector;
 mod correlation;
@@ -47,6 +48,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use self::causes::{Unread, Wrong};
 use self::cx::{Checker, Def};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, Program};
@@ -164,48 +166,38 @@ impl Checker {
 
     fn conclude(mut self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, now: Option<Millis>) -> Checked {
         self.unused_names();
-        let mut diagnostics = self.first_causes();
-        let (allowed, wrong) = lint::allowances(&self);
+        let unread = Unread::new(&self);
+        let wrong = Wrong::new(&self, &unread);
+        let mut said = std::mem::take(&mut self.syntax);
+        let found = std::mem::take(&mut self.diags);
+        said.extend(found.into_iter().filter(|d| !unread.explains(d, &self.sources)));
+        let (allowed, misused) = lint::allowances(&self);
         let project = std::mem::take(&mut self.project);
-        let mut program = None;
         let mut sources = std::mem::take(&mut self.sources);
-        if !diagnostics.iter().any(Diagnostic::is_error) {
-            let made = self.program(runbooks, policies, &project);
+        let made = self.program(runbooks, policies, &project);
+        let (program, mut diagnostics) = if said.iter().any(Diagnostic::is_error) {
+            (None, with_further_errors(said, made, (&unread, &wrong), (&project, now, &sources)))
+        } else {
+            let mut diagnostics = said;
             diagnostics.extend(effects::run(&made, &project));
             diagnostics.extend(approvals::run(&made, &project, now));
             diagnostics.extend(settings::run(&made, &project));
             diagnostics.extend(rounds::run(&made));
             diagnostics.extend(lint::run(&made, &sources));
-            program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
-        }
+            (Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error)), diagnostics)
+        };
         hide_secrets(&diagnostics, &mut sources);
-        if diagnostics.iter().any(Diagnostic::is_error) {
+        if program.is_none() {
             // What is unused may be what a mistake kept from being used.
             let unused = [codes::VARIABLE_UNUSED, codes::NAME_UNUSED, codes::PARAMETER_UNUSED];
             diagnostics.retain(|d| !unused.contains(&d.code));
         } else {
             lint::apply(&allowed, &sources, &mut diagnostics);
         }
-        diagnostics.extend(wrong);
+        diagnostics.extend(misused);
         diagnostics.sort_by_key(|d| (d.span().file, d.span().start, d.span().end));
         diagnostics.dedup();
         Checked { sources, program, diagnostics }
-    }
-
-    /// What the parser said, and of the rest what does not follow from it: nothing in a declaration that could not be read whole, and
-    /// no unknown names while some declarations are not known.
-    fn first_causes(&mut self) -> Vec<Diagnostic> {
-        let mut all = std::mem::take(&mut self.syntax);
-        let unread = all.iter().any(Diagnostic::is_error);
-        let names = [codes::NAME_UNKNOWN, codes::TYPE_UNKNOWN, codes::NAME_MODULE, codes::TRIGGER_EVENT];
-        let inside = |d: &Diagnostic| {
-            let at = d.span();
-            self.broken.iter().any(|b| b.file == at.file && b.start <= at.start && at.end <= b.end)
-        };
-        let mut found = std::mem::take(&mut self.diags);
-        found.retain(|d| !unread || (!names.contains(&d.code) && !inside(d)));
-        all.extend(found);
-        all
     }
 
     fn program(self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, project: &ProjectConfig) -> Program {
@@ -248,6 +240,26 @@ impl Checker {
             project_digest: project.digest_text(),
         }
     }
+}
+
+/// The errors that the passes over the whole program find where other declarations have mistakes. Warnings wait until there is no
+/// error.
+fn with_further_errors(
+    mut said: Vec<Diagnostic>,
+    mut made: Program,
+    (unread, wrong): (&Unread, &Wrong),
+    (project, now, sources): (&ProjectConfig, Option<Millis>, &Sources),
+) -> Vec<Diagnostic> {
+    wrong.drop_unread(&mut made);
+    let mut further = approvals::run(&made, project, now);
+    further.extend(settings::run(&made, project));
+    wrong.take_their_word(&mut made);
+    further.extend(effects::run(&made, project));
+    let lacks_connectors = |d: &Diagnostic| wrong.uses && d.code == codes::SETTING_UNKNOWN;
+    further
+        .retain(|d| d.is_error() && !lacks_connectors(d) && !causes::is_said(d, &said) && !unread.explains(d, sources));
+    said.extend(further);
+    said
 }
 
 /// What stands at an id that a second look at a condition left over.

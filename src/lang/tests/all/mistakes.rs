@@ -2,7 +2,7 @@
 //!
 //! A file may `use` the modules of `tests/check/kit`; its project file is `NAME.toml`, or that of the kit. A new case is a new file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -149,6 +149,17 @@ fn every_fix_mends_its_mistake() {
         }
     }
     assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn ten_mistakes_of_ten_kinds_are_ten_errors() {
+    let all = cases("bad");
+    let case = all.iter().find(|c| c.name == "several_ten_kinds").unwrap();
+    let (diagnostics, sources) = case.check(&case.text, &case.config);
+    let errors: Vec<&str> = diagnostics.iter().filter(|d| d.is_error()).map(|d| d.code.name()).collect();
+    let kinds: BTreeSet<&&str> = errors.iter().collect();
+    let shown = plain::render(&diagnostics, &sources);
+    assert_eq!((errors.len(), kinds.len(), diagnostics.len()), (10, 10, 10), "{shown}");
 }
 
 #[test]

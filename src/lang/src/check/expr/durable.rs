@@ -156,7 +156,7 @@ impl Checker {
                     for item in items {
                         match item {
                             ast::ListItem::Item(e) => out.extend(self.principals(std::slice::from_ref(e))),
-                            ast::ListItem::Spread(e) => self.no_principal(e),
+                            ast::ListItem::Spread(e) => out.push(self.no_principal(e)),
                         }
                     }
                 }
@@ -177,17 +177,19 @@ impl Checker {
                             "",
                             help,
                         );
+                        out.push(Principal::User(bad(n.span)));
                     }
-                    _ => self.no_principal(e),
+                    _ => out.push(self.no_principal(e)),
                 },
-                ast::ExprKind::Missing => {}
-                _ => self.no_principal(e),
+                ast::ExprKind::Missing => out.push(Principal::User(bad(e.span))),
+                _ => out.push(self.no_principal(e)),
             }
         }
         out
     }
 
-    fn no_principal(&mut self, e: &ast::Expr) {
+    /// Somebody, but nobody knows who.
+    fn no_principal(&mut self, e: &ast::Expr) -> Principal {
         self.error(
             codes::APPROVE_INCOMPLETE,
             e.span,
@@ -195,6 +197,7 @@ impl Checker {
             "",
             "write `group(\"sre\")` or `user(\"ana\")`, several in a list",
         );
+        Principal::User(bad(e.span))
     }
 
     /// `ask slack.ask("#ops")`: the call gets the request as its argument `request`.
