@@ -10,4 +10,9 @@ pub trait World: Send + Sync + 'static {
     /// message without secrets, and whether the target can have acted. Never panics; keeps to `call.deadline` and to the limits
     /// on size. Dropping the future stops the call as well as it can be stopped.
     async fn perform(&self, call: &NativeCall) -> EffectOutcome;
+
+    /// Performs a call that reads, for a plan: who counts what was asked does not count it.
+    async fn look(&self, call: &NativeCall) -> EffectOutcome {
+        self.perform(call).await
+    }
 }

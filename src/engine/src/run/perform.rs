@@ -47,7 +47,7 @@ impl Performing {
     /// Begins a call.
     pub fn call(&mut self, id: &EffectId, call: NativeCall) {
         let (core, of) = (self.core.clone(), id.clone());
-        let handle = self.tasks.spawn(async move { (of, call_once(&core, &call).await) });
+        let handle = self.tasks.spawn(async move { (of, call_once(&core, &call, false).await) });
         self.handles.push((id.clone(), handle));
     }
 
@@ -94,10 +94,11 @@ fn crashed(what: &str) -> EffectOutcome {
     EffectOutcome::Failed(failure.happened(Happened::Maybe))
 }
 
-/// Performs a call: never longer than its deadline, never panics, never more than a journal keeps.
-async fn call_once(core: &Core, call: &NativeCall) -> EffectOutcome {
+/// Performs a call, or reads for a plan: never longer than its deadline, never panics, never more than a journal keeps.
+async fn call_once(core: &Core, call: &NativeCall, planned: bool) -> EffectOutcome {
     let limit = call.deadline.map_or_else(|| core.now().saturating_add(LONGEST_MS), |d| d.saturating_add(GRACE_MS));
-    let perform = AssertUnwindSafe(core.world.perform(call)).catch_unwind();
+    let perform = if planned { core.world.look(call) } else { core.world.perform(call) };
+    let perform = AssertUnwindSafe(perform).catch_unwind();
     let outcome = tokio::select! {
         biased;
         done = perform => done.unwrap_or_else(|_| crashed(&format!("`{}`", call.native))),
@@ -175,7 +176,7 @@ async fn make_plan(core: &Core, code: Arc<dyn Code>, input: RunInput, machine: V
         match step {
             PlanStep::Done(plan) => return Ok(plan),
             PlanStep::Read(id, call) => {
-                let outcome = call_once(core, &call).await;
+                let outcome = call_once(core, &call, true).await;
                 step = planner.step(Some((id, outcome)), core.now());
             }
         }
