@@ -189,6 +189,11 @@ impl Engine {
         }
     }
 
+    /// Whether nothing is under way but what waits for time, people or events.
+    pub fn is_quiet(&self) -> bool {
+        self.core.is_quiet()
+    }
+
     /// How many runs are in memory, and how many times are waited for.
     pub fn load_figures(&self) -> (usize, usize) {
         (self.runs.active(), self.runs.waiting())

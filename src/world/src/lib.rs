@@ -9,6 +9,8 @@ pub mod live;
 
 pub mod sources;
 
+pub mod test;
+
 /// Makes TLS work in this process. Cheap and safe to call again; [`live::LiveWorld::new`] does it too.
 pub fn init() {
     // An error says that another provider is installed already, which serves as well.

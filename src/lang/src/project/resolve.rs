@@ -58,6 +58,29 @@ pub fn resolve_settings(
     if resolver.diagnostics.is_empty() { Ok(resolver.values) } else { Err(resolver.diagnostics) }
 }
 
+/// What `rrb.toml` and the defaults give without the environment, in the form of [`resolve_settings`], and which settings have no value
+/// then. What is wrong with a value is said by the check.
+pub fn settings_at_hand(declared: Declared<'_>, config: &ProjectConfig) -> (SettingValues, Vec<(SettingId, SmolStr)>) {
+    let env = BTreeMap::new();
+    let mut resolver = Resolver { declared, config, env: &env, values: SettingValues::new(), diagnostics: Vec::new() };
+    let mut missing = Vec::new();
+    for (index, setting) in declared.settings.iter().enumerate() {
+        let id = SettingId(u32::try_from(index).unwrap_or(u32::MAX));
+        let instances = match &setting.owner {
+            SettingOwner::Module(module) => {
+                resolver.module(id, setting, module);
+                vec![SmolStr::default()]
+            }
+            SettingOwner::Connector(connector) => {
+                resolver.connector(id, setting, connector);
+                config.instances(connector)
+            }
+        };
+        missing.extend(instances.into_iter().map(|i| (id, i)).filter(|key| !resolver.values.contains_key(key)));
+    }
+    (resolver.values, missing)
+}
+
 /// What is wrong with the values that `rrb.toml` gives to the declared settings, without the environment and without what is missing.
 pub(crate) fn check_given(declared: Declared<'_>, config: &ProjectConfig) -> Vec<Diagnostic> {
     let env = BTreeMap::new();

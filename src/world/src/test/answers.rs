@@ -170,9 +170,7 @@ impl Answers {
             },
         };
         let outcome = match &answer.kind {
-            AnswerKind::Returns(value) => {
-                EffectOutcome::Done(self.functions.call(*value, args(call)).map_err(wrong)?)
-            }
+            AnswerKind::Returns(value) => EffectOutcome::Done(self.functions.call(*value, args(call)).map_err(wrong)?),
             AnswerKind::Fails { kind, message } => {
                 let message = match message {
                     None => format!("`{}` failed with `{}`, as the test says", call.action, kind.name()),

@@ -1,7 +1,7 @@
 //! The calls that a test saw.
 
 use rrb_lang::ids::FnId;
-use rrb_lang::program::Program;
+use rrb_lang::program::{GIVEN, Program};
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{EffectOutcome, Millis, NativeCall};
 use smol_str::SmolStr;
@@ -50,9 +50,26 @@ impl Call {
 pub fn name_of(program: &Program, action: FnId) -> SmolStr {
     let Some(code) = program.code(action) else { return SmolStr::default() };
     match code.action.as_ref().and_then(|a| a.0.native.clone()) {
-        Some(native) if !native.starts_with("given:") => native,
+        Some(native) if !native.starts_with(GIVEN) => native,
         _ => code.name.clone(),
     }
+}
+
+/// A text of the engine with the actions that the test answers under their own names: there they are `given:N`.
+pub fn with_names(program: &Program, text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(GIVEN) {
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, behind) = after.split_at(digits);
+        out.push_str(before);
+        match number.parse().ok().map(|n| name_of(program, FnId(n))).filter(|n| !n.is_empty()) {
+            Some(name) => out.push_str(&name),
+            None => out.push_str(&format!("{GIVEN}{number}")),
+        }
+        rest = behind;
+    }
+    out + rest
 }
 
 /// `k8s["eu"].drain` where the instance is not the usual one.

@@ -61,6 +61,7 @@ pub fn json_written(json: &Json) -> Option<String> {
         Json::Null => "none".to_owned(),
         Json::Bool(b) => b.to_string(),
         Json::Int(i) => i.to_string(),
+        Json::UInt(_) => return None,
         Json::Float(f) => print::float(*f),
         Json::Text(t) => quoted(t),
         Json::List(items) => list(items.iter().map(json_written))?,
@@ -101,14 +102,19 @@ fn list(items: impl Iterator<Item = Option<String>>) -> Option<String> {
     Some(format!("[{}]", items.collect::<Option<Vec<_>>>()?.join(", ")))
 }
 
+/// Names stand bare where all of them can.
 fn record(members: Vec<(String, String)>) -> Option<String> {
     if members.is_empty() {
         return Some("{}".to_owned());
     }
-    let named = |(name, value): (String, String)| {
-        let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if plain { format!("{name}: {value}") } else { format!("{}: {value}", quoted(&name)) }
+    let plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let bare = members.iter().all(|(name, _)| plain(name));
+    let named = |(name, value): (String, String)| match bare {
+        true => format!("{name}: {value}"),
+        false => format!("{}: {value}", quoted(&name)),
     };
     Some(format!("{{ {} }}", members.into_iter().map(named).collect::<Vec<_>>().join(", ")))
 }
@@ -142,9 +148,7 @@ fn neutral(ty: &Type, types: &TypeTable, left: u32) -> String {
             return match &def.kind {
                 // Generic fields say nothing without their arguments.
                 TypeDefKind::Record(_) if !args.is_empty() => "{}".to_owned(),
-                TypeDefKind::Record(fields) => {
-                    fields_of(fields.iter().map(|f| (f.name.as_str(), &*f.ty)), types, left)
-                }
+                TypeDefKind::Record(fields) => fields_of(fields.iter().map(|f| (f.name.as_str(), &*f.ty)), types, left),
                 TypeDefKind::Enum(variants) => variants.first().map_or("none".into(), |v| v.name.to_string()),
                 TypeDefKind::Alias(ty) => neutral(ty, types, left),
             };
@@ -158,8 +162,7 @@ fn fields_of<'a>(fields: impl Iterator<Item = (&'a str, &'a Type)>, types: &Type
     let Some(less) = left.checked_sub(1) else { return "{}".to_owned() };
     // What may be missing is left out: absent is what a test means most often.
     let needed = fields.filter(|(_, ty)| !matches!(ty, Type::Optional(_) | Type::List(_) | Type::Map(..)));
-    let shown: Vec<String> =
-        needed.take(6).map(|(name, ty)| format!("{name}: {}", neutral(ty, types, less))).collect();
+    let shown: Vec<String> = needed.take(6).map(|(name, ty)| format!("{name}: {}", neutral(ty, types, less))).collect();
     if shown.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", shown.join(", ")) }
 }
 

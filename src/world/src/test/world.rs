@@ -9,7 +9,7 @@ use rrb_engine::clock::Clock;
 use rrb_engine::world::World;
 use rrb_lang::hir::testing::Step;
 use rrb_lang::ids::FnId;
-use rrb_lang::program::Program;
+use rrb_lang::program::{GIVEN, Program};
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, NativeCall};
 use smol_str::SmolStr;
@@ -17,9 +17,6 @@ use smol_str::SmolStr;
 use super::answers::{Answered, Answers, Functions, NearMiss, Unmade};
 use super::calls::{Call, name_of};
 use super::clock::TestClock;
-
-/// What stands before the number of an action that the test answers whole.
-const GIVEN: &str = "given:";
 
 /// A world that only a test speaks for.
 pub struct TestWorld {
@@ -60,7 +57,12 @@ pub fn natives(program: &Program) -> HashMap<SmolStr, FnId> {
 
 impl TestWorld {
     /// A world that answers what these steps give.
-    pub fn new(functions: Functions, natives: Arc<HashMap<SmolStr, FnId>>, clock: Arc<TestClock>, steps: &[Step]) -> Self {
+    pub fn new(
+        functions: Functions,
+        natives: Arc<HashMap<SmolStr, FnId>>,
+        clock: Arc<TestClock>,
+        steps: &[Step],
+    ) -> Self {
         let program = Arc::clone(&functions.program);
         let state = State {
             answers: Answers::new(functions, steps),
@@ -76,11 +78,6 @@ impl TestWorld {
     /// Every call so far, in the order in which they began.
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
-    }
-
-    /// How many calls there were.
-    pub fn count(&self) -> usize {
-        self.state().calls.len()
     }
 
     /// The calls that nobody answered.

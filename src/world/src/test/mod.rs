@@ -1,0 +1,33 @@
+//! The world of tests: the same engine as live, on a store, a clock and a world that only the test speaks for.
+//!
+//! [`Suite`] holds what all tests of a project share, [`play`] plays one of them.
+
+mod answers;
+mod calls;
+mod clock;
+mod code;
+mod deliver;
+mod differs;
+mod everywhere;
+mod expect;
+mod expect_calls;
+mod facts;
+mod idle;
+mod literal;
+mod play;
+mod stage;
+mod steps;
+mod suite;
+mod surroundings;
+mod trouble;
+mod unanswered;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use calls::Call;
+pub use play::{Crashed, Played, play};
+pub use stage::{BEGIN, CrashAt};
+pub use suite::Suite;
+pub use trouble::Trouble;

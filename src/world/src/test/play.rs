@@ -1,0 +1,116 @@
+//! One test from its first statement to its last.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rrb_lang::hir::testing::Test;
+use rrb_lang::ids::SiteId;
+use rrb_lang::span::Span;
+
+use super::calls::Call;
+use super::facts::{Facts, outcome_name};
+use super::idle::Idle;
+use super::stage::{CrashAt, Stage};
+use super::suite::Suite;
+use super::trouble::Trouble;
+use super::unanswered;
+
+/// What a test came to.
+#[derive(Debug, Clone, Default)]
+pub struct Played {
+    /// Nothing when it passed.
+    pub troubles: Vec<Trouble>,
+    /// The calls of the world in order.
+    pub calls: Vec<Call>,
+    /// Each run by its runbook, with its outcome and its evidence: what must be the same whatever crashed.
+    pub ends: Vec<String>,
+    /// The places at which something failed.
+    pub failed: BTreeSet<SiteId>,
+    /// How often the store was written.
+    pub commits: u64,
+    /// With a crash: what it came to.
+    pub crash: Option<Crashed>,
+}
+
+/// What became of a planned crash.
+#[derive(Debug, Clone, Default)]
+pub struct Crashed {
+    /// It came.
+    pub came: bool,
+    /// Why what came of it cannot be compared.
+    pub inexpressible: Option<String>,
+    /// The journal entries that the crashed commit held or would have held, in words.
+    pub at: String,
+}
+
+/// Plays a test on a runtime of its own; with a crash where one is said.
+pub fn play(suite: &Arc<Suite>, test: &Test, crash: Option<CrashAt>) -> Played {
+    let (runtime, idle) = match Idle::runtime() {
+        Ok(made) => made,
+        Err(e) => return broken(test.span, format!("the test has no runtime: {e}")),
+    };
+    let (suite, of, span) = (Arc::clone(suite), test.clone(), test.span);
+    let played =
+        runtime.block_on(async move { tokio::spawn(async move { played(&suite, &of, idle, crash).await }).await });
+    played.unwrap_or_else(|e| broken(span, format!("playing the test broke down, which is a defect of rrb: {e}")))
+}
+
+fn broken(span: Span, why: String) -> Played {
+    Played { troubles: vec![Trouble::new(span, "", why)], ..Played::default() }
+}
+
+async fn played(suite: &Arc<Suite>, test: &Test, idle: Idle, crash: Option<CrashAt>) -> Played {
+    let mut stage = match Stage::open(suite, test, idle, crash).await {
+        Ok(stage) => stage,
+        Err(troubles) => return Played { troubles, ..Played::default() },
+    };
+    let mut played = Played::default();
+    for (n, step) in test.steps.iter().enumerate() {
+        let rest = test.steps.get(n + 1..).unwrap_or_default();
+        let done = match stage.play(step, rest).await {
+            Ok(mut troubles) => stage.judge(step).await.map(|more| {
+                troubles.extend(more);
+                troubles
+            }),
+            Err(e) => Err(e),
+        };
+        match done {
+            Ok(troubles) => played.troubles.extend(troubles),
+            Err(e) => {
+                played.troubles.push(e.trouble(step.span));
+                break;
+            }
+        }
+    }
+    close(&stage, test, &mut played).await;
+    played
+}
+
+/// What is told at the end: calls without an answer come first, because they explain the rest.
+async fn close(stage: &Stage, test: &Test, played: &mut Played) {
+    played.calls = stage.world.calls();
+    played.commits = stage.store.commits();
+    if stage.planned {
+        let inexpressible = stage.lost.cannot_be_told();
+        played.crash = Some(Crashed { came: stage.died.is_some(), inexpressible, at: String::new() });
+    }
+    match Facts::read(stage).await {
+        Ok(facts) => {
+            let mut first = unanswered::troubles(stage, test, &facts);
+            first.append(&mut played.troubles);
+            played.troubles = first;
+            for run in &facts.runs {
+                played.failed.extend(run.failed_sites());
+                let outcome = run.end.as_ref().map_or_else(|| run.row.status.to_string(), |e| outcome_name(e.outcome));
+                played.ends.push(format!("{}: {outcome}", run.row.runbook));
+                for note in run.notes() {
+                    if let rrb_lang::vm::protocol::Note::Evidence { name, value, .. } = note {
+                        let value = rrb_lang::vm::print::json_text(value);
+                        played.ends.push(format!("{}: evidence {name} = {value}", run.row.runbook));
+                    }
+                }
+            }
+        }
+        Err(e) => played.troubles.push(e.trouble(test.span)),
+    }
+}
