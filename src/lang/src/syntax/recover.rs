@@ -321,7 +321,10 @@ impl Reader<'_> {
 
     /// Whether this place has been reported already, in other words.
     fn is_consequence(&self, at: usize, element: Element) -> bool {
-        self.muted.iter().any(|(start, end)| *start <= at && at <= *end)
+        // What is covered has been reported as what it was.
+        let covered = self.source.as_bytes().get(at) == Some(&MARK);
+        covered
+            || self.muted.iter().any(|(start, end)| *start <= at && at <= *end)
             || self.covered.iter().any(|c| c.start == element.start || (c.start <= at && at <= c.done))
     }
 

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod check;
+mod corpus;
 mod explanations;
 mod flow;
 mod guide;
