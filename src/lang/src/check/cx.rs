@@ -262,6 +262,10 @@ impl Checker {
     }
 
     pub fn report(&mut self, mut diagnostic: Diagnostic) {
+        let follows = |text: &String| text.contains(super::types::UNKNOWN);
+        if follows(&diagnostic.message) || diagnostic.labels.iter().any(|l| follows(&l.text)) {
+            return;
+        }
         diagnostic.message = articles(diagnostic.message);
         diagnostic.help = diagnostic.help.into_iter().map(articles).collect();
         for label in &mut diagnostic.labels {

@@ -244,13 +244,15 @@ impl Checker {
             (Type::Function { .. }, _) => plain(codes::TYPE_MISMATCH).help("call it: put `(…)` behind its name"),
             (Type::Nothing, _) => plain(codes::TYPE_MISMATCH).help("this gives no value"),
             (Type::List(t), _) if self.fit(t, to).is_some() => plain(codes::TYPE_MISMATCH).help("take one item: `.first()`, or `[0]`"),
+            (Type::Range(_), Type::List(_)) => plain(codes::TYPE_MISMATCH).help("make a list of it: `.to_list()`"),
+            (Type::Range(_), _) => plain(codes::TYPE_MISMATCH).help("take its items, `.to_list()`, or go through them: `for i in 0..5 { … }`"),
             (_, Type::List(t)) if self.fit(&e.ty, t).is_some() => plain(codes::TYPE_MISMATCH).help("put it into a list: `[…]`"),
             _ => match self.record_reason(&from, &inner) {
                 Some((note, help)) => {
                     let d = plain(codes::TYPE_MISMATCH).note(note);
-                    if let Some(help) = help { d.help(help) } else { d }
+                    d.help(help.unwrap_or_else(|| "give the record what it needs, or change the type that is expected".into()))
                 }
-                None => plain(codes::TYPE_MISMATCH),
+                None => plain(codes::TYPE_MISMATCH).help(format!("give a value that is `{wanted}`, or change the type that is expected")),
             },
         }
     }

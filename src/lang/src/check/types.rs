@@ -39,19 +39,50 @@ fn plain(name: &str) -> Option<Ty> {
     })
 }
 
-/// What people call types of other languages.
+/// How a type is shown that is not known because of a mistake that has been reported. Nothing that mentions it is said.
+pub(super) const UNKNOWN: &str = "\u{1}";
+
+/// What a type is called here that other languages call `name`, in lower case.
 fn foreign(name: &str) -> Option<&'static str> {
     Some(match name {
-        "String" | "Str" | "string" | "str" | "text" => "Text",
-        "Integer" | "int" | "i64" | "Long" | "Number" | "number" => "Int",
-        "Double" | "double" | "float" | "f64" => "Float",
-        "Boolean" | "bool" | "boolean" => "Bool",
-        "Array" | "Vec" | "list" => "List",
-        "Dict" | "HashMap" | "Object" | "map" => "Map",
-        "Any" | "any" | "json" => "Json",
-        "Void" | "Unit" | "void" => "Nothing",
-        "DateTime" | "Timestamp" | "Date" => "Time",
-        "Option" | "Optional" | "Maybe" => "T?",
+        "string" | "str" | "varchar" | "char" => "Text",
+        "integer" | "i64" | "i32" | "u64" | "u32" | "long" | "number" | "num" => "Int",
+        "double" | "f64" | "f32" | "decimal" | "real" => "Float",
+        "boolean" => "Bool",
+        "array" | "vec" | "slice" | "sequence" | "tuple" => "List",
+        "dict" | "dictionary" | "hashmap" | "hash" => "Map",
+        "hashset" => "Set",
+        "any" | "object" | "unknown" | "dynamic" => "Json",
+        "void" | "unit" | "null" | "nil" => "Nothing",
+        "datetime" | "timestamp" | "date" | "instant" => "Time",
+        "timedelta" | "interval" => "Duration",
+        "uri" => "Url",
+        "regexp" | "pattern" => "Regex",
+        "blob" | "buffer" => "Bytes",
+        "option" | "optional" | "maybe" | "nullable" => "T?",
+        _ => return None,
+    })
+}
+
+/// Other languages' types by which a misspelt one is known.
+const FOREIGN: [&str; 8] = ["string", "integer", "boolean", "double", "array", "dictionary", "object", "datetime"];
+
+/// The type that a word of another language, or a misspelt one of ours, stands for. In another case than ours it is ours.
+fn meant(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let own = BUILT_IN.iter().copied().find(|b| b.eq_ignore_ascii_case(name));
+    own.or_else(|| foreign(&lower)).or_else(|| {
+        let slips = FOREIGN.into_iter().filter(|f| f.len() > 4);
+        foreign(nearest(&lower, slips)?)
+    })
+}
+
+/// How a type with parameters is written whole.
+fn with_parameters(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "List" => "List<Text>",
+        "Set" => "Set<Text>",
+        "Map" => "Map<Text, Int>",
         _ => return None,
     })
 }
@@ -152,7 +183,7 @@ impl Checker {
                 ty::error()
             }
             None => {
-                self.unknown_type(last);
+                self.unknown_type(last, args.is_empty());
                 ty::error()
             }
         }
@@ -219,14 +250,15 @@ impl Checker {
         Some(def)
     }
 
-    fn unknown_type(&mut self, name: &ast::Ident) {
+    fn unknown_type(&mut self, name: &ast::Ident, alone: bool) {
         if name.name.is_empty() {
             return;
         }
         let mut known: Vec<SmolStr> = BUILT_IN.iter().map(|b| SmolStr::new_static(b)).collect();
         known.extend(self.names_in_scope().into_iter().filter(|n| n.starts_with(|c: char| c.is_ascii_uppercase())));
         known.extend(self.generics.iter().cloned());
-        let near = foreign(&name.name).or_else(|| nearest(&name.name, known.iter().map(SmolStr::as_str)));
+        let close = nearest(&name.name, known.iter().map(SmolStr::as_str));
+        let near = foreign(&name.name.to_ascii_lowercase()).or(close).or_else(|| meant(&name.name));
         let mut d = Diagnostic::error(
             codes::TYPE_UNKNOWN,
             format!("there is no type `{}`", name.name),
@@ -235,15 +267,15 @@ impl Checker {
         );
         d = match (self.declared_elsewhere(&name.name), near) {
             (Some(elsewhere), _) => elsewhere.told(d),
-            (None, Some(near)) => d.help(format!("did you mean `{near}`?")).fix(
-                format!("write `{near}`"),
-                if near.ends_with('?') { vec![] } else { vec![(name.span, near.to_owned())] },
-            ),
+            (None, Some("T?")) => d.help("a value that may be missing has a `?` behind its type: `Int?`"),
+            (None, Some(near)) if alone && let Some(whole) = with_parameters(near) => {
+                d.help(format!("did you mean `{near}`? say what it holds, e.g. `{whole}`"))
+            }
+            (None, Some(near)) => d
+                .help(format!("did you mean `{near}`?"))
+                .fix(format!("write `{near}`"), vec![(name.span, near.to_owned())]),
             (None, None) => d.help("declare it with `type` or `enum`, or bring it into scope with `use`"),
         };
-        if d.fixes.iter().any(|f| f.edits.is_empty()) {
-            d.fixes.clear();
-        }
         self.report(d);
     }
 
@@ -299,7 +331,8 @@ impl Checker {
         let list = |items: &[Ty]| items.iter().map(|i| self.show_at(i, d)).collect::<Vec<_>>().join(", ");
         match &**t {
             Type::None => "none".into(),
-            Type::Range(t) => format!("a range of {}", self.show_at(t, d)),
+            Type::Range(t) => format!("range of {}", self.show_at(t, d)),
+            Type::Error => UNKNOWN.into(),
             Type::Optional(t) => match &**t {
                 Type::Function { .. } => format!("({})?", self.show_at(t, d)),
                 _ => format!("{}?", self.show_at(t, d)),

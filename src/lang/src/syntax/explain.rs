@@ -3,7 +3,7 @@
 use pest::error::{Error, ErrorVariant};
 
 use super::{
-    MAX_NESTING, MAX_SOURCE,
+    MAX_NESTING, MAX_SOURCE, forms,
     grammar::Rule,
     habits,
     scan::{Flaw, MAX_HASHES, Open, Opener},
@@ -146,7 +146,8 @@ pub(super) fn unexpected(context: &Context<'_>, at: usize, error: &Error<Rule>) 
     if let Some(token) = hole(context, at) {
         return nothing_follows(context, token);
     }
-    let mut diagnostic = habits::known(context, found, rules).unwrap_or_else(|| plain(context, found, rules));
+    let known = forms::known(context, found, rules).or_else(|| habits::known(context, found, rules));
+    let mut diagnostic = known.unwrap_or_else(|| plain(context, found, rules));
     if let Some(before) = lacks(context, at, rules)
         && diagnostic.span().start == context.token_span(found).start
     {
@@ -253,13 +254,23 @@ fn plain(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Diagnostic 
     let label = if found.text.is_empty() { "the end" } else { "unexpected" };
     let mut diagnostic = Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, label);
     diagnostic.help.extend(advice(context, found, rules));
+    if comma_lacks(found, rules) {
+        let before = context.before(found.start);
+        let behind = context.token_span(before).after();
+        diagnostic = diagnostic.fix("write `,`", vec![(behind, ",".into())]);
+    }
     diagnostic
+}
+
+/// Whether another element begins where a comma should stand.
+fn comma_lacks(found: Token<'_>, rules: &[Rule]) -> bool {
+    rules.contains(&Rule::comma) && starts_operand(found.text)
 }
 
 fn advice(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<String> {
     let before = context.before(found.start);
     let has = |r: Rule| rules.contains(&r);
-    if has(Rule::comma) && starts_operand(found.text) {
+    if comma_lacks(found, rules) {
         return Some("separate them with a comma".into());
     }
     if context.around(found.start).is_none() && context.start == found.start {
@@ -433,9 +444,17 @@ pub(super) fn flaw(file: FileId, text: &str, flaw: &Flaw) -> Diagnostic {
         .help("close it with `\"`; a text of several lines stands between `\"\"\"`")
         .fix("close the text", vec![(span(file, end, end), "\"".into())]),
         Flaw::OpenHole { opener, end } => {
-            Diagnostic::error(codes::SYNTAX_UNCLOSED, "this hole is not closed", opened(opener, 2), "`${` opens a hole")
+            let message = "this hole is not closed";
+            let d = Diagnostic::error(codes::SYNTAX_UNCLOSED, message, opened(opener, 2), "`${` opens a hole")
                 .label(span(file, end, end), "the line ends here")
-                .help("close it with `}` on the same line; for a plain `${` write `\\${`")
+                .help("close it with `}` on the same line; for a plain `${` write `\\${`");
+            match text.get(opener + 2..end).and_then(forms::path_length) {
+                Some(length) => {
+                    let at = opener + 2 + length;
+                    d.fix("close the hole", vec![(span(file, at, at), "}".into())])
+                }
+                None => d,
+            }
         }
         Flaw::OpenRaw { opener, end } => Diagnostic::error(
             codes::SYNTAX_UNCLOSED,

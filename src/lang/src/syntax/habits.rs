@@ -2,6 +2,7 @@
 
 use super::{
     explain::{self, Context, Token, replace},
+    forms,
     grammar::Rule,
     scan::Open,
 };
@@ -136,6 +137,9 @@ pub(super) fn statement(foreign: &str, span: Span) -> Option<Diagnostic> {
     if LATER.contains(&foreign) {
         return Some(later(foreign, span));
     }
+    if let Some(d) = forms::clause_word(foreign, span) {
+        return Some(d);
+    }
     if matches!(foreign, "run" | "start") {
         let message = format!("`{foreign}` takes a runbook with its parameters");
         return Some(
@@ -170,7 +174,9 @@ fn broken_clause(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> 
     let first = context.token(context.start);
     let behind = context.text.get(first.start + first.text.len()..).unwrap_or("").trim_start_matches(' ');
     let name = behind.starts_with(['=', '.', '(', '[', '+', '-', ':', '\n']);
-    if name || first == found || !CLAUSES.iter().any(|(clause, _)| *clause == first.text) {
+    let inside = context.around(found.start).map(|o| o.at);
+    let declares = inside.is_some_and(|at| ["settings", "type ", "enum "].iter().any(|w| line_begins(context, at, w)));
+    if name || declares || first == found || !CLAUSES.iter().any(|(clause, _)| *clause == first.text) {
         return None;
     }
     header_word(first.text, context.token_span(first))

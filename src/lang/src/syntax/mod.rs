@@ -5,6 +5,7 @@ mod comments;
 mod explain;
 mod flat;
 mod format;
+mod forms;
 mod grammar;
 mod habits;
 mod lower;

@@ -332,8 +332,11 @@ impl Reader<'_> {
     fn cover_element(&mut self, element: Element, groups: &[(Opener, usize)], again: bool) -> bool {
         let before = self.covered.iter().rposition(|c| c.start == element.start);
         let Some(before) = before else {
+            let text = self.source.get(element.start..).unwrap_or("");
+            let is_data = ["type ", "enum ", "settings "].iter().any(|word| text.starts_with(word));
             let body = groups
                 .iter()
+                .filter(|_| !is_data)
                 .filter(|(o, close)| o.kind == Open::Curly && element.start < o.at && *close < element.end)
                 .filter(|(o, _)| !again && !self.inside(groups, o.at, element))
                 .map(|(o, _)| o.at)

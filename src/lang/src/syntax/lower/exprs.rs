@@ -6,7 +6,7 @@ use super::{super::ast::*, Lower, P, exprs, has, is_expr, kid, kids};
 use crate::{
     diag::{Fix, codes},
     span::Span,
-    syntax::grammar::Rule,
+    syntax::{forms, grammar::Rule},
 };
 
 /// One piece of a flat expression.
@@ -209,6 +209,12 @@ impl<'i> Lower<'i> {
     }
 
     fn chained(&mut self, first: Span, second: Span) {
+        let end = second.end as usize;
+        let called = self.text.get(end..).is_some_and(|t| t.starts_with('('));
+        if let Some((from, to)) = forms::written_arguments(self.text, end).filter(|_| called) {
+            self.diagnostics.push(forms::needless_arguments(self.file, self.text, from, to));
+            return;
+        }
         let d = self.error(codes::SYNTAX_OPERATOR, "comparisons do not chain", second, "a second comparison");
         d.labels.push(crate::diag::Label { span: first, text: "the first one".into(), primary: false });
         d.help.push("write `a < b and b < c`".into());

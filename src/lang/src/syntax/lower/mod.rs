@@ -253,13 +253,19 @@ impl<'i> Lower<'i> {
     /// first that `explain` knows.
     fn check_neighbours(&mut self, stmts: &[Stmt], explain: fn(&str, Span) -> Option<Diagnostic>) -> Option<Span> {
         let mut first = None;
+        let mut told: Option<Span> = None;
         for (name, next) in stmts.iter().zip(stmts.iter().skip(1)) {
             let StmtKind::Expr(Expr { kind: ExprKind::Name(word), span }) = &name.kind else { continue };
             let between = self.text.get(span.end as usize..next.span.start as usize).unwrap_or("\n");
+            // The next word of a line of which something has been said.
+            let again = told
+                .is_some_and(|t| !self.text.get(t.end as usize..span.start as usize).unwrap_or("\n").contains('\n'));
             if !between.contains('\n')
+                && !again
                 && let Some(d) = explain(&word.name, *span)
             {
                 first = first.or(Some(*span));
+                told = Some(*span);
                 self.diagnostics.push(d);
             }
         }
