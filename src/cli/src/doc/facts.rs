@@ -50,6 +50,7 @@ impl Declared {
                 | ItemKind::Enum(_)
                 | ItemKind::Event(_)
                 | ItemKind::Policy(_)
+                | ItemKind::Test(_)
                 | ItemKind::Bad => continue,
             };
             self.items.insert((file, name.span.start), item.span);

@@ -469,7 +469,7 @@ impl Checker {
     }
 
     /// `(node: Text, grace: Duration = …)`, for help.
-    fn parameters(params: &[ParamInfo], c: &Self) -> String {
+    pub(super) fn parameters(params: &[ParamInfo], c: &Self) -> String {
         if params.is_empty() || params.iter().any(|p| p.name.starts_with('#')) {
             return String::new();
         }
@@ -508,7 +508,13 @@ impl Checker {
         self.report(d);
     }
 
-    fn unknown_argument(&mut self, what: &str, name: &ast::Ident, params: &[ParamInfo], taken: &[Option<&ast::Expr>]) {
+    pub(super) fn unknown_argument(
+        &mut self,
+        what: &str,
+        name: &ast::Ident,
+        params: &[ParamInfo],
+        taken: &[Option<&ast::Expr>],
+    ) {
         if name.name.is_empty() {
             return;
         }

@@ -220,6 +220,13 @@ pub(super) struct Checker {
     pub depth_reported: bool,
     /// A generic declaration's parameters in scope.
     pub generics: Vec<SmolStr>,
+    pub tests: Vec<hir::testing::Test>,
+    /// How many of `functions` are the program's: those behind are of its tests.
+    pub program_functions: usize,
+    /// Record literals may leave fields out, which get neutral values: in what a test gives.
+    pub fills: bool,
+    /// In a pattern of a test: the names and regular expressions in it, which are held against its places.
+    pub places: Option<super::testing::Places>,
     /// The parameters that a function never reads, by place; only functions that have some.
     pub unread: HashMap<FnId, Vec<usize>>,
 }
@@ -257,6 +264,10 @@ impl Checker {
             depth: 0,
             depth_reported: false,
             generics: Vec::new(),
+            tests: Vec::new(),
+            program_functions: 0,
+            fills: false,
+            places: None,
             unread: HashMap::new(),
         }
     }

@@ -56,7 +56,7 @@ impl Checker {
             return;
         }
         let (name, def) = match &item.kind {
-            ItemKind::Use(_) | ItemKind::Bad => return,
+            ItemKind::Use(_) | ItemKind::Bad | ItemKind::Test(_) => return,
             ItemKind::Const(c) => {
                 (&c.name, Def::Const(self.new_const(c.name.name.clone(), None, &c.value, "constant")))
             }

@@ -35,6 +35,7 @@ mod scope;
 pub mod settings;
 mod stmt;
 pub mod summary;
+mod testing;
 mod trigger;
 mod ty;
 mod types;
@@ -140,6 +141,8 @@ fn run(input: CheckInput, around: Surroundings) -> Checked {
     let policies = (0..c.policies.len()).filter_map(|i| c.check_policy(i)).collect();
     c.check_consts();
     c.name_circles();
+    c.unused_declarations();
+    c.check_tests();
     c.conclude(runbooks, policies, around.now)
 }
 
@@ -165,7 +168,7 @@ impl Checker {
     }
 
     fn conclude(mut self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, now: Option<Millis>) -> Checked {
-        self.unused_names();
+        self.unused_imports();
         let unread = Unread::new(&self);
         let wrong = Wrong::new(&self, &unread);
         let mut said = std::mem::take(&mut self.syntax);
@@ -202,7 +205,8 @@ impl Checker {
 
     fn program(self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, project: &ProjectConfig) -> Program {
         let nothing = || scope::node(hir::ExprKind::Literal(Value::Nothing), ty::nothing(), Span::default());
-        let functions = self.functions.into_iter().map(|f| f.unwrap_or_else(unused)).collect();
+        let mut functions: Vec<hir::Function> = self.functions.into_iter().map(|f| f.unwrap_or_else(unused)).collect();
+        let test_functions = functions.split_off(self.program_functions.min(functions.len()));
         let constants = self
             .consts
             .into_iter()
@@ -235,8 +239,8 @@ impl Checker {
             policies,
             sites: self.sites,
             trusts: self.trusts,
-            tests: Vec::new(),
-            test_functions: Vec::new(),
+            tests: self.tests,
+            test_functions,
             project_digest: project.digest_text(),
         }
     }

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::cx::{Checker, Def};
 use super::expr::Want;
 use super::scope::is_error;
+use super::testing::Against;
 use super::ty;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::hir::{LocalId, Pattern};
@@ -45,6 +46,29 @@ impl Checker {
         id
     }
 
+    /// A name binds; in a test it stands for its value, with which the place is compared.
+    fn place_or_bind(&mut self, name: &ast::Ident, t: &Ty, bound: &mut Bound, again: bool) -> LocalId {
+        if self.places.is_none() {
+            return self.bind(name, t, bound, again);
+        }
+        let local = self.temp(t.clone(), name.span);
+        if let Some(places) = &mut self.places {
+            places.push((local, Against::Name(name.clone())));
+        }
+        local
+    }
+
+    /// In a test a regular expression is looked for in a Text.
+    fn regex_place(&mut self, e: &ast::Expr, opened: &Ty) -> Option<LocalId> {
+        let regex = matches!(e.kind, ast::ExprKind::Tagged { tag: ast::Tag::Re, .. });
+        if self.places.is_none() || !regex || !matches!(**opened, Type::Text) {
+            return None;
+        }
+        let local = self.temp(opened.clone(), e.span);
+        self.places.as_mut()?.push((local, Against::Regex(e.clone())));
+        Some(local)
+    }
+
     fn pattern_in(&mut self, p: &ast::Pattern, t: &Ty, bound: &mut Bound, again: bool) -> Pattern {
         if self.depth >= super::expr::MAX_DEPTH {
             return Pattern::Any;
@@ -60,6 +84,11 @@ impl Checker {
             PatternKind::Missing | PatternKind::Any => return Pattern::Any,
             PatternKind::As { pattern, name } => {
                 let inner = self.pattern_in(pattern, t, bound, again);
+                if self.places.is_some() {
+                    let help = "leave `as` out: nothing behind the pattern could read it";
+                    self.error(codes::TYPE_PATTERN, name.span, "a pattern of a test binds no names", "", help);
+                    return inner;
+                }
                 let id = self.bind(name, t, bound, again);
                 return Pattern::As(Box::new(inner), id);
             }
@@ -84,7 +113,13 @@ impl Checker {
             let mut own = if i == 0 { Bound::new() } else { bound.clone() };
             let mut used = Vec::new();
             bound_names(alternative, &mut used);
+            let places = self.places.as_ref().map_or(0, Vec::len);
             out.push(self.pattern_in(alternative, t, if i == 0 { bound } else { &mut own }, again || i > 0));
+            if self.places.as_ref().map_or(0, Vec::len) > places {
+                let help = "alternatives of parts are literals; write the alternatives of the whole, `{ a: x, .. } | { a: y, .. }`";
+                let message = "a name or a regular expression cannot be one of several alternatives of a part";
+                self.error(codes::TYPE_PATTERN, alternative.span, message, "not here", help);
+            }
             let mut here: Vec<SmolStr> =
                 used.into_iter().filter(|n| bound.contains_key(n) || own.contains_key(n)).collect();
             here.sort();
@@ -132,10 +167,11 @@ impl Checker {
         match &p.kind {
             PatternKind::Name(name) => match self.enum_of(opened) {
                 Some((id, args)) => self.variant_pattern(p, id, &args, name, &[], true, bound, again),
-                None => Pattern::Bind(self.bind(name, t, bound, again)),
+                None => Pattern::Bind(self.place_or_bind(name, t, bound, again)),
             },
             PatternKind::None if matches!(**opened, Type::Json) => Pattern::None,
             PatternKind::None => self.wrong_pattern(p, t, "`none`", "only an optional can be `none`"),
+            PatternKind::Literal(e) if let Some(local) = self.regex_place(e, opened) => Pattern::Bind(local),
             PatternKind::Literal(e) => self.literal_pattern(e, t, opened),
             PatternKind::Range { start, end, inclusive } => {
                 let (Some(start), Some(end)) = (self.literal_value(start, opened), self.literal_value(end, opened))
@@ -273,7 +309,10 @@ impl Checker {
         let bare = matches!(p.kind, PatternKind::Name(_));
         let Some(index) = self.variants(id).and_then(|v| v.iter().position(|v| v.name == name.name)) else {
             self.variant_named(id, name);
-            if bare && let Some(last) = self.diags.last_mut() {
+            if bare
+                && self.places.is_none()
+                && let Some(last) = self.diags.last_mut()
+            {
                 last.help.push(format!("to bind the value to a name, write `_ as {}`", name.name));
             }
             let mut names = Vec::new();
@@ -414,7 +453,7 @@ impl Checker {
             let t = fields.get(at).map_or_else(ty::error, |f| f.ty.clone());
             let inner = match inner {
                 Some(i) => self.pattern_in(i, &t, bound, again),
-                None => Pattern::Bind(self.bind(name, &t, bound, again)),
+                None => Pattern::Bind(self.place_or_bind(name, &t, bound, again)),
             };
             out.push((u32::try_from(at).unwrap_or(0), inner));
         }

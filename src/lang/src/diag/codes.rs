@@ -165,6 +165,16 @@ codes! {
     error POLICY_DUPLICATE = "policy", "duplicate", "two policies have the same name";
     error POLICY_WINDOW = "policy", "window", "the window of a policy cannot be read";
     error POLICY_DELEGATE = "policy", "delegate", "the file that a policy delegates to cannot be used";
+    error TEST_NAME = "test", "name", "the test has no name of its own";
+    error TEST_CALL = "test", "call", "the test names no call that it could answer or see";
+    error TEST_VALUE = "test", "value", "the test gives or compares what it cannot";
+    error TEST_SETTING = "test", "setting", "the test gives a setting that there is not";
+    error TEST_WEBHOOK = "test", "webhook", "no webhook has the path of the delivery";
+    error TEST_WORD = "test", "word", "a statement of the test lacks a part or has one too many";
+    error TEST_ORDER_WRONG = "test", "begun", "the statement stands only before anything happens";
+    warning TEST_EXPECT = "test", "no-expect", "the test expects nothing";
+    warning TEST_GIVEN = "test", "never-given", "an earlier `given` answers every such call";
+    warning TEST_ORDER = "test", "too-early", "nothing has happened before the statement";
     error APPROVE_INCOMPLETE = "approve", "incomplete", "the approval or waiver is incomplete";
     warning ALLOW_UNKNOWN = "allow", "unknown", "a comment allows what is no warning";
     warning ALLOW_UNUSED = "allow", "unused", "a comment allows what is not there";

@@ -3,11 +3,14 @@
 //! A file with mistakes still has a tree: what could not be read is an `ExprKind::Missing`, `ItemKind::Bad` or `StmtKind::Bad`,
 //! and a diagnostic says why.
 
+mod testing;
+
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 use crate::span::Span;
+pub use testing::*;
 
 /// A name with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +89,8 @@ pub enum ItemKind {
     Event(Arc<Event>),
     /// `policy production_guardrails { … }`
     Policy(Arc<Policy>),
+    /// `test "it drains the node" { … }`
+    Test(Arc<Test>),
     /// What could not be read.
     Bad,
 }

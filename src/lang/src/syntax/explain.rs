@@ -31,7 +31,7 @@ pub(super) struct Token<'a> {
 
 /// What a declaration begins with.
 const DECLARATIONS: &[&str] =
-    &["use", "let", "settings", "type", "enum", "fn", "action", "runbook", "connector", "policy"];
+    &["use", "let", "settings", "type", "enum", "fn", "action", "runbook", "connector", "policy", "test"];
 
 const MARKS: &[&str] = &[
     "..=", "===", "!==", "**=", "...", "->", "=>", "==", "!=", "<=", ">=", "??", "?.", "..", "+=", "-=", "*=", "/=",

@@ -66,9 +66,6 @@ const CLAUSES: &[(&str, &str)] = &[
     ("cancel", "cancel when alertmanager.resolved as calm where calm.name == \"Disk\""),
 ];
 
-/// Words of the language that this version does not know yet.
-const LATER: &[&str] = &["test"];
-
 /// Whether the word can name nothing but what is always written behind a dot.
 pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word)
@@ -132,11 +129,8 @@ pub(super) fn is_foreign(word: &str) -> bool {
     WORDS.iter().any(|(foreign, _)| *foreign == word)
 }
 
-/// A statement that begins with a word that rrb does not have, or not yet.
+/// A statement that begins with a word that rrb does not have.
 pub(super) fn statement(foreign: &str, span: Span) -> Option<Diagnostic> {
-    if LATER.contains(&foreign) {
-        return Some(later(foreign, span));
-    }
     if let Some(d) = forms::clause_word(foreign, span) {
         return Some(d);
     }
@@ -180,12 +174,6 @@ fn broken_clause(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> 
         return None;
     }
     header_word(first.text, context.token_span(first))
-}
-
-fn later(word: &str, span: Span) -> Diagnostic {
-    let message = format!("`{word}` is not part of this version of rrb");
-    Diagnostic::error(codes::SYNTAX_RESERVED, message, span, "kept for later")
-        .help("the word is kept for a later version; what there is: `for`, `while`, `step`, and several runbooks")
 }
 
 fn error(context: &Context<'_>, token: Token<'_>, code: Code, message: impl Into<String>, label: &str) -> Diagnostic {
@@ -318,8 +306,12 @@ fn arrow(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Ru
 
 fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
     let reserved = is_reserved(found.text);
-    if matches!(found.text, "parallel" | "race" | "test") {
-        return Some(later(found.text, context.token_span(found)));
+    if found.text == "test"
+        && context.around(found.start).is_some()
+        && context.text.get(found.start..).is_some_and(|t| t.starts_with("test \""))
+    {
+        let d = error(context, found, codes::SYNTAX_PLACE, "a test stands at the top level of a file", "not here");
+        return Some(d.help("move it out of these braces"));
     }
     if found.text == "else" {
         return Some(

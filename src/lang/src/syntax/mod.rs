@@ -22,7 +22,7 @@ mod tests;
 
 pub use flat::flat;
 pub use format::{FormatError, format};
-pub use print::{print, print_expression, print_type};
+pub use print::{print, print_expression, print_test_call, print_test_stmt, print_type};
 pub use strip::strip;
 
 use self::{

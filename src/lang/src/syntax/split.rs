@@ -18,7 +18,7 @@ const PART: usize = 48 * 1024;
 const MOST: usize = 4;
 
 /// Words that begin a declaration and nothing else.
-const BEGINNINGS: &[&str] = &["runbook ", "fn ", "action ", "connector ", "type ", "enum ", "policy "];
+const BEGINNINGS: &[&str] = &["runbook ", "fn ", "action ", "connector ", "type ", "enum ", "policy ", "test "];
 
 /// Reads `text` in parts. None when it is to be read as a whole.
 pub(super) fn parse(file: FileId, text: &str) -> Option<Parsed> {

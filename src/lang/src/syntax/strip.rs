@@ -1,5 +1,7 @@
 //! Two texts mean the same when their trees are equal without places, parentheses and comments.
 
+mod testing;
+
 use std::sync::Arc;
 
 use super::ast::*;
@@ -76,6 +78,7 @@ fn item(i: &mut Item) {
             ident(&mut p.name);
             all(&mut p.rules, policy_rule);
         }
+        ItemKind::Test(t) => testing::test(Arc::make_mut(t)),
         ItemKind::Bad => {}
     }
 }

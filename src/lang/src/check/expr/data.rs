@@ -373,12 +373,15 @@ impl Checker {
                 }
                 None => match f.default {
                     Some(d) => node(ExprKind::Constant(d), f.ty.clone(), span),
-                    None => {
-                        if !misspelt.contains(&f.name) {
-                            missing.push(format!("`{}`", f.name));
+                    None => match self.neutral(&f.ty, span).filter(|_| self.fills) {
+                        Some(neutral) => neutral,
+                        None => {
+                            if !misspelt.contains(&f.name) {
+                                missing.push(format!("`{}`", f.name));
+                            }
+                            bad(span)
                         }
-                        bad(span)
-                    }
+                    },
                 },
             };
             out.push(value);

@@ -165,7 +165,7 @@ impl Checker {
     }
 
     /// The runbook that a path names.
-    fn runbook_of(&mut self, path: &ast::Path, word: &str) -> Option<usize> {
+    pub(in crate::check) fn runbook_of(&mut self, path: &ast::Path, word: &str) -> Option<usize> {
         let mut parts = path.parts.iter();
         let first = parts.next()?;
         let Some(mut def) = self.lookup(self.home, &first.name) else {

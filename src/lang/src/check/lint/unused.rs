@@ -8,17 +8,27 @@ use crate::span::Span;
 use crate::types::{Type, builtin};
 
 impl Checker {
-    /// Warns of names that nothing refers to, once everything was looked at.
-    pub(in crate::check) fn unused_names(&mut self) {
+    /// Warns of what is brought in and nothing refers to, once everything was looked at.
+    pub(in crate::check) fn unused_imports(&mut self) {
+        let mut found: Vec<Diagnostic> = Vec::new();
+        for module in self.modules.iter().filter(|m| !m.native) {
+            let unused = module.names.iter().filter(|(_, n)| !n.used.get() && n.def != Def::Bad);
+            for (name, named) in unused.filter(|(name, named)| named.imported && !name.starts_with('_')) {
+                let message = format!("`{name}` is brought in, and nothing uses it");
+                let d = Diagnostic::warning(codes::NAME_UNUSED, message, named.span, "never used");
+                found.push(d.help(format!("remove it; to read the module even so, write `use … as _{name}`")));
+            }
+        }
+        found.into_iter().for_each(|d| self.report(d));
+    }
+
+    /// Warns of declarations that nothing of the program refers to: what its tests use is not used by it.
+    pub(in crate::check) fn unused_declarations(&mut self) {
         let mut found: Vec<Diagnostic> = Vec::new();
         for module in self.modules.iter().filter(|m| !m.native) {
             let unused = module.names.iter().filter(|(_, n)| !n.used.get() && n.def != Def::Bad);
             for (name, named) in unused {
-                if named.imported && !name.starts_with('_') {
-                    let message = format!("`{name}` is brought in, and nothing uses it");
-                    let d = Diagnostic::warning(codes::NAME_UNUSED, message, named.span, "never used");
-                    found.push(d.help(format!("remove it; to read the module even so, write `use … as _{name}`")));
-                } else if !named.imported && name.starts_with('_') && name != "_" {
+                if !named.imported && name.starts_with('_') && name != "_" {
                     let message = format!("nothing uses `{name}`, and no other module can");
                     let d = Diagnostic::warning(codes::NAME_UNUSED, message, named.span, "never used");
                     found.push(d.help("remove it"));

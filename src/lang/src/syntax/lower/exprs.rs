@@ -232,7 +232,7 @@ impl<'i> Lower<'i> {
         }
     }
 
-    fn infix_op(&mut self, p: &P<'i>) -> BinaryOp {
+    pub(super) fn infix_op(&mut self, p: &P<'i>) -> BinaryOp {
         let text = p.as_str();
         let rrb = match text {
             "&&" => "and",

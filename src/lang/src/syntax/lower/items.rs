@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{ast::*, habits},
-    Lower, P, exprs, has, kid, kids,
+    Lower, P, exprs, has, kid, kids, testing,
 };
 use crate::{
     diag::codes,
@@ -66,6 +66,7 @@ impl<'i> Lower<'i> {
             }
             Rule::event_item => ItemKind::Event(Arc::new(self.event_item(&p))),
             Rule::policy_item => ItemKind::Policy(Arc::new(self.policy(&p))),
+            Rule::test_item => ItemKind::Test(Arc::new(self.test(&p))),
             Rule::broken => {
                 self.broken(&p);
                 ItemKind::Bad
@@ -88,6 +89,7 @@ impl<'i> Lower<'i> {
             (ItemKind::Event(_), Place::File) => ("an event", "put it inside `connector NAME { … }`"),
             (ItemKind::Runbook(_), Place::Connector) => ("a runbook", "move it out of the connector"),
             (ItemKind::Policy(_), Place::Connector) => ("a policy", "move it out of the connector"),
+            (ItemKind::Test(_), Place::Connector) => ("a test", "move it out of the connector"),
             (ItemKind::Connector(_), Place::Connector) => ("a connector", "move it out of the connector"),
             (ItemKind::Use(_), Place::Connector) => ("`use`", "move it to the top of the file"),
             _ => return,
@@ -106,6 +108,9 @@ impl<'i> Lower<'i> {
                 }
                 Rule::on_failure | Rule::finally_part => {
                     self.block_in(&part);
+                }
+                rule if testing::is_stmt(rule) => {
+                    self.test_stmt(part);
                 }
                 _ => {
                     self.stmt(part);

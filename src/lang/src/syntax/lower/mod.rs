@@ -8,6 +8,7 @@ mod numbers;
 mod patterns;
 mod policies;
 mod runbooks;
+mod testing;
 mod texts;
 mod together;
 mod triggers;

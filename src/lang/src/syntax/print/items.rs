@@ -83,6 +83,7 @@ impl Printer {
             }
             ItemKind::Event(e) => self.event(e, close),
             ItemKind::Policy(p) => self.policy(p, close),
+            ItemKind::Test(t) => self.test(t, close),
             ItemKind::Bad => {}
         }
         self.end_line();

@@ -9,12 +9,14 @@ mod literals;
 mod policies;
 mod source;
 mod stmts;
+mod testing;
 
 use self::{
     layout::{Document, Step},
     source::Place,
 };
 use super::ast::*;
+pub use testing::{print_test_call, print_test_stmt};
 
 /// The tree as text that reads back to the same tree. Comments are left out; what could not be read is left out, too.
 pub fn print(module: &Module) -> String {

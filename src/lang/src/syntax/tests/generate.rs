@@ -1,5 +1,7 @@
 //! Random trees that a text could have: names are not reserved, `let` stands only in conditions, and so on.
 
+mod testing;
+
 use std::sync::Arc;
 
 use proptest::{collection::vec, option, prelude::*};
@@ -676,7 +678,8 @@ pub(super) fn module() -> impl Strategy<Value = Module> {
     let inner = prop_oneof![2 => item_kind(x.clone()), 1 => event(x.clone())];
     let connector =
         (ident(), vec(item(inner), 0..3)).prop_map(|(name, items)| ItemKind::Connector(Connector { name, items }));
-    let kind = prop_oneof![1 => import, 4 => item_kind(x), 2 => runbook, 2 => connector, 2 => policy];
+    let test = testing::test(x.clone()).prop_map(|t| ItemKind::Test(Arc::new(t)));
+    let kind = prop_oneof![1 => import, 4 => item_kind(x), 2 => runbook, 2 => connector, 2 => policy, 2 => test];
     (prop_oneof![Just(String::new()), Just("About.\n\nMore.".to_owned())], vec(item(kind), 0..3))
         .prop_map(|(docs, items)| Module { docs, items, comments: vec![], blank_lines: vec![] })
 }

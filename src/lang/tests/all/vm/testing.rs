@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rrb_lang::check::{CheckInput, Checked, ModuleSource, PROJECT_FILE, check};
 use rrb_lang::diag::plain;
+use rrb_lang::hir::testing::{AnswerKind, Expect, StepKind, When};
 use rrb_lang::ids::FnId;
+use rrb_lang::json::Json;
 use rrb_lang::program::{CoverKind, Program, TestProgram, compile, compile_tests};
 use rrb_lang::project;
 use rrb_lang::value::Value;
 use rrb_lang::vm::eval;
+use rrb_lang::vm::protocol::FailureKind;
 
 const SOURCE: &str = r#"
 connector k8s {
@@ -35,10 +38,33 @@ fn size(n: Int) -> Text {
 }
 "#;
 
+const PROJECT: &str =
+    "[project]\nname = \"test\"\n[users.ana]\n[users.bo]\n[users.cy]\n[groups]\nsre = [\"ana\", \"bo\", \"cy\"]\n";
+
+/// A test of `SOURCE`, as it stands behind it or in a module of its own.
+const TEST: &str = r#"
+/// About swapping.
+test "a node is swapped" {
+  given k8s.cordon("n1") fails once with timeout "slow", then returns
+  given k8s.pods(_) returns { items: [] }
+  advance 1h
+  expect k8s.cordon not called with node: "n2"
+}
+"#;
+
 fn checked(text: &str) -> Checked {
-    let (project, _) = project::parse(PROJECT_FILE, "[project]\nname = \"test\"\n");
-    let module = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
-    let checked = check(CheckInput { modules: vec![module], project });
+    checked_all(&[("main", text)])
+}
+
+fn checked_all(modules: &[(&str, &str)]) -> Checked {
+    let (project, _) = project::parse(PROJECT_FILE, PROJECT);
+    let module = |(name, text): &(&str, &str)| ModuleSource {
+        name: (*name).into(),
+        file: format!("{name}.rrb"),
+        text: (*text).into(),
+    };
+    let checked = check(CheckInput { modules: modules.iter().map(module).collect(), project });
+    assert!(checked.diagnostics.is_empty(), "{}", plain::render(&checked.diagnostics, &checked.sources));
     assert!(checked.program.is_some(), "{}", plain::render(&checked.diagnostics, &checked.sources));
     checked
 }
@@ -130,4 +156,69 @@ fn the_primitives_of_an_action_are_those_of_all_it_calls() {
         answered.primitives_of(named(&program, "k8s.swap")),
         BTreeSet::from([named(&program, "k8s.cordon"), get])
     );
+}
+
+#[test]
+fn tests_leave_nothing_in_the_program() {
+    let bytes = |modules: &[(&str, &str)]| {
+        let checked = checked_all(modules);
+        compile(&checked.program.unwrap(), &checked.sources).unwrap().to_bytes()
+    };
+    let without = bytes(&[("main", SOURCE), ("z", "fn last() -> Int { 1 }\n")]);
+    let below = format!("{SOURCE}{TEST}");
+    assert_eq!(bytes(&[("main", &below), ("z", "fn last() -> Int { 1 }\n")]), without, "a test below the program");
+    let apart = format!("use main.{{k8s}}\n{TEST}");
+    let modules = [("a_test", apart.as_str()), ("main", SOURCE), ("z", "fn last() -> Int { 1 }\n")];
+    assert_eq!(bytes(&modules), without, "a module of tests, in front of all others");
+}
+
+/// The example of the language's reference.
+#[test]
+fn the_reference_compiles_to_what_a_runner_plays() {
+    let tested = tested(include_str!("../../testing/reference.rrb"), false);
+    let [test] = tested.tests.as_slice() else { panic!("one test") };
+    assert_eq!((test.name.as_str(), test.module.as_str()), ("two approvals drain the node", "main"));
+    let texts: Vec<&str> = test.steps.iter().map(|s| s.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "given prom.scalar(_) returns 0.93, 0.91, 0.42",
+            "given k8s.drain(\"node-7\", _) fails once with timeout, then returns",
+            "given k8s.exec_on_node(_, _)",
+            "given k8s.cordon(\"node-7\")",
+            "given slack.post(_, _)",
+            "when alertmanager.firing { name: \"NodeDiskAlmostFull\", severity: critical, labels: { node: \"node-7\" } }",
+            "approve by \"ana\", \"bo\"",
+            "advance 10m",
+            "expect k8s.drain called 2 times with node: \"node-7\"",
+            "expect slack.post not called",
+            "expect outcome resolved",
+            "expect evidence \"disk before\" == 0.93",
+        ]
+    );
+    let run = |f: FnId, args: Vec<Value>| eval(&tested.program, f, args, &BTreeMap::new(), "", 10_000).unwrap();
+    let StepKind::Given(scalar) = &test.steps[0].kind else { panic!() };
+    assert!(scalar.call.matches.is_none());
+    let values: Vec<Value> = scalar
+        .answers
+        .iter()
+        .map(|a| match a.kind {
+            AnswerKind::Returns(f) => run(f, vec![Value::text("q")]),
+            AnswerKind::Fails { .. } => panic!(),
+        })
+        .collect();
+    assert_eq!(values, [Value::Float(0.93), Value::Float(0.91), Value::Float(0.42)]);
+    let StepKind::Given(drain) = &test.steps[1].kind else { panic!() };
+    let matches = drain.call.matches.unwrap();
+    let call = |node: &str| run(matches, vec![Value::text(node), Value::Duration(30_000)]);
+    assert_eq!((call("node-7"), call("node-8")), (Value::Bool(true), Value::Bool(false)));
+    assert!(matches!(drain.answers[0].kind, AnswerKind::Fails { kind: FailureKind::Timeout, message: None }));
+    assert_eq!((drain.answers[0].times, drain.answers[1].times), (Some(1), None));
+    let StepKind::When(When::Event { payload, .. }) = &test.steps[5].kind else { panic!() };
+    let Value::Record(alert) = run(*payload, vec![]) else { panic!() };
+    assert_eq!(alert.get("name"), Some(&Value::text("NodeDiskAlmostFull")));
+    assert_eq!((alert.get("starts_at"), alert.get("ends_at")), (Some(&Value::Time(0)), Some(&Value::None)));
+    let StepKind::Expect(Expect::Evidence { test: Some(is), .. }) = &test.steps[11].kind else { panic!() };
+    let held = |v: Json| run(*is, vec![Value::Json(v)]);
+    assert_eq!((held(Json::Float(0.93)), held(Json::Int(1))), (Value::Bool(true), Value::Bool(false)));
 }
