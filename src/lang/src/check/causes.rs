@@ -62,6 +62,8 @@ impl Unread {
             ItemKind::Enum(e) => Some((&e.name, None)),
             ItemKind::Const(c) => Some((&c.name, None)),
             ItemKind::Event(e) => Some((&e.name, None)),
+            // It declares nothing.
+            ItemKind::Test(_) => return,
             ItemKind::Use(_) | ItemKind::Settings(_) | ItemKind::Bad => None,
         };
         let Some((name, body)) = body else {
