@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, check, doc, emit, events, explain, fmt, graph, init, run, runs, serve, status, token, watch, why,
-    why_not,
+    approvals, audit, check, doc, emit, events, explain, fmt, graph, init, run, runs, serve, status, test, token,
+    watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -20,6 +20,7 @@ const START: &str = "\
 Getting started:
   rrb init fix-my-disk      make a small project
   rrb check                 find mistakes before anything runs
+  rrb test                  play its tests
   rrb watch                 run it in the foreground, reload on save, approve from the keyboard
   rrb serve                 run it as a daemon: webhooks in, runs, approvals, audit
 
@@ -60,6 +61,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Format source files: one form, no options, comments kept.
     Fmt(fmt::FmtArgs),
+    /// Play the tests of a project: virtual time, given answers, crashes.
+    Test(test::TestArgs),
     /// Run a runbook now and follow it to its end.
     Run(run::RunArgs),
     /// Run the daemon: take events, drive runs, answer the API.

@@ -29,6 +29,7 @@ pub mod run_text;
 pub mod sarif;
 pub mod secrets;
 pub mod terminal;
+pub mod testing;
 pub mod text;
 pub mod timeline;
 pub mod watch;

@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod memory;
+pub mod told;
 
 use std::fmt;
 

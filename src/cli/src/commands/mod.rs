@@ -16,6 +16,7 @@ pub mod run;
 pub mod runs;
 pub mod serve;
 pub mod status;
+pub mod test;
 pub mod token;
 pub mod watch;
 pub mod why;
@@ -33,6 +34,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
     match command {
         Command::Check(args) => check::check(context, &args),
         Command::Fmt(args) => fmt::fmt(context, &args),
+        Command::Test(args) => test::test(context, &args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Watch(args) => watch::watch(context, &args).await,

@@ -29,6 +29,27 @@ pub fn render(look: &Look, sources: &Sources, d: &Diagnostic) -> String {
     out
 }
 
+/// A place with what is wrong there, its notes and its advice: as [`render`], for what is no diagnostic of the checker.
+pub fn excerpt(
+    look: &Look,
+    sources: &Sources,
+    place: &Label,
+    message: &str,
+    notes: &[String],
+    help: &[String],
+) -> String {
+    let report = MietteDiagnostic::new(clean(message).into_owned()).with_severity(miette::Severity::Error);
+    let mut out = draw(look, sources, place.span.file, report, std::iter::once(place));
+    for note in notes {
+        push(&mut out, look, &look.dim("note"), note);
+    }
+    for help in help {
+        push(&mut out, look, &look.name("help"), help);
+    }
+    out.push('\n');
+    out
+}
+
 /// Whether the help says already what a change would do.
 fn said(d: &Diagnostic, fix: &Fix) -> bool {
     let new = match fix.edits.as_slice() {

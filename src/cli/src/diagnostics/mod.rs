@@ -9,7 +9,7 @@ use rrb_lang::diag::{Diagnostic, Severity};
 use rrb_lang::span::Sources;
 use serde_json::{Value, json};
 
-pub use human::render as human;
+pub use human::{excerpt, render as human};
 pub use lines::{github, github_unreadable, short};
 pub use sarif::sarif;
 

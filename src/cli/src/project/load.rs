@@ -59,6 +59,18 @@ impl Loaded {
 /// # Errors
 /// When it cannot be read at all; mistakes in it are diagnostics.
 pub fn load(place: &Place) -> Result<Loaded, CliError> {
+    read(place, true)
+}
+
+/// Reads and checks the project for its tests: what the environment would have to give is not asked for, and nothing runs live.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_tests(place: &Place) -> Result<Loaded, CliError> {
+    read(place, false)
+}
+
+fn read(place: &Place, live: bool) -> Result<Loaded, CliError> {
     let began = Instant::now();
     let mut files = collect(place)?;
     let count = files.modules.len() + usize::from(files.config.is_some());
@@ -81,7 +93,7 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
     let program = checked.program.filter(|_| !has_errors(&diagnostics));
     let windows = program.as_ref().map(|p| cost::windows(&p.runbooks));
     let mut sound = None;
-    if let Some(program) = &program {
+    if let Some(program) = program.as_ref().filter(|_| live) {
         let made = compile(program, &sources).and_then(|program| {
             let wrong = check_delegates(&program, &mut sources);
             if has_errors(&wrong) {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 use rrb_lang::vm::protocol::Millis;
 
+use super::told::{Told, told};
 use super::{
     ApprovalRow, ApprovalState, Committed, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, MarkRow, Op,
     Recovered, RunFilter, RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, WaitRow,
@@ -36,6 +37,8 @@ struct Inner {
     crash: Option<(u64, Side)>,
     full: bool,
     dead: bool,
+    /// What each commit held, when somebody wants to know.
+    told: Option<Vec<Told>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -70,6 +73,16 @@ impl MemoryStore {
     /// Dies at the commit number `commit`, from 1: this one and everything later answers [`StoreError::Failed`].
     pub fn crash_at(&self, commit: u64, side: Side) {
         self.lock().crash = Some((commit, side));
+    }
+
+    /// Remembers what each commit from now on holds.
+    pub fn tell(&self) {
+        self.lock().told = Some(Vec::new());
+    }
+
+    /// What the commits held since [`MemoryStore::tell`].
+    pub fn told(&self) -> Vec<Told> {
+        self.lock().told.clone().unwrap_or_default()
     }
 
     /// From now on commits answer [`StoreError::Full`], or no longer.
@@ -122,6 +135,9 @@ impl Inner {
             return Err(StoreError::Full("the disk is full".to_owned()));
         }
         self.commits += 1;
+        if let Some(all) = &mut self.told {
+            all.push(told(&ops));
+        }
         let side = self.crash.filter(|(at, _)| *at == self.commits).map(|(_, side)| side);
         if side == Some(Side::Before) {
             self.dead = true;

@@ -21,7 +21,7 @@ pub const MOST_RUNS: u32 = 10_000;
 pub struct Lost {
     pub at: Option<CrashAt>,
     /// Calls that may not be repeated and whose end nobody wrote down.
-    cut_off: Vec<Call>,
+    pub(super) cut_off: Vec<Call>,
 }
 
 impl Lost {

@@ -6,6 +6,7 @@ mod answers;
 mod calls;
 mod clock;
 mod code;
+mod compare;
 mod deliver;
 mod differs;
 mod everywhere;
@@ -27,7 +28,8 @@ mod world;
 mod tests;
 
 pub use calls::Call;
-pub use play::{Crashed, Played, play};
+pub use compare::{Everywhere, everywhere};
+pub use play::{Crashed, Played, Way, play};
 pub use stage::{BEGIN, CrashAt};
 pub use suite::Suite;
 pub use trouble::Trouble;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rrb_engine::store::told::Told;
 use rrb_lang::hir::testing::Test;
 use rrb_lang::ids::SiteId;
 use rrb_lang::span::Span;
@@ -28,8 +29,21 @@ pub struct Played {
     pub failed: BTreeSet<SiteId>,
     /// How often the store was written.
     pub commits: u64,
+    /// What each commit held, when that was to be told.
+    pub told: Vec<Told>,
+    /// Each run with its runbook.
+    pub runs: Vec<(String, String)>,
     /// With a crash: what it came to.
     pub crash: Option<Crashed>,
+}
+
+/// How a test is played.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Way {
+    /// The engine dies here once.
+    pub crash: Option<CrashAt>,
+    /// What each commit holds is kept.
+    pub tell: bool,
 }
 
 /// What became of a planned crash.
@@ -39,19 +53,17 @@ pub struct Crashed {
     pub came: bool,
     /// Why what came of it cannot be compared.
     pub inexpressible: Option<String>,
-    /// The journal entries that the crashed commit held or would have held, in words.
-    pub at: String,
 }
 
-/// Plays a test on a runtime of its own; with a crash where one is said.
-pub fn play(suite: &Arc<Suite>, test: &Test, crash: Option<CrashAt>) -> Played {
+/// Plays a test on a runtime of its own.
+pub fn play(suite: &Arc<Suite>, test: &Test, way: Way) -> Played {
     let (runtime, idle) = match Idle::runtime() {
         Ok(made) => made,
         Err(e) => return broken(test.span, format!("the test has no runtime: {e}")),
     };
     let (suite, of, span) = (Arc::clone(suite), test.clone(), test.span);
     let played =
-        runtime.block_on(async move { tokio::spawn(async move { played(&suite, &of, idle, crash).await }).await });
+        runtime.block_on(async move { tokio::spawn(async move { played(&suite, &of, idle, way).await }).await });
     played.unwrap_or_else(|e| broken(span, format!("playing the test broke down, which is a defect of rrb: {e}")))
 }
 
@@ -59,8 +71,8 @@ fn broken(span: Span, why: String) -> Played {
     Played { troubles: vec![Trouble::new(span, "", why)], ..Played::default() }
 }
 
-async fn played(suite: &Arc<Suite>, test: &Test, idle: Idle, crash: Option<CrashAt>) -> Played {
-    let mut stage = match Stage::open(suite, test, idle, crash).await {
+async fn played(suite: &Arc<Suite>, test: &Test, idle: Idle, way: Way) -> Played {
+    let mut stage = match Stage::open(suite, test, idle, way).await {
         Ok(stage) => stage,
         Err(troubles) => return Played { troubles, ..Played::default() },
     };
@@ -89,10 +101,11 @@ async fn played(suite: &Arc<Suite>, test: &Test, idle: Idle, crash: Option<Crash
 /// What is told at the end: calls without an answer come first, because they explain the rest.
 async fn close(stage: &Stage, test: &Test, played: &mut Played) {
     played.calls = stage.world.calls();
-    played.commits = stage.store.commits();
+    played.commits = stage.commits();
+    played.told = stage.told();
     if stage.planned {
         let inexpressible = stage.lost.cannot_be_told();
-        played.crash = Some(Crashed { came: stage.died.is_some(), inexpressible, at: String::new() });
+        played.crash = Some(Crashed { came: stage.died.is_some(), inexpressible });
     }
     match Facts::read(stage).await {
         Ok(facts) => {
@@ -101,6 +114,7 @@ async fn close(stage: &Stage, test: &Test, played: &mut Played) {
             played.troubles = first;
             for run in &facts.runs {
                 played.failed.extend(run.failed_sites());
+                played.runs.push((run.row.id.clone(), run.row.runbook.clone()));
                 let outcome = run.end.as_ref().map_or_else(|| run.row.status.to_string(), |e| outcome_name(e.outcome));
                 played.ends.push(format!("{}: {outcome}", run.row.runbook));
                 for note in run.notes() {

@@ -9,6 +9,7 @@ use rrb_engine::engine::{Engine, EngineConfig};
 use rrb_engine::programs::Loaded;
 use rrb_engine::store::Store;
 use rrb_engine::store::memory::{MemoryStore, Side};
+use rrb_engine::store::told::Told;
 use rrb_engine::world::World;
 use rrb_lang::hir::testing::{Step, StepKind, Test};
 use rrb_lang::project::ProjectConfig;
@@ -21,6 +22,7 @@ use super::clock::TestClock;
 use super::code::{TestCode, TestLoader};
 use super::everywhere::Lost;
 use super::idle::Idle;
+use super::play::Way;
 use super::suite::Suite;
 use super::surroundings;
 use super::trouble::Trouble;
@@ -81,19 +83,18 @@ pub struct Stage {
     pub(super) lost: Lost,
     idle: Idle,
     engine: Option<Arc<Engine>>,
+    /// What commits hold is kept.
+    tell: bool,
+    /// How many there were in lives before this one, and what they held.
+    before: (u64, Vec<Told>),
 }
 
 impl Stage {
-    /// Sets the stage for a test; with a crash it dies there once.
+    /// Sets the stage for a test.
     ///
     /// # Errors
     /// What of the test's own surroundings cannot be made.
-    pub async fn open(
-        suite: &Arc<Suite>,
-        test: &Test,
-        idle: Idle,
-        crash: Option<CrashAt>,
-    ) -> Result<Self, Vec<Trouble>> {
+    pub async fn open(suite: &Arc<Suite>, test: &Test, idle: Idle, way: Way) -> Result<Self, Vec<Trouble>> {
         let program = suite.program_of(test);
         let settings = surroundings::settings(&program, &suite.config, &suite.settings, &test.steps)?;
         let project = Arc::new(surroundings::people(&suite.config, &test.steps));
@@ -104,8 +105,11 @@ impl Stage {
         let by_clock = suite.by_clock(test);
         let code = Arc::new(TestCode::new(program, by_clock.as_ref()));
         let store = Arc::new(MemoryStore::new());
-        if let Some(CrashAt { commit, side }) = crash {
+        if let Some(CrashAt { commit, side }) = way.crash {
             store.crash_at(commit, side);
+        }
+        if way.tell {
+            store.tell();
         }
         let mut stage = Self {
             suite: Arc::clone(suite),
@@ -118,14 +122,13 @@ impl Stage {
             last: Last::default(),
             started: 0,
             died: None,
-            planned: crash.is_some(),
-            lost: Lost::default(),
+            planned: way.crash.is_some(),
+            lost: Lost { at: way.crash, ..Lost::default() },
             idle,
             engine: None,
+            tell: way.tell,
+            before: (0, Vec::new()),
         };
-        if let Some(at) = crash {
-            stage.lost.at = Some(at);
-        }
         let begun = stage.begin().await;
         begun.map(|()| stage).map_err(|e| {
             let span = test.steps.first().map_or(test.span, |s| s.span);
@@ -225,9 +228,31 @@ impl Stage {
     pub async fn crash(&mut self) -> Result<(), Broken> {
         self.engine = None;
         self.idle.wait().await;
+        self.before = (self.commits(), self.told());
         self.store = Arc::new(self.store.reopen());
-        self.live().await?;
+        if self.tell {
+            self.store.tell();
+        }
+        if let Some(CrashAt { commit, side }) =
+            self.lost.at.filter(|at| self.died.is_none() && at.commit > self.before.0)
+        {
+            self.store.crash_at(commit - self.before.0, side);
+        }
+        match self.live().await {
+            Err(_) if self.store.crashed() => self.revive().await?,
+            other => other?,
+        }
         self.settle().await
+    }
+
+    /// How often something was written so far, in all lives.
+    pub fn commits(&self) -> u64 {
+        self.before.0 + self.store.commits()
+    }
+
+    /// What was written, when that is kept.
+    pub fn told(&self) -> Vec<Told> {
+        self.before.1.iter().cloned().chain(self.store.told()).collect()
     }
 
     /// Comes back after the planned crash: what the world had answered and nobody wrote down is answered the same again.
@@ -235,6 +260,7 @@ impl Stage {
         self.engine = None;
         self.idle.wait().await;
         self.died = self.lost.at;
+        self.before = (self.commits(), self.told());
         self.store = Arc::new(self.store.reopen());
         let lost = Lost::after(&self.store, &self.world, self.lost.at).await?;
         self.lost = lost;

@@ -22,6 +22,8 @@ pub struct Suite {
     /// What is counted where; empty when nothing is.
     pub points: Vec<CoverPoint>,
     pub config: ProjectConfig,
+    /// How many of the first functions belong to the program; the others to its tests.
+    pub functions: usize,
     /// Where files of deliveries are read.
     pub root: PathBuf,
     pub(super) settings: AtHand,
@@ -50,7 +52,8 @@ impl Suite {
             }
         }
         let (program, answered) = (Arc::new(program), Mutex::default());
-        Self { program, tests, points, config, root, settings, natives, params, connectors, answered }
+        let functions = typed.functions.len();
+        Self { program, tests, points, config, functions, root, settings, natives, params, connectors, answered }
     }
 
     /// The program of a test: what the test answers is a primitive in it.
