@@ -7,6 +7,7 @@ mod language;
 mod load;
 mod matching;
 mod report;
+mod testing;
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,8 @@ fn main() -> Outcome {
             language::machine(&binary(peers)?)?;
             matching::run()?;
             daemon::ingest(&binary(rrb)?)?;
-            daemon::memory(&binary(rrb)?)
+            daemon::memory(&binary(rrb)?)?;
+            testing::run(&binary(rrb)?)
         }
         ["language", peers] => {
             language::front_end()?;
@@ -38,6 +40,7 @@ fn main() -> Outcome {
         ["matching"] => matching::run(),
         ["ingest", rrb] => daemon::ingest(&binary(rrb)?),
         ["memory", rrb] => daemon::memory(&binary(rrb)?),
-        _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | front | matching | ingest RRB | memory RRB".into()),
+        ["testing", rrb] => testing::run(&binary(rrb)?),
+        _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB".into()),
     }
 }
