@@ -115,7 +115,12 @@ impl Coverage {
         for (site, info) in call_sites(suite) {
             let Some(file) = all.get_mut(info.file.as_str()) else { continue };
             let (line, column, text) = (info.line, info.column, info.text.to_string());
-            file.calls.push(CallSite { line, column, text, failed: failed.contains(&site) });
+            let failed = failed.contains(&site);
+            // What a `verify` asks stands twice in the code: to ask it, and to tell what it was.
+            match file.calls.iter_mut().find(|c| (c.line, c.column) == (line, column)) {
+                Some(known) => known.failed |= failed,
+                None => file.calls.push(CallSite { line, column, text, failed }),
+            }
         }
         all.retain(|_, file| !file.lines.is_empty() || !file.calls.is_empty());
         let mut coverage = Self { files: all.into_values().collect() };

@@ -51,6 +51,7 @@ pub fn play_all(
                     if orders.crash_everywhere && played.troubles.is_empty() {
                         let crashed = everywhere(suite, test, &played);
                         (result.crashes, result.crashes_left_out) = (crashed.tried, crashed.left_out);
+                        result.crashes_skipped = crashed.skipped;
                         played.troubles = crashed.troubles;
                     }
                     result.millis = began.elapsed().as_secs_f64() * 1000.0;

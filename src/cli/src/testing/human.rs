@@ -13,11 +13,17 @@ use crate::text::{clean, count};
 pub fn result_line(look: &Look, result: &TestResult) -> String {
     let word = if result.passed() { look.good("ok  ") } else { look.bad("FAIL") };
     let name = format!("{} › {}", look.dim(clean(&result.module)), clean(&result.name));
-    let crashes = match (result.crashes, result.crashes_left_out) {
-        (0, 0) => String::new(),
-        (n, 0) => format!(", {}", count(n as usize, "crash point")),
-        (n, left) => format!(", {} ({left} could not be compared)", count(n as usize, "crash point")),
-    };
+    let mut crashes = String::new();
+    if result.crashes + result.crashes_left_out > 0 {
+        let of = result.crashes + result.crashes_left_out + result.crashes_skipped;
+        crashes = match result.crashes_skipped {
+            0 => format!(", {}", count(result.crashes as usize, "crash")),
+            _ => format!(", {} of {of} crashes", result.crashes),
+        };
+    }
+    if result.crashes_left_out > 0 {
+        crashes.push_str(&format!(" ({} could not be compared)", result.crashes_left_out));
+    }
     format!("{word} {name} {}", look.dim(format!("{} ms{crashes}", millis(result.millis))))
 }
 

@@ -32,7 +32,7 @@ fn one(sources: &Sources, result: &TestResult) -> Value {
         "name": result.name, "module": result.module, "full_name": result.full_name(),
         "file": result.file, "line": result.line, "column": result.column,
         "passed": result.passed(), "millis": result.millis,
-        "crashes": result.crashes, "crashes_left_out": result.crashes_left_out,
+        "crashes": result.crashes, "crashes_skipped": result.crashes_skipped, "crashes_left_out": result.crashes_left_out,
         "failures": result.troubles.iter().map(|t| trouble(sources, t)).collect::<Vec<_>>(),
     })
 }

@@ -19,6 +19,8 @@ pub struct TestResult {
     pub troubles: Vec<Trouble>,
     /// Crashes after which the same came out.
     pub crashes: u32,
+    /// Crashes that were not tried, because the test writes too often.
+    pub crashes_skipped: u32,
     /// Crashes whose end could not be compared.
     pub crashes_left_out: u32,
 }
@@ -37,6 +39,7 @@ impl TestResult {
             millis: 0.0,
             troubles: Vec::new(),
             crashes: 0,
+            crashes_skipped: 0,
             crashes_left_out: 0,
         }
     }

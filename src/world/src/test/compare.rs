@@ -15,11 +15,16 @@ use super::trouble::Trouble;
 /// Differences that are told of one test.
 const SHOWN: usize = 5;
 
+/// Commits that are crashed at in one test; of more, so many in even steps.
+const MOST: u64 = 150;
+
 /// What came of all crashes.
 #[derive(Debug, Clone, Default)]
 pub struct Everywhere {
     /// Crashes that came and whose end could be compared.
     pub tried: u32,
+    /// Crashes that were not tried, because the test writes too often.
+    pub skipped: u32,
     /// Crashes of which a person could not tell the truth to the engine, so that the end may differ.
     pub left_out: u32,
     /// One for each difference; those behind the first few are counted in the last.
@@ -30,7 +35,9 @@ pub struct Everywhere {
 pub fn everywhere(suite: &Arc<Suite>, test: &Test, plain: &Played) -> Everywhere {
     let mut all = Everywhere::default();
     let mut more = 0;
-    for commit in 1..=plain.commits {
+    let commits = commits(plain.commits);
+    all.skipped = u32::try_from(2 * (plain.commits - commits.len() as u64)).unwrap_or(u32::MAX);
+    for commit in commits {
         for side in [Side::Before, Side::After] {
             let at = CrashAt { commit, side };
             let crashed = play(suite, test, Way { crash: Some(at), tell: false });
@@ -58,6 +65,14 @@ pub fn everywhere(suite: &Arc<Suite>, test: &Test, plain: &Played) -> Everywhere
         last.notes.push(format!("{more} more crashes change something"));
     }
     all
+}
+
+/// The commits to crash at: the first, the last, and those between.
+fn commits(all: u64) -> Vec<u64> {
+    if all <= MOST {
+        return (1..=all).collect();
+    }
+    (0..MOST).map(|n| 1 + n * (all - 1) / (MOST - 1)).collect()
 }
 
 /// Where the crash was: `before entry 7 of the run of `relieve` was written: the intent at main.rrb:13:5: do k8s.drain(node)`
@@ -126,4 +141,21 @@ fn without<'a>(all: &'a [String], others: &[String]) -> Vec<&'a String> {
             None => true,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_commits_some_in_even_steps_are_crashed_at() {
+        for all in [0, 1, MOST - 1, MOST] {
+            assert_eq!(commits(all), (1..=all).collect::<Vec<_>>());
+        }
+        for all in [MOST + 1, 10 * MOST] {
+            let some = commits(all);
+            assert_eq!((some.len() as u64, some.first(), some.last()), (MOST, Some(&1), Some(&all)));
+            assert!(some.windows(2).all(|w| w[0] < w[1]));
+        }
+    }
 }
