@@ -1,4 +1,4 @@
-//! `rrb run fix --node n1 --force` before clap sees it: what is no option of `run` is a parameter of the runbook.
+//! `rrb run fix --node n1 --force` before clap sees it: what is no option of `run` (or `plan`) is a parameter of the runbook.
 //!
 //! A parameter may have any name, also one of an option of `run`: then it is written `--param json=yes`.
 
@@ -6,12 +6,15 @@ use std::ffi::{OsStr, OsString};
 
 use clap::CommandFactory;
 
-/// Rewrites `--NAME VALUE`, `--NAME=VALUE` and a lone `--NAME` after `run RUNBOOK` as `--param=NAME=VALUE` and `--param=NAME`.
+/// The commands that take the parameters of a runbook.
+const WITH_PARAMETERS: [&str; 2] = ["run", "plan"];
+
+/// Rewrites `--NAME VALUE`, `--NAME=VALUE` and a lone `--NAME` after `run RUNBOOK` and `plan RUNBOOK` as `--param=NAME=VALUE` and `--param=NAME`.
 pub fn rewrite(argv: Vec<OsString>) -> Vec<OsString> {
-    let Some(options) = Options::read() else { return argv };
-    let Some(run) = subcommand(&argv, &options).filter(|i| argv.get(*i).is_some_and(|a| a == "run")) else {
-        return argv;
-    };
+    // Where the subcommand stands, the options of all commands say alike.
+    let Some(run) = Options::read("run").and_then(|options| subcommand(&argv, &options)) else { return argv };
+    let taken = argv.get(run).and_then(|a| a.to_str()).filter(|a| WITH_PARAMETERS.contains(a)).map(str::to_owned);
+    let Some(options) = taken.and_then(|command| Options::read(&command)) else { return argv };
     let mut out: Vec<OsString> = argv.iter().take(run + 1).cloned().collect();
     let mut rest = argv.into_iter().skip(run + 1).peekable();
     let mut plain = false;
@@ -66,7 +69,7 @@ fn subcommand(argv: &[OsString], options: &Options) -> Option<usize> {
     None
 }
 
-/// The options that `run` and every command have.
+/// The options that a command and every other one have.
 struct Options {
     /// Name and whether a value follows.
     long: Vec<(String, bool)>,
@@ -74,10 +77,10 @@ struct Options {
 }
 
 impl Options {
-    fn read() -> Option<Self> {
+    fn read(name: &str) -> Option<Self> {
         let mut command = crate::cli::Cli::command();
         command.build();
-        let run = command.find_subcommand("run")?;
+        let run = command.find_subcommand(name)?;
         let mut options = Self { long: vec![], short: vec![] };
         for arg in command.get_arguments().chain(run.get_arguments()) {
             let value = arg.get_action().takes_values();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, check, doc, emit, events, explain, fmt, graph, init, run, runs, serve, status, test, token,
-    watch, why, why_not,
+    approvals, audit, check, doc, emit, events, explain, fmt, graph, init, plan, run, runs, serve, status,
+    test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -63,6 +63,8 @@ pub enum Command {
     Fmt(fmt::FmtArgs),
     /// Play the tests of a project: virtual time, given answers, crashes.
     Test(test::TestArgs),
+    /// Say what a run would do: live reads, simulated changes.
+    Plan(plan::PlanArgs),
     /// Run a runbook now and follow it to its end.
     Run(run::RunArgs),
     /// Run the daemon: take events, drive runs, answer the API.

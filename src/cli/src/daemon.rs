@@ -193,7 +193,8 @@ fn open(state: &Path, project: &ProjectConfig) -> Result<Arc<SqliteStore>, CliEr
     SqliteStore::open(state, options).map(Arc::new).map_err(open_error)
 }
 
-fn open_error(error: OpenError) -> CliError {
+/// The error of a state that cannot be opened.
+pub fn open_error(error: OpenError) -> CliError {
     let exit = match error {
         OpenError::Missing { .. } => Exit::NotFound,
         OpenError::Held { .. } | OpenError::Network { .. } | OpenError::Exposed { .. } | OpenError::Foreign { .. } => {

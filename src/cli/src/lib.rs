@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub mod ahead_json;
+pub mod ahead_text;
 pub mod args;
 pub mod by_hand;
 pub mod cli;
@@ -13,6 +15,7 @@ pub mod commands;
 pub mod connect;
 pub mod context;
 pub mod daemon;
+pub mod desk;
 pub mod diagnostics;
 pub mod doc;
 pub mod exit;

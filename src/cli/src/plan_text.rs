@@ -73,7 +73,8 @@ pub fn approval(look: &Look, row: &ApprovalRow, now: Millis) -> Vec<String> {
     lines
 }
 
-fn showing(ask: &ApprovalAsk) -> Vec<(String, String)> {
+/// What the question shows, by name.
+pub fn showing(ask: &ApprovalAsk) -> Vec<(String, String)> {
     match serde_json::Value::from(&ask.showing) {
         serde_json::Value::Null => vec![],
         serde_json::Value::Object(map) => {
@@ -118,7 +119,7 @@ pub fn plan(look: &Look, plan: &Plan, cut: usize) -> Vec<String> {
 }
 
 /// What the policies say now of a planned call; nothing when no rule speaks of it.
-fn verdict(look: &Look, verdict: &Verdict) -> Vec<String> {
+pub fn verdict(look: &Look, verdict: &Verdict) -> Vec<String> {
     let said = verdict.rules.iter().map(|r| match r.answer {
         PolicyAnswer::Deny => format!("{} {}", look.bad("policy denies:"), rule(r)),
         PolicyAnswer::Ask => format!("{} {}", look.warn("policy asks:"), rule(r)),

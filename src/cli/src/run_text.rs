@@ -2,6 +2,7 @@
 
 use rrb_engine::api::{RunView, TimelineItem, What};
 use rrb_engine::store::{RunRow, RunStatus};
+use rrb_lang::hir::Outcome;
 use rrb_lang::vm::protocol::{Millis, RunEnd};
 
 use crate::out::Look;
@@ -16,7 +17,12 @@ pub fn end(row: &RunRow) -> Option<RunEnd> {
 
 /// The outcome's name, as the language writes it.
 pub fn outcome_name(end: &RunEnd) -> String {
-    serde_json::to_value(end.outcome).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    outcome_word(end.outcome)
+}
+
+/// `rolled_back`
+pub fn outcome_word(outcome: Outcome) -> String {
+    serde_json::to_value(outcome).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Status or outcome in one word.

@@ -44,4 +44,6 @@ pub mod timeline;
 
 pub mod engine;
 
+pub mod foresee;
+
 pub mod control;

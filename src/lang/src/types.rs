@@ -332,3 +332,50 @@ pub mod builtin {
         }
     }
 }
+
+/// How a type is shown that is not known because of a mistake that has been reported. Nothing that mentions it is said.
+pub const UNKNOWN: &str = "\u{1}";
+
+/// A type as the author would write it.
+pub fn shown(types: &TypeTable, t: &Ty) -> String {
+    shown_at(types, t, 0)
+}
+
+fn shown_at(types: &TypeTable, t: &Ty, depth: u32) -> String {
+    if depth > 6 {
+        return "…".into();
+    }
+    let d = depth + 1;
+    let list = |items: &[Ty]| items.iter().map(|i| shown_at(types, i, d)).collect::<Vec<_>>().join(", ");
+    match &**t {
+        Type::None => "none".into(),
+        Type::Range(t) => format!("range of {}", shown_at(types, t, d)),
+        Type::Error => UNKNOWN.into(),
+        Type::Optional(t) => match &**t {
+            Type::Function { .. } => format!("({})?", shown_at(types, t, d)),
+            _ => format!("{}?", shown_at(types, t, d)),
+        },
+        Type::List(t) => format!("List<{}>", shown_at(types, t, d)),
+        Type::Set(t) => format!("Set<{}>", shown_at(types, t, d)),
+        Type::Map(k, v) => format!("Map<{}, {}>", shown_at(types, k, d), shown_at(types, v, d)),
+        Type::Record(fields) if fields.is_empty() => "{ }".into(),
+        Type::Record(fields) => {
+            let mut shown: Vec<String> =
+                fields.iter().take(6).map(|f| format!("{}: {}", f.name, shown_at(types, &f.ty, d))).collect();
+            if fields.len() > 6 {
+                shown.push("…".into());
+            }
+            format!("{{ {} }}", shown.join(", "))
+        }
+        Type::Named(id, args) => {
+            let name = types.get(*id).map_or("?", |d| d.name.as_str());
+            if args.is_empty() { name.into() } else { format!("{name}<{}>", list(args)) }
+        }
+        Type::Function { params, ret, effect } => {
+            let reads = if *effect == Effect::Reads { " reads" } else { "" };
+            format!("({}) => {}{reads}", list(params), shown_at(types, ret, d))
+        }
+        Type::Param(_, name) => name.to_string(),
+        other => format!("{other:?}"),
+    }
+}

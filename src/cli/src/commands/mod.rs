@@ -12,6 +12,7 @@ pub mod fmt;
 pub mod graph;
 pub mod help;
 pub mod init;
+pub mod plan;
 pub mod run;
 pub mod runs;
 pub mod serve;
@@ -35,6 +36,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Check(args) => check::check(context, &args),
         Command::Fmt(args) => fmt::fmt(context, &args),
         Command::Test(args) => test::test(context, &args).await,
+        Command::Plan(args) => plan::plan(context, &args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Watch(args) => watch::watch(context, &args).await,

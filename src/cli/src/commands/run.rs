@@ -69,7 +69,9 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Exit, CliError> {
     if let Some(user) = &args.user {
         project::known_user(&sound.project, user)?;
     }
-    let params = parameters(context, &sound, runbook, &args)?;
+    let payload = args.event.as_deref().map(super::emit::read_json).transpose()?;
+    let given = Given { name: &args.runbook, payload, on: args.on.as_deref(), params: &args.params };
+    let params = parameters(context, &sound, runbook, &given)?;
     let state = place.state(&sound.project);
     let start = StartRun { runbook: args.runbook.clone(), params, id: None };
     if let Some(client) = connect::daemon(context, &state).await? {
@@ -113,7 +115,10 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Exit, CliError> {
 }
 
 /// The runbook of this name.
-fn find<'a>(sound: &'a Sound, name: &str) -> Result<&'a Runbook, CliError> {
+///
+/// # Errors
+/// When there is none, with the nearest.
+pub fn find<'a>(sound: &'a Sound, name: &str) -> Result<&'a Runbook, CliError> {
     if let Some((_, runbook)) = sound.program.runbook_named(name) {
         return Ok(runbook);
     }
@@ -143,17 +148,30 @@ pub fn no_runbook(name: &str, names: &[&str]) -> CliError {
     }
 }
 
+/// What parameters are read from.
+pub struct Given<'a> {
+    /// The runbook as it was named.
+    pub name: &'a str,
+    /// An event, and which.
+    pub payload: Option<Value>,
+    pub on: Option<&'a str>,
+    /// `NAME=VALUE`
+    pub params: &'a [String],
+}
+
 /// The parameters: of the event, then those given.
-fn parameters(
+///
+/// # Errors
+/// When the event does not fit, or a parameter is unknown, wrong or missing.
+pub fn parameters(
     context: &Context,
     sound: &Sound,
     runbook: &Runbook,
-    args: &RunArgs,
+    given: &Given<'_>,
 ) -> Result<BTreeMap<String, Value>, CliError> {
-    let mut values = match &args.event {
-        Some(file) => {
-            let payload = super::emit::read_json(file)?;
-            let mapped = mapping::parameters(sound, runbook, args.on.as_deref(), &payload)?;
+    let mut values = match &given.payload {
+        Some(payload) => {
+            let mapped = mapping::parameters(sound, runbook, given.on, payload)?;
             if let Some(why) = mapped.refused {
                 context.out.warning(&format!("the trigger itself would say no: {}", clean(&why)));
             }
@@ -161,8 +179,8 @@ fn parameters(
         }
         None => BTreeMap::new(),
     };
-    values.extend(params::read(&args.runbook, &sound.program.types, &runbook.params, &args.params)?);
-    params::complete(&args.runbook, &sound.program.types, &runbook.params, &values)?;
+    values.extend(params::read(given.name, &sound.program.types, &runbook.params, given.params)?);
+    params::complete(given.name, &sound.program.types, &runbook.params, &values)?;
     Ok(values)
 }
 

@@ -45,6 +45,7 @@ use crate::timers::Timers;
 use book::Book;
 use cancels::Cancels;
 pub use cancels::untold;
+pub use start::would_start;
 use counters::Counters;
 pub use events::{LEFT_OUT, left_out};
 use places::Places;

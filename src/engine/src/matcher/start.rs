@@ -4,12 +4,15 @@ use rrb_lang::diag::nearest;
 use rrb_lang::hir::{Param, Runbook};
 use rrb_lang::json::Json;
 use rrb_lang::value::Value;
+use rrb_lang::vm::protocol::Millis;
 
 use super::admit::Origin;
+use super::book::Book;
+use super::create::{self, NewRun};
 use super::{Batch, Matcher};
 use crate::api::{Actor, ApiError, StartRun};
 use crate::code::Code;
-use crate::store::RunStatus;
+use crate::store::{RunRow, RunStatus};
 
 /// Characters of an id that a person gives to a run.
 const MAX_ID: usize = 64;
@@ -20,23 +23,19 @@ impl Matcher {
         if self.core.is_full() {
             return Err(ApiError::Overloaded("the store is full: nothing was started".to_owned()));
         }
-        let Some(n) = book.index.named(&start.runbook) else {
-            let hint = nearest(&start.runbook, book.index.names().iter().map(String::as_str)).map(str::to_owned);
-            return Err(ApiError::NotFound { what: "runbook", id: start.runbook, hint });
-        };
+        let (n, runbook) = named(&book, &start.runbook)?;
         if let Some(id) = &start.id {
             checked_id(id)?;
             if self.row(id).await.is_some() {
                 return Err(ApiError::Exists(id.clone()));
             }
         }
-        let runbook = book.runbook(n).ok_or_else(|| ApiError::Failed("the runbook is not loaded".to_owned()))?;
         let params = given(book.code(), runbook, &start)?;
         let shown = by.shown();
         let origin = Origin {
             at: self.core.now(),
             event: None,
-            requester: by.person.as_ref().map_or_else(|| by.method.clone(), |p| format!("user:{p}")),
+            requester: requester(by),
             actor: &shown,
             counted: false,
             id: start.id,
@@ -74,6 +73,43 @@ impl Matcher {
             _ => None,
         }
     }
+}
+
+/// The row that a run started by hand would have. Nothing is written, and no gate is asked.
+///
+/// # Errors
+/// When there is no such runbook or the parameters do not fit.
+pub fn would_start(book: &Book, start: &StartRun, by: &Actor, id: String, at: Millis) -> Result<RunRow, ApiError> {
+    let (n, runbook) = named(book, &start.runbook)?;
+    let params = given(book.code(), runbook, start)?;
+    let new = NewRun {
+        id,
+        runbook: n,
+        params,
+        requester: requester(by),
+        event: None,
+        concurrency_key: None,
+        queued: false,
+        actor: "",
+        parent: None,
+        skipped: &[],
+    };
+    create::run(book, new, at).map(|(row, _)| row)
+}
+
+/// The runbook of this name, with its place.
+fn named<'a>(book: &'a Book, name: &str) -> Result<(usize, &'a Runbook), ApiError> {
+    let Some(n) = book.index.named(name) else {
+        let hint = nearest(name, book.index.names().iter().map(String::as_str)).map(str::to_owned);
+        return Err(ApiError::NotFound { what: "runbook", id: name.to_owned(), hint });
+    };
+    let runbook = book.runbook(n).ok_or_else(|| ApiError::Failed("the runbook is not loaded".to_owned()))?;
+    Ok((n, runbook))
+}
+
+/// As the run shows who asked for it.
+fn requester(by: &Actor) -> String {
+    by.person.as_ref().map_or_else(|| by.method.clone(), |p| format!("user:{p}"))
 }
 
 fn checked_id(id: &str) -> Result<(), ApiError> {

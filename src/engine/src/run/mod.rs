@@ -16,7 +16,7 @@ pub mod gate;
 pub mod records;
 pub mod rest;
 
-mod perform;
+pub mod perform;
 mod replay;
 
 pub mod local;

@@ -95,7 +95,7 @@ fn crashed(what: &str) -> EffectOutcome {
 }
 
 /// Performs a call, or reads for a plan: never longer than its deadline, never panics, never more than a journal keeps.
-async fn call_once(core: &Core, call: &NativeCall, planned: bool) -> EffectOutcome {
+pub async fn call_once(core: &Core, call: &NativeCall, planned: bool) -> EffectOutcome {
     let limit = call.deadline.map_or_else(|| core.now().saturating_add(LONGEST_MS), |d| d.saturating_add(GRACE_MS));
     let perform = if planned { core.world.look(call) } else { core.world.perform(call) };
     let perform = AssertUnwindSafe(perform).catch_unwind();
@@ -131,19 +131,24 @@ async fn judged_plan(
     run: &RunRow,
     machine: Vec<u8>,
 ) -> Result<Plan, String> {
-    let mut plan = make_plan(core, code.clone(), input, machine).await?;
+    let plan = make_plan(core, code.clone(), input, machine).await?;
+    Ok(judge(core, &*code, run, plan).await)
+}
+
+/// Adds what the policies say now of each call of a plan.
+pub async fn judge(core: &Core, code: &dyn Code, run: &RunRow, mut plan: Plan) -> Plan {
     let policies = core.policies();
     if policies.is_empty() {
-        return Ok(plan);
+        return plan;
     }
-    let Some(facts) = gate::facts(&*code, run, &[]) else { return Ok(plan) };
+    let Some(facts) = gate::facts(code, run, &[]) else { return plan };
     let mut verdicts = Vec::with_capacity(plan.entries.len());
     for entry in &plan.entries {
         let judged = policies.call(&facts, &foreseen(entry), &core.policy_counts, &|_| None, core.now()).await;
         verdicts.push(judged.verdict);
     }
     plan.verdicts = verdicts;
-    Ok(plan)
+    plan
 }
 
 /// A planned call as the policies will see it; what is not known yet is absent.

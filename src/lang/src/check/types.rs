@@ -39,8 +39,7 @@ fn plain(name: &str) -> Option<Ty> {
     })
 }
 
-/// How a type is shown that is not known because of a mistake that has been reported. Nothing that mentions it is said.
-pub(super) const UNKNOWN: &str = "\u{1}";
+pub(super) use crate::types::UNKNOWN;
 
 /// What a type is called here that other languages call `name`, in lower case.
 fn foreign(name: &str) -> Option<&'static str> {
@@ -320,46 +319,7 @@ impl Checker {
 
     /// As the author would write it.
     pub fn show(&self, t: &Ty) -> String {
-        self.show_at(t, 0)
-    }
-
-    fn show_at(&self, t: &Ty, depth: u32) -> String {
-        if depth > 6 {
-            return "…".into();
-        }
-        let d = depth + 1;
-        let list = |items: &[Ty]| items.iter().map(|i| self.show_at(i, d)).collect::<Vec<_>>().join(", ");
-        match &**t {
-            Type::None => "none".into(),
-            Type::Range(t) => format!("range of {}", self.show_at(t, d)),
-            Type::Error => UNKNOWN.into(),
-            Type::Optional(t) => match &**t {
-                Type::Function { .. } => format!("({})?", self.show_at(t, d)),
-                _ => format!("{}?", self.show_at(t, d)),
-            },
-            Type::List(t) => format!("List<{}>", self.show_at(t, d)),
-            Type::Set(t) => format!("Set<{}>", self.show_at(t, d)),
-            Type::Map(k, v) => format!("Map<{}, {}>", self.show_at(k, d), self.show_at(v, d)),
-            Type::Record(fields) if fields.is_empty() => "{ }".into(),
-            Type::Record(fields) => {
-                let mut shown: Vec<String> =
-                    fields.iter().take(6).map(|f| format!("{}: {}", f.name, self.show_at(&f.ty, d))).collect();
-                if fields.len() > 6 {
-                    shown.push("…".into());
-                }
-                format!("{{ {} }}", shown.join(", "))
-            }
-            Type::Named(id, args) => {
-                let name = self.types.get(*id).map_or("?", |d| d.name.as_str());
-                if args.is_empty() { name.into() } else { format!("{name}<{}>", list(args)) }
-            }
-            Type::Function { params, ret, effect } => {
-                let reads = if *effect == Effect::Reads { " reads" } else { "" };
-                format!("({}) => {}{reads}", list(params), self.show_at(ret, d))
-            }
-            Type::Param(_, name) => name.to_string(),
-            other => format!("{other:?}"),
-        }
+        crate::types::shown(&self.types, t)
     }
 
     /// Whether a value of this type can come from Json or a command line; else the part that cannot.

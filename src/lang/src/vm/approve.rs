@@ -59,12 +59,32 @@ impl Machine {
             until: None,
         };
         if planning {
-            // In the plan of a block around it: what this block does is part of that.
-            self.state.fiber.set(site.approval, Value::Unknown);
-            return self.state.fiber.open(ScopeKind::Approve(Box::new(approving)));
+            return self.foresee_approve(&site, approving);
         }
         self.state.fiber.open(ScopeKind::Approve(Box::new(approving)));
         self.ask_for_plan(&site);
+    }
+
+    /// In a plan: what this block does is part of that.
+    fn foresee_approve(&mut self, site: &ApproveSite, mut approving: Approving) {
+        let ask = ApprovalAsk { expires: approving.within, ..approving.asked.clone() };
+        if let Some(pc) = site.otherwise.filter(|_| self.listens()) {
+            // What a no leads to.
+            let mut refused = Box::new(self.state.clone());
+            if let Some(denial) = site.denial {
+                refused.fiber.set(denial, Value::Unknown);
+            }
+            refused.fiber.jump(pc);
+            self.aside = Some(refused);
+        }
+        // As it would stand when its own plan is asked for.
+        approving.stage = Asking::Planning;
+        self.state.fiber.open(ScopeKind::Approve(Box::new(approving)));
+        self.foresee_question(site.site, ask);
+        self.state.fiber.set(site.approval, Value::Unknown);
+        if let Some((_, _, a)) = self.approving(Asking::Planning) {
+            a.stage = Asking::Granted;
+        }
     }
 
     fn plan_id(&self, site: crate::ids::SiteId) -> super::protocol::EffectId {

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::approve::Covered;
 use super::code::ChildSite;
-use super::limits::has_unknown;
+use super::foresight::{Foretold, planned};
 use super::machine::{Machine, Wait};
 use super::print;
 use super::protocol::{
@@ -82,6 +82,8 @@ impl Machine {
             target: Planned::Absent,
             args,
         });
+        let entry = u32::try_from(plan.entries.len() - 1).unwrap_or(u32::MAX);
+        self.foresee(Some(site.site), |_| Foretold::Call { entry });
         self.state.fiber.set(site.d, Value::Unknown);
     }
 
@@ -105,10 +107,6 @@ impl Machine {
     pub(super) fn stop_child(&mut self, id: &EffectId, why: &str) {
         self.out.push(super::protocol::Command::Stop { id: id.clone(), why: why.to_owned() });
     }
-}
-
-fn planned(value: &Value) -> Planned {
-    if has_unknown(value) { Planned::Unknown } else { Planned::Known(print::shown(value)) }
 }
 
 /// What `run` gives: the built-in type `ChildRun`, or a failure when the child did not do what it is for.

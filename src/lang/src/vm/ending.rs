@@ -1,5 +1,6 @@
 //! How a run ends: undo, `on failure`, `finally`, the outcome.
 
+use super::foresight::Foretold;
 use super::fiber::{FrameKind, ScopeKind, Undo};
 use super::fork::Ended;
 use super::machine::{Cause, Machine, Phase};
@@ -40,6 +41,7 @@ impl Machine {
 
     /// The body, or a handler, came to its end.
     pub(super) fn entry_done(&mut self) {
+        self.foresee(None, |_| Foretold::Ends);
         if let Some(plan) = self.out.plan() {
             plan.over = Some(None);
             self.state.phase = Phase::Over;

@@ -1,5 +1,6 @@
 //! `wait for` an event.
 
+use super::foresight::Foretold;
 use super::machine::{Machine, Wait};
 use super::protocol::{Effect, EffectOutcome, Failure, FailureKind};
 use crate::value::Value;
@@ -9,6 +10,8 @@ impl Machine {
         let Some(site) = self.code().and_then(|c| c.waits.get(wait as usize)).cloned() else { return self.broken() };
         if self.out.is_plan() {
             // Shown as what it is: nobody knows.
+            let event = site.watch.text.clone();
+            self.foresee(Some(site.watch.site), |m| Foretold::WaitFor { event, within_ms: m.known_span(site.within) });
             return self.state.fiber.set(site.d, Value::Unknown);
         }
         let within = match self.state.fiber.register(site.within) {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::code::{Code, Shape, VariantCode};
+use super::debug::DebugInfo;
 use super::methods::{self, MethodFn};
 use crate::hir::{Connector, Event, Policy, Runbook, Setting};
 use crate::ids::{ConstId, FnId, RunbookId, SettingId, SiteId};
@@ -47,6 +48,9 @@ pub struct Program {
     pub(crate) decoded: Vec<Ty>,
     /// The built-in methods that are called, as `List.map`: by name, so that a program outlives a change of the method table.
     pub(crate) methods: Vec<SmolStr>,
+    /// For people: lines, names of variables. Not part of the content address, and not there in programs of earlier versions.
+    #[serde(skip)]
+    pub debug: Option<Arc<DebugInfo>>,
     /// Found at the first call of any.
     #[serde(skip)]
     pub(crate) found: OnceLock<Vec<Option<MethodFn>>>,
@@ -78,10 +82,16 @@ pub enum ProgramError {
 }
 
 impl Program {
-    /// The bytes that [`Program::from_bytes`] reads: the version, then the program.
+    /// The bytes that [`Program::from_bytes`] reads: the version, the program, and behind it what is only for people.
     pub fn to_bytes(&self) -> Vec<u8> {
         // Every type in here serialises without a condition; a failure could only be one of memory.
-        postcard::to_stdvec(&(VM_VERSION, self)).unwrap_or_default()
+        let mut bytes = postcard::to_stdvec(&(VM_VERSION, self)).unwrap_or_default();
+        if let Some(debug) = &self.debug {
+            let debug = postcard::to_stdvec(&**debug).unwrap_or_default();
+            bytes.extend(Sha256::digest(&debug));
+            bytes.extend(debug);
+        }
+        bytes
     }
 
     /// Reads what [`Program::to_bytes`] wrote.
@@ -93,11 +103,20 @@ impl Program {
         if found != VM_VERSION {
             return Err(ProgramError::Version { found });
         }
-        let (_, program): (u32, Program) =
-            postcard::from_bytes(bytes).map_err(|e| ProgramError::Damaged(e.to_string()))?;
+        let ((_, mut program), rest): ((u32, Program), &[u8]) =
+            postcard::take_from_bytes(bytes).map_err(|e| ProgramError::Damaged(e.to_string()))?;
         if program.digest() != program.id {
             return Err(ProgramError::Damaged("its content does not fit its id".into()));
         }
+        // Programs of earlier versions have nothing there.
+        program.debug = match rest.split_at_checked(32) {
+            _ if rest.is_empty() => None,
+            Some((hash, debug)) if hash == Sha256::digest(debug).as_slice() => {
+                let read = postcard::from_bytes(debug).map_err(|e| ProgramError::Damaged(e.to_string()))?;
+                Some(Arc::new(read))
+            }
+            _ => return Err(ProgramError::Damaged("what is written behind it is not whole".into())),
+        };
         Ok(program)
     }
 

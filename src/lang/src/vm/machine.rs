@@ -11,12 +11,13 @@ use super::budget::{Budget, Limit};
 use super::code::{Code, Op};
 use super::failure::invalid;
 use super::fiber::{Fiber, FrameKind, Undo};
+use super::foresight::{Foretold, planned};
 use super::image::{Program, VM_VERSION};
 use super::interp::{self, Context, Exit};
 use super::limits;
 use super::outbox::Outbox;
 use super::protocol::{
-    Command, Cover, Effect, EffectId, EffectOutcome, Failure, Input, Millis, Note, PlanRequest, RunInput,
+    Command, Cover, Effect, EffectId, EffectOutcome, Failure, Input, Millis, Note, PlanRequest, Planned, RunInput,
 };
 use super::threads::{Branch, MAIN, Thread};
 use crate::hir::Outcome;
@@ -163,6 +164,8 @@ pub struct Machine {
     pub(super) budget: Budget,
     /// In a plan: the condition that was met last is unknown.
     pub(super) fork: Option<(u32, u32)>,
+    /// In a plan that tells: another way from here, which people take and not the code.
+    pub(super) aside: Option<Box<State>>,
     /// Commands of this step whose notes are labelled.
     pub(super) noted: usize,
     /// The thread that the budget is about.
@@ -203,7 +206,7 @@ impl Machine {
             held: 0,
             sequence: 0,
         };
-        Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, noted: 0, prepared: None }
+        Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, aside: None, noted: 0, prepared: None }
     }
 
     /// Takes what happened and says what is wanted next. The same inputs give the same commands, always.
@@ -251,7 +254,7 @@ impl Machine {
         let state = unpack(&program, snapshot)?;
         let limits = state.input.limits;
         let budget = Budget::new(limits.fuel, limits.memory, limits.depth);
-        Ok(Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, noted: 0, prepared: None })
+        Ok(Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, aside: None, noted: 0, prepared: None })
     }
 
     /// What the run started with.
@@ -408,6 +411,7 @@ impl Machine {
         match op {
             Op::Action { call } => self.begin_call(call),
             Op::Finish { outcome, s } => {
+                self.foresee(None, |m| Foretold::Finish { outcome, why: planned(&m.state.fiber.register(s)) });
                 let why = super::print::display(&self.state.fiber.register(s));
                 self.finish(outcome, why);
             }
@@ -421,6 +425,7 @@ impl Machine {
                 self.out.note(Note::StepBegan { site, name: name.clone() });
                 let around = std::mem::replace(&mut self.state.fiber.since, self.state.fiber.now);
                 self.state.fiber.open(super::fiber::ScopeKind::Step { site, name, around });
+                self.foresee(Some(site), |_| Foretold::Step);
             }
             Op::ScopeExit { n } => {
                 for _ in 0..n {
@@ -444,6 +449,10 @@ impl Machine {
             Op::Evidence { name, s, site } => {
                 let name = super::print::display(&self.state.fiber.register(name));
                 let value = self.state.fiber.register(s);
+                self.foresee(Some(site), |_| Foretold::Evidence {
+                    name: Planned::Known(name.as_str().into()),
+                    value: planned(&value),
+                });
                 if !self.says(name.len() as u64 + limits::size(&value, limits::MAX_SAID)) {
                     return;
                 }
@@ -451,6 +460,7 @@ impl Machine {
                 self.out.note(Note::Evidence { site, name, value });
             }
             Op::Log { s, site } => {
+                self.foresee(Some(site), |m| Foretold::Log { text: planned(&m.state.fiber.register(s)) });
                 let text = super::print::display(&self.state.fiber.register(s));
                 if !self.says(text.len() as u64) {
                     return;

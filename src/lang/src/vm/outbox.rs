@@ -3,6 +3,7 @@
 //! This is the proof that a plan touches nothing: a planning machine has no place to put a call but [`Outbox::Plan`], whose only
 //! slot for one takes a [`ReadCall`], and [`ReadCall::new`], the only way to make one, refuses every effect above `reads`.
 
+use super::foresight::Collector;
 use super::protocol::{Certainty, Command, Effect, EffectId, NativeCall, Note, PlanEntry};
 use crate::syntax::ast::Effect as EffectClass;
 
@@ -16,6 +17,11 @@ impl ReadCall {
         (call.effect <= EffectClass::Reads).then_some(Self(call))
     }
 
+    /// What is to be read.
+    pub fn call(&self) -> &NativeCall {
+        &self.0
+    }
+
     /// As a command.
     pub fn command(self, id: EffectId) -> Command {
         Command::Start { id, effect: Effect::Call(self.0) }
@@ -27,6 +33,8 @@ impl ReadCall {
 pub struct PlanOutbox {
     pub read: Option<(EffectId, ReadCall)>,
     pub entries: Vec<PlanEntry>,
+    /// What is told beside them, when somebody wants to know.
+    pub ahead: Option<Box<Collector>>,
     /// How sure calls are where the machine stands now.
     pub certainty: Option<Certainty>,
     /// Something that a plan may not do was wanted: the effect's kind.

@@ -14,13 +14,14 @@ use super::budget::{Budget, Limit};
 use super::calls::names;
 use super::code::{CallSite, Code};
 use super::fiber::{Fiber, FrameKind, ScopeKind};
+use super::foresight::{Foresight, Foretold, Spot, Under, common, lowered, without_rounds};
 use super::image::{Program, hex};
 use super::limits::has_unknown;
 use super::machine::{Machine, MachineError, Phase, State, unpack};
 use super::outbox::Outbox;
 use super::print;
 use super::protocol::{CallClass, Certainty, Command, EffectOutcome, Input, Plan, PlanEntry, Planned};
-use crate::ids::SiteId;
+use crate::ids::{FnId, SiteId};
 use crate::syntax::ast::Effect as EffectClass;
 use crate::value::Value;
 
@@ -48,6 +49,8 @@ pub struct Planner {
     steps: u64,
     incomplete: Option<String>,
     done: bool,
+    /// What is run in the place of the body.
+    entry: Option<FnId>,
 }
 
 /// One way through the code.
@@ -57,6 +60,8 @@ struct Path {
     weight: u64,
     /// Loops whose test was unknown: the frame's depth and where the test begins.
     rounds: Vec<(usize, u32)>,
+    /// What was decided on the way, for people.
+    under: Under,
 }
 
 impl Planner {
@@ -75,11 +80,30 @@ impl Planner {
             out: Outbox::Plan(Box::default()),
             budget: Budget::new(limits.fuel, limits.memory, limits.depth),
             fork: None,
+            aside: None,
+            aside: None,
             noted: 0,
             prepared: None,
         };
-        let first = Path { state, weight: SURE, rounds: Vec::new() };
-        Ok(Self { machine, paths: vec![first], active: None, site, reads: 0, steps: 0, incomplete: None, done: false })
+        let first = Path { state, weight: SURE, rounds: Vec::new(), under: None };
+        Ok(Self { machine, paths: vec![first], active: None, site, reads: 0, steps: 0, incomplete: None, done: false, entry: None })
+    }
+
+    /// Also collects what is told beside the calls: for plans of whole runs.
+    #[must_use]
+    pub fn telling(mut self) -> Self {
+        if let Some(plan) = self.machine.out.plan() {
+            plan.ahead = Some(Box::default());
+        }
+        self
+    }
+
+    /// Runs a handler of the runbook (`on failure`, `finally`) ahead in the place of its body. What it takes beyond the parameters
+    /// is not known.
+    #[must_use]
+    pub fn of(mut self, function: FnId) -> Self {
+        self.entry = Some(function);
+        self
     }
 
     /// Takes [`Input::Start`] first, then the answers. Gives the next read; none when the plan is made.
@@ -103,17 +127,25 @@ impl Planner {
     }
 
     /// The plan. Before it is done, what is known so far.
-    pub fn into_plan(mut self) -> Plan {
+    pub fn into_plan(self) -> Plan {
+        self.into_parts().0
+    }
+
+    /// The plan, and what is told beside it (see [`Planner::telling`]).
+    pub fn into_parts(mut self) -> (Plan, Foresight) {
         if !self.done && self.incomplete.is_none() {
             self.incomplete = Some("the plan was not made to its end".into());
         }
-        let entries = match &mut self.machine.out {
-            Outbox::Plan(plan) => std::mem::take(&mut plan.entries),
-            Outbox::Live(_) => Vec::new(),
+        let (entries, told) = match &mut self.machine.out {
+            Outbox::Plan(plan) => {
+                (std::mem::take(&mut plan.entries), plan.ahead.as_mut().map(|a| a.take()).unwrap_or_default())
+            }
+            Outbox::Live(_) => (Vec::new(), Foresight::default()),
         };
         let bound = (&self.machine.program.id, self.site, &entries, &self.incomplete);
         let bytes = postcard::to_stdvec(&bound).unwrap_or_default();
-        Plan { entries, digest: hex(&Sha256::digest(bytes)), incomplete: self.incomplete, verdicts: Vec::new() }
+        let digest = hex(&Sha256::digest(bytes));
+        (Plan { entries, digest, incomplete: self.incomplete, verdicts: Vec::new() }, told)
     }
 
     /// A whole runbook: its body begins now.
@@ -121,7 +153,7 @@ impl Planner {
         let program = self.machine.program.clone();
         let Some(path) = self.paths.first_mut().filter(|p| p.state.phase == Phase::New) else { return };
         path.state.phase = Phase::Body;
-        let params = path.state.input.params.clone();
+        let mut params = path.state.input.params.clone();
         let Some(runbook) = program.runbook(path.state.input.runbook) else {
             return self.stop("the program has no such runbook".into());
         };
@@ -130,8 +162,10 @@ impl Planner {
         }
         let limits = path.state.input.limits;
         let budget = Budget::new(limits.fuel, limits.memory, limits.depth);
-        let entered =
-            super::interp::enter(&mut path.state.fiber, &program, &budget, runbook.body, params, 0, FrameKind::Entry);
+        let body = self.entry.unwrap_or(runbook.body);
+        let inputs = program.code(body).map_or(0, |c| c.inputs as usize);
+        params.resize(inputs.max(params.len()), Value::Unknown);
+        let entered = super::interp::enter(&mut path.state.fiber, &program, &budget, body, params, 0, FrameKind::Entry);
         if entered.is_err() {
             self.stop("calls nest too deep".into());
         }
@@ -141,6 +175,10 @@ impl Planner {
         let Some(mut path) = self.active.take() else { return };
         std::mem::swap(&mut self.machine.state, &mut path.state);
         self.machine.tick(at);
+        if let Some(ahead) = self.machine.out.plan().and_then(|p| p.ahead.as_mut()) {
+            ahead.answered(&outcome);
+            ahead.under.clone_from(&path.under);
+        }
         let waited = self.machine.state.wait.take();
         match (waited, self.machine.state.open.remove(id)) {
             (Some((expected, wait)), Some(effect)) if expected == *id => {
@@ -238,9 +276,17 @@ impl Planner {
             if self.at_end() {
                 return;
             }
+            let rounds = path.rounds.len();
             path.rounds.retain(|(depth, start)| in_loop(&self.machine, *depth, *start));
+            if path.rounds.len() < rounds {
+                path.under = without_rounds(&path.under, &|depth, start| in_loop(&self.machine, depth, start));
+            }
+            path.under = lowered(&path.under, self.machine.state.fiber.scopes.len());
             self.rearm();
             if let Some(plan) = self.machine.out.plan() {
+                if let Some(ahead) = &mut plan.ahead {
+                    ahead.under.clone_from(&path.under);
+                }
                 plan.certainty = Some(match (path.rounds.is_empty(), path.weight == SURE) {
                     (false, _) => Certainty::Each,
                     (true, true) if self.machine.state.supposing == 0 => Certainty::Will,
@@ -249,6 +295,7 @@ impl Planner {
             }
             self.steps += 1;
             self.machine.step_once();
+            self.set_aside(&path);
             if let Some((at, to)) = self.machine.fork.take() {
                 return self.fork(path, at, to);
             }
@@ -268,6 +315,15 @@ impl Planner {
                 return;
             }
         }
+    }
+
+    /// Another way that the step opened: nothing makes it less sure that the path itself goes on.
+    fn set_aside(&mut self, path: &Path) {
+        let Some(state) = self.machine.aside.take() else { return };
+        let scopes = state.fiber.scopes.len();
+        let Some(ahead) = self.machine.out.plan().and_then(|p| p.ahead.as_mut()) else { return };
+        let under = ahead.refused(&path.under, scopes);
+        self.paths.push(Path { state: *state, weight: 0, rounds: path.rounds.clone(), under });
     }
 
     fn take_back(&mut self, mut path: Path) {
@@ -322,12 +378,15 @@ impl Planner {
         std::mem::swap(&mut self.machine.state, &mut path.state);
         let state = &path.state;
         let depth = state.fiber.frames.len();
+        let scopes = state.fiber.scopes.len();
         let test = state
             .fiber
             .frames
             .last()
             .and_then(|f| self.machine.program.code(f.function))
             .and_then(|code| code.loop_tests.iter().find(|t| (t.start..t.end).contains(&at)));
+        let round = test.map(|t| t.start);
+        let function = state.fiber.frames.last().map(|f| f.function);
         if let Some(test) = test {
             if path.rounds.contains(&(depth, test.start)) {
                 // Once round is shown; more would be the same again.
@@ -338,8 +397,15 @@ impl Planner {
             }
             path.rounds.push((depth, test.start));
         }
+        let mut elsewhere = path.under.clone();
+        let ahead = self.machine.out.plan().and_then(|p| p.ahead.as_mut());
+        if let (Some(ahead), Some(function)) = (ahead, function) {
+            let spot = Spot { function, pc: at, scopes, frames: depth };
+            (path.under, elsewhere) = ahead.decide(&self.machine.program, spot, &elsewhere, round);
+        }
         let half = path.weight / 2;
-        let mut other = Path { state: path.state.clone(), weight: half, rounds: path.rounds.clone() };
+        let mut other =
+            Path { state: path.state.clone(), weight: half, rounds: path.rounds.clone(), under: elsewhere };
         other.state.fiber.jump(to);
         path.weight -= half;
         self.paths.push(path);
@@ -387,6 +453,7 @@ fn merge(path: &mut Path, other: Path) {
         *counter = (*counter).max(count);
     }
     path.rounds.retain(|r| other.rounds.contains(r));
+    path.under = common(&path.under, &other.under);
     path.state.fiber.now = path.state.fiber.now.max(other.state.fiber.now);
 }
 
@@ -443,6 +510,8 @@ impl Machine {
             place,
             class,
         });
+        let entry = u32::try_from(plan.entries.len() - 1).unwrap_or(u32::MAX);
+        self.foresee(Some(site.site), |_| Foretold::Call { entry });
         self.state.fiber.set(site.d, Value::Unknown);
         if let Some((undo, captures)) = &site.undo {
             // What would put it right again: it destroys under the same approval, so people see it.

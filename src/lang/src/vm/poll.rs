@@ -1,6 +1,7 @@
 //! `verify`, `wait until` and `wait`.
 
 use super::code::PollSite;
+use super::foresight::Foretold;
 use super::fiber::{Polling, Scope, ScopeKind};
 use super::machine::{Machine, Wait};
 use super::print;
@@ -15,7 +16,10 @@ impl Machine {
             // Of an unknown length, in a plan.
             _ => 0,
         };
-        if span <= 0 || self.out.is_plan() {
+        if self.out.is_plan() {
+            return self.foresee(Some(site), |m| Foretold::Wait { ms: m.known_span(s) });
+        }
+        if span <= 0 {
             return;
         }
         let until = self.now().saturating_add(span);
@@ -34,6 +38,7 @@ impl Machine {
         if self.out.is_plan() {
             // Shown, not polled.
             let value = if site.verify.is_some() { Value::Nothing } else { Value::Unknown };
+            self.foresee(Some(site.site), |m| m.polled(&site));
             self.state.fiber.set(site.d, value);
             return self.state.fiber.jump(site.end);
         }
@@ -52,6 +57,19 @@ impl Machine {
             last: None,
         };
         self.state.fiber.open(ScopeKind::Poll(Box::new(polling)));
+    }
+
+    /// A poll as a plan tells it.
+    fn polled(&self, site: &PollSite) -> Foretold {
+        let (within_ms, every_ms) = (self.known_span(site.within), self.known_span(site.every));
+        let condition = self.condition_at(site.check);
+        match &site.verify {
+            Some(v) => {
+                let name = print::display(&self.state.fiber.register(v.name));
+                Foretold::Verify { name, condition, within_ms, every_ms }
+            }
+            None => Foretold::WaitUntil { condition, within_ms, every_ms },
+        }
     }
 
     fn polling(&mut self) -> Option<&mut Polling> {

@@ -85,9 +85,10 @@ impl Machine {
             f.at = self.now();
         }
         if let Some(plan) = self.out.plan() {
-            plan.over = Some(Some(f.message));
+            plan.over = Some(Some(f.message.clone()));
             self.state.phase = Phase::Over;
-            return;
+            let site = f.trace.first().copied();
+            return self.foresee(site, |_| super::foresight::Foretold::Fails { message: f.message });
         }
         if self.is_branch() {
             return self.branch_over(Ended::Failed(f));

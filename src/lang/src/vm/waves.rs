@@ -7,6 +7,7 @@ use super::failure::{self, invalid};
 use super::fiber::ScopeKind;
 use super::fork::count;
 use super::limits::{self, MAX_SPREAD};
+use super::foresight::Foretold;
 use super::machine::{Machine, Wait};
 use super::ops;
 use super::print;
@@ -80,8 +81,12 @@ impl Machine {
     pub(super) fn wave_pause(&mut self, waves: u32) {
         let Some(site) = self.waves_site(waves) else { return self.broken() };
         let (wave, of) = self.wave(&site);
-        if self.out.is_plan() || (wave >= of && !site.between) {
+        if wave >= of && !site.between {
             return;
+        }
+        if self.out.is_plan() {
+            let Some(pause) = site.pausing else { return };
+            return self.foresee(Some(site.site), |m| Foretold::Wait { ms: m.known_span(pause) });
         }
         let Some(Value::Duration(span)) = site.pausing.map(|r| self.state.fiber.register(r)) else { return };
         if span <= 0 {

@@ -1,13 +1,13 @@
 //! The live world: performs the native primitives that `stdlib/native/*.rrb` declares, one file each.
 
 mod args;
-mod clock;
+pub(crate) mod clock;
 mod egress;
-mod env;
-mod exec;
+pub(crate) mod env;
+pub(crate) mod exec;
 mod fail;
-mod file;
-mod http;
+pub(crate) mod file;
+pub(crate) mod http;
 #[cfg(test)]
 mod testing;
 
@@ -40,6 +40,12 @@ pub struct LiveConfig {
 /// Performs native primitives for real. Cheap to share behind an `Arc`; one per process is enough.
 #[derive(Debug)]
 pub struct LiveWorld {
+    ground: Ground,
+}
+
+/// What primitives stand on: what they may reach, and the secrets that must not get out. It performs nothing itself.
+#[derive(Debug)]
+pub(crate) struct Ground {
     reach: RwLock<Arc<Reach>>,
     scrubber: Scrubber,
 }
@@ -58,14 +64,13 @@ impl Reach {
     }
 }
 
-impl LiveWorld {
-    /// A live world. Installs the TLS provider of the process if there is none.
+impl Ground {
+    /// Installs the TLS provider of the process if there is none.
     pub fn new(config: LiveConfig) -> Self {
         crate::init();
         Self { reach: RwLock::new(Reach::new(config)), scrubber: Scrubber::default() }
     }
 
-    /// From now on this is allowed. Calls that have begun keep what was; connections that were kept open are given up.
     pub fn configure(&self, config: LiveConfig) {
         let mut reach = self.reach.write().unwrap_or_else(PoisonError::into_inner);
         if reach.config != config {
@@ -77,26 +82,14 @@ impl LiveWorld {
         Arc::clone(&self.reach.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What keeps resolved secrets out of outcomes; share it with whatever writes texts that come from outside.
-    pub fn scrubber(&self) -> &Scrubber {
-        &self.scrubber
-    }
-
-    async fn attempt(&self, call: &NativeCall) -> Result<Value, Failure> {
-        let Some((_, primitive)) = PRIMITIVES.iter().find(|(name, _)| *name == call.native) else {
-            let message = format!("this build of rrb has no native primitive `{}`", call.native);
-            return Err(Failure::new(FailureKind::Invalid, message).happened(Happened::No));
+    /// Performs a call with the primitive that is made for it; never panics, and lets no secret out.
+    pub async fn perform(&self, call: &NativeCall, primitive: Primitive) -> EffectOutcome {
+        let attempt = async {
+            let cx = Cx { world: self, call, args: Args::new(call) };
+            cx.time_left()?;
+            primitive(cx).await
         };
-        let cx = Cx { world: self, call, args: Args::new(call) };
-        cx.time_left()?;
-        primitive(cx).await
-    }
-}
-
-#[async_trait]
-impl World for LiveWorld {
-    async fn perform(&self, call: &NativeCall) -> EffectOutcome {
-        let outcome = match AssertUnwindSafe(self.attempt(call)).catch_unwind().await {
+        let outcome = match AssertUnwindSafe(attempt).catch_unwind().await {
             Ok(Ok(value)) => EffectOutcome::Done(value),
             Ok(Err(failure)) => EffectOutcome::Failed(failure),
             // Nothing is known to panic; should a library do it, the daemon lives on and nobody claims that nothing happened.
@@ -109,10 +102,43 @@ impl World for LiveWorld {
     }
 }
 
+impl LiveWorld {
+    /// A live world. Installs the TLS provider of the process if there is none.
+    pub fn new(config: LiveConfig) -> Self {
+        Self { ground: Ground::new(config) }
+    }
+
+    /// From now on this is allowed. Calls that have begun keep what was; connections that were kept open are given up.
+    pub fn configure(&self, config: LiveConfig) {
+        self.ground.configure(config);
+    }
+
+    /// What keeps resolved secrets out of outcomes; share it with whatever writes texts that come from outside.
+    pub fn scrubber(&self) -> &Scrubber {
+        &self.ground.scrubber
+    }
+}
+
+/// The failure of a call that this build has nothing for.
+pub(crate) fn unknown(call: &NativeCall) -> EffectOutcome {
+    let message = format!("this build of rrb has no native primitive `{}`", call.native);
+    EffectOutcome::Failed(Failure::new(FailureKind::Invalid, message).happened(Happened::No))
+}
+
+#[async_trait]
+impl World for LiveWorld {
+    async fn perform(&self, call: &NativeCall) -> EffectOutcome {
+        match PRIMITIVES.iter().find(|(name, _)| *name == call.native) {
+            Some((_, primitive)) => self.ground.perform(call, *primitive).await,
+            None => unknown(call),
+        }
+    }
+}
+
 /// One call being performed.
 #[derive(Clone, Copy)]
-struct Cx<'a> {
-    world: &'a LiveWorld,
+pub(crate) struct Cx<'a> {
+    world: &'a Ground,
     call: &'a NativeCall,
     args: Args<'a>,
 }
@@ -153,8 +179,8 @@ fn now() -> Millis {
     Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }
 
-type Performing<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
-type Primitive = for<'a> fn(Cx<'a>) -> Performing<'a>;
+pub(crate) type Performing<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
+pub(crate) type Primitive = for<'a> fn(Cx<'a>) -> Performing<'a>;
 
 macro_rules! primitives {
     ($($name:literal => $function:path;)*) => {

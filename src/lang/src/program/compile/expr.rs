@@ -3,6 +3,7 @@
 use super::{Compiler, has_value};
 use crate::hir::{Arm, Coercion, Expr, ExprKind, MapEntry, TextPart};
 use crate::ids::{FnId, TypeId};
+use crate::span::Span;
 use crate::syntax::ast::{BinaryOp, UnaryOp};
 use crate::types::{Type, builtin};
 use crate::value::Value;
@@ -13,7 +14,7 @@ use crate::vm::typing::{fields, recursive, resolve};
 impl<'a> Compiler<'a, '_> {
     /// Puts the value of `e` into `d`. Only what may be read by `e` itself must not be `d`; see `Assign`.
     pub(super) fn expr(&mut self, e: &'a Expr, d: Reg) {
-        self.expr_unchecked(e, d);
+        self.marked(e.span, |c| c.expr_unchecked(e, d));
         let builds = matches!(
             e.kind,
             ExprKind::Record(_) | ExprKind::RecordUpdate { .. } | ExprKind::Variant { .. } | ExprKind::Closure { .. }
@@ -152,9 +153,12 @@ impl<'a> Compiler<'a, '_> {
             }),
             ExprKind::If { condition, then, otherwise } => {
                 let ways = self.ways();
-                let fails = self.branch(condition);
-                self.cover_way(ways, "then", then.span);
-                self.expr(then, d);
+                let fails = self.in_scope(|c| {
+                    let fails = c.branch(condition);
+                    c.cover_way(ways, "then", then.span);
+                    c.expr(then, d);
+                    fails
+                });
                 let end = self.emit(Op::Jump { to: 0 });
                 self.patch_all(fails);
                 self.cover_way(ways, "else", otherwise.as_ref().map_or(e.span, |o| o.span));
@@ -409,12 +413,17 @@ impl<'a> Compiler<'a, '_> {
             for (i, arm) in arms.iter().enumerate() {
                 // The checker has shown that the last arm fits when no other does.
                 let last = i + 1 == arms.len() && arm.guard.is_none();
-                let mut fails = c.pattern(&arm.pattern, s, last);
-                if let Some(guard) = &arm.guard {
-                    fails.extend(c.branch(guard));
-                }
-                c.cover_arm(ways, arm);
-                c.expr(&arm.body, d);
+                let behind = i.checked_sub(1).and_then(|i| arms.get(i)).map_or(value.span.end, |a| a.body.span.end);
+                let head = Span { start: behind.min(arm.body.span.start), end: arm.body.span.start, ..arm.body.span };
+                let fails = c.in_scope(|c| {
+                    let mut fails = c.marked(head, |c| c.pattern(&arm.pattern, s, last));
+                    if let Some(guard) = &arm.guard {
+                        fails.extend(c.branch(guard));
+                    }
+                    c.cover_arm(ways, arm);
+                    c.expr(&arm.body, d);
+                    fails
+                });
                 if !last {
                     ends.push(c.emit(Op::Jump { to: 0 }));
                 }
@@ -467,6 +476,10 @@ impl<'a> Compiler<'a, '_> {
 
     /// Tests a condition; gives the jumps that are taken when it is false.
     pub(super) fn branch(&mut self, e: &'a Expr) -> Vec<usize> {
+        self.marked(e.span, |c| c.branch_here(e))
+    }
+
+    fn branch_here(&mut self, e: &'a Expr) -> Vec<usize> {
         match &e.kind {
             ExprKind::And(left, right) => {
                 let mut fails = self.branch(left);

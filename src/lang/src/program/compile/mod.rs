@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::covered::{CoverPoint, Covered};
-use super::{Program, SiteInfo, VM_VERSION, constants};
+use super::{FunctionDebug, Program, SiteInfo, VM_VERSION, constants, debug};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, FunctionKind};
 use crate::span::{Sources, Span};
@@ -74,12 +74,16 @@ fn lower(
 ) -> Result<Program, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let mut functions = Vec::with_capacity(program.functions.len() + more.len());
+    let mut lines = Vec::with_capacity(functions.capacity());
     for function in &program.functions {
         if let Some(cover) = &mut tables.cover {
             cover.begin(function, sources);
         }
         match lower_function(program, tables, function) {
-            Ok(code) => functions.push(code),
+            Ok((code, debug)) => {
+                functions.push(code);
+                lines.push(debug);
+            }
             Err(e) => errors.push(*e),
         }
     }
@@ -88,7 +92,10 @@ fn lower(
     }
     for function in more {
         match lower_function(program, tables, function) {
-            Ok(code) => functions.push(code),
+            Ok((code, debug)) => {
+                functions.push(code);
+                lines.push(debug);
+            }
             Err(e) => errors.push(*e),
         }
     }
@@ -122,6 +129,7 @@ fn lower(
         shapes: std::mem::take(&mut tables.shapes),
         decoded: std::mem::take(&mut tables.decoded),
         methods: std::mem::take(&mut tables.methods),
+        debug: Some(Arc::new(debug::info(lines, sources))),
         found: OnceLock::new(),
         covered: None,
     };
@@ -255,13 +263,20 @@ struct Compiler<'a, 't> {
     durings: Vec<DuringSite>,
     children: Vec<ChildSite>,
     loop_tests: Vec<LoopTest>,
+    /// What stands where, for people.
+    marks: debug::Marks,
 }
 
-fn lower_function(program: &hir::Program, tables: &mut Tables, f: &hir::Function) -> Result<Code, Box<Diagnostic>> {
+fn lower_function(
+    program: &hir::Program,
+    tables: &mut Tables,
+    f: &hir::Function,
+) -> Result<(Code, FunctionDebug), Box<Diagnostic>> {
     let mut c = Compiler::new(program, tables, &f.locals);
     if let Some(body) = &f.body {
         c.body(body);
     }
+    let marks = std::mem::take(&mut c.marks).finish(program, f, c.here());
     let inputs = f.captures + f.params;
     let params = f.locals.get(f.captures as usize..inputs as usize).unwrap_or_default();
     let action = match &f.kind {
@@ -279,7 +294,7 @@ fn lower_function(program: &hir::Program, tables: &mut Tables, f: &hir::Function
         action,
         span: f.span,
     };
-    c.finish(head)
+    Ok((c.finish(head)?, marks))
 }
 
 fn lower_constant(program: &hir::Program, tables: &mut Tables, k: &hir::Constant) -> Result<Code, Box<Diagnostic>> {
@@ -334,7 +349,25 @@ impl<'a, 't> Compiler<'a, 't> {
             durings: Vec::new(),
             children: Vec::new(),
             loop_tests: Vec::new(),
+            marks: debug::Marks::default(),
         }
+    }
+
+    /// Runs `f`, whose instructions are those of this place in the sources.
+    fn marked<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> T) -> T {
+        let around = self.marks.enter(span);
+        let out = f(self);
+        self.marks.leave(around);
+        out
+    }
+
+    /// Runs `f`; the variables that it binds are not in scope behind it.
+    fn in_scope<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        let around = self.marks.open();
+        let out = f(self);
+        let here = self.here();
+        self.marks.close(around, here);
+        out
     }
 
     fn body(&mut self, body: &'a hir::Expr) {
@@ -401,6 +434,7 @@ impl<'a, 't> Compiler<'a, 't> {
     }
 
     fn emit(&mut self, op: Op) -> usize {
+        self.marks.mark(self.here());
         self.ops.push(op);
         self.ops.len() - 1
     }

@@ -112,6 +112,7 @@ impl Compiler<'_, '_> {
         if d != s {
             self.emit(Op::Move { d, s });
         }
+        self.marks.bound(local, self.here());
     }
 
     /// A jump that is taken when `s` does not equal the literal.

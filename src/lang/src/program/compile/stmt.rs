@@ -12,6 +12,10 @@ use crate::vm::typing::resolve;
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn block(&mut self, block: &'a Block, d: Reg) {
+        self.in_scope(|c| c.statements(block, d));
+    }
+
+    fn statements(&mut self, block: &'a Block, d: Reg) {
         for stmt in &block.stmts {
             self.cover_stmt(stmt);
             self.stmt(stmt);
@@ -29,7 +33,10 @@ impl<'a> Compiler<'a, '_> {
 
     fn stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
-            Stmt::Let { pattern: Pattern::Bind(local), value } => self.expr(value, local.0 as Reg),
+            Stmt::Let { pattern: Pattern::Bind(local), value } => {
+                self.expr(value, local.0 as Reg);
+                self.marks.bound(*local, self.here());
+            }
             Stmt::Let { pattern, value } => self.scratch(|c| {
                 let s = c.temp();
                 c.expr(value, s);
@@ -72,6 +79,10 @@ impl<'a> Compiler<'a, '_> {
     }
 
     pub(super) fn for_(&mut self, pattern: &'a Pattern, items: &'a Expr, body: &'a Block, collects: bool, d: Reg) {
+        self.in_scope(|c| c.for_in_scope(pattern, items, body, collects, d));
+    }
+
+    fn for_in_scope(&mut self, pattern: &'a Pattern, items: &'a Expr, body: &'a Block, collects: bool, d: Reg) {
         self.scratch(|c| {
             let results = if collects { c.temp() } else { 0 };
             if collects {
@@ -83,12 +94,16 @@ impl<'a> Compiler<'a, '_> {
                 let s = c.operand(items);
                 c.emit(if ints { Op::RangeIter { d: it, s } } else { Op::Iter { d: it, s } });
             });
-            let direct = if let Pattern::Bind(local) = pattern { Some(local.0 as Reg) } else { None };
+            let bound = if let Pattern::Bind(local) = pattern { Some(*local) } else { None };
+            let direct = bound.map(|local| local.0 as Reg);
             let item = direct.unwrap_or_else(|| c.temp());
             let head = c.here();
             let next =
                 c.emit(if ints { Op::RangeNext { it, d: item, to: 0 } } else { Op::IterNext { it, d: item, to: 0 } });
             c.loops.push(Loop { continues: Vec::new(), breaks: Vec::new(), scopes: c.scopes });
+            if let Some(local) = bound {
+                c.marks.bound(local, c.here());
+            }
             if direct.is_none() {
                 // A pattern of `for` fits every item, so nothing jumps.
                 let fails = c.pattern(pattern, item, true);
@@ -123,6 +138,10 @@ impl<'a> Compiler<'a, '_> {
     }
 
     pub(super) fn while_(&mut self, condition: &'a Expr, max: u32, body: &'a Block, d: Reg) {
+        self.in_scope(|c| c.while_in_scope(condition, max, body, d));
+    }
+
+    fn while_in_scope(&mut self, condition: &'a Expr, max: u32, body: &'a Block, d: Reg) {
         self.scratch(|c| {
             let rounds = c.temps(2);
             c.emit(Op::Int { d: rounds, v: 0 });
@@ -174,7 +193,12 @@ impl<'a> Compiler<'a, '_> {
             c.patch(enter);
             c.cover_way(ways, "catch", at);
             match handler {
-                Some((_, block)) => c.scoped(|c| c.block(block, value)),
+                Some((local, block)) => c.in_scope(|c| {
+                    if let Some(local) = local {
+                        c.marks.bound(*local, c.here());
+                    }
+                    c.scoped(|c| c.block(block, value));
+                }),
                 None => c.scoped(|c| {
                     c.emit(Op::None { d: value });
                 }),

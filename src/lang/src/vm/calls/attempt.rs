@@ -56,6 +56,7 @@ impl Machine {
         let deadline = self.deadline();
         let id = self.next_id(site);
         let call = NativeCall { native, args, effect, repeat, key, attempt, deadline, action, instance };
+        self.foresee_read(&id, &call);
         self.suspend(id, Effect::Call(call), Wait::Native);
     }
 
