@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use crate::api::{Actor, ApiError, StartRun};
 use crate::engine::Engine;
-use crate::matcher::book::Book;
 use crate::matcher;
+use crate::matcher::book::Book;
 use crate::policy::{Facts, MARK, StartJudged};
 use crate::run::perform;
 use crate::shared::lock;

@@ -45,10 +45,10 @@ use crate::timers::Timers;
 use book::Book;
 use cancels::Cancels;
 pub use cancels::untold;
-pub use start::would_start;
 use counters::Counters;
 pub use events::{LEFT_OUT, left_out};
 use places::Places;
+pub use start::would_start;
 pub use why_not::why_not;
 
 /// How much is decided in one commit.

@@ -1,7 +1,7 @@
 //! How a run ends: undo, `on failure`, `finally`, the outcome.
 
-use super::foresight::Foretold;
 use super::fiber::{FrameKind, ScopeKind, Undo};
+use super::foresight::Foretold;
 use super::fork::Ended;
 use super::machine::{Cause, Machine, Phase};
 use super::protocol::{Command, EffectId, Failure, FailureKind, Millis, Note, RunEnd};

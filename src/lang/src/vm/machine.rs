@@ -206,7 +206,16 @@ impl Machine {
             held: 0,
             sequence: 0,
         };
-        Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, aside: None, noted: 0, prepared: None }
+        Self {
+            program,
+            state,
+            out: Outbox::Live(Vec::new()),
+            budget,
+            fork: None,
+            aside: None,
+            noted: 0,
+            prepared: None,
+        }
     }
 
     /// Takes what happened and says what is wanted next. The same inputs give the same commands, always.
@@ -254,7 +263,16 @@ impl Machine {
         let state = unpack(&program, snapshot)?;
         let limits = state.input.limits;
         let budget = Budget::new(limits.fuel, limits.memory, limits.depth);
-        Ok(Self { program, state, out: Outbox::Live(Vec::new()), budget, fork: None, aside: None, noted: 0, prepared: None })
+        Ok(Self {
+            program,
+            state,
+            out: Outbox::Live(Vec::new()),
+            budget,
+            fork: None,
+            aside: None,
+            noted: 0,
+            prepared: None,
+        })
     }
 
     /// What the run started with.

@@ -81,12 +81,21 @@ impl Planner {
             budget: Budget::new(limits.fuel, limits.memory, limits.depth),
             fork: None,
             aside: None,
-            aside: None,
             noted: 0,
             prepared: None,
         };
         let first = Path { state, weight: SURE, rounds: Vec::new(), under: None };
-        Ok(Self { machine, paths: vec![first], active: None, site, reads: 0, steps: 0, incomplete: None, done: false, entry: None })
+        Ok(Self {
+            machine,
+            paths: vec![first],
+            active: None,
+            site,
+            reads: 0,
+            steps: 0,
+            incomplete: None,
+            done: false,
+            entry: None,
+        })
     }
 
     /// Also collects what is told beside the calls: for plans of whole runs.
@@ -404,8 +413,7 @@ impl Planner {
             (path.under, elsewhere) = ahead.decide(&self.machine.program, spot, &elsewhere, round);
         }
         let half = path.weight / 2;
-        let mut other =
-            Path { state: path.state.clone(), weight: half, rounds: path.rounds.clone(), under: elsewhere };
+        let mut other = Path { state: path.state.clone(), weight: half, rounds: path.rounds.clone(), under: elsewhere };
         other.state.fiber.jump(to);
         path.weight -= half;
         self.paths.push(path);

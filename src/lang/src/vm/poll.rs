@@ -1,8 +1,8 @@
 //! `verify`, `wait until` and `wait`.
 
 use super::code::PollSite;
-use super::foresight::Foretold;
 use super::fiber::{Polling, Scope, ScopeKind};
+use super::foresight::Foretold;
 use super::machine::{Machine, Wait};
 use super::print;
 use super::protocol::{Effect, Failure, FailureKind, Millis, Note};

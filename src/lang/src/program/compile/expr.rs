@@ -249,7 +249,7 @@ impl<'a> Compiler<'a, '_> {
             ExprKind::Literal(_) | ExprKind::Local(_) => {}
             ExprKind::For { pattern, items, body } => self.scratch(|c| {
                 let d = c.temp();
-                c.for_(pattern, items, body, false, d);
+                c.marked(e.span, |c| c.for_(pattern, items, body, false, d));
             }),
             _ => self.scratch(|c| {
                 let d = c.temp();
