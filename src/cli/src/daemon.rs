@@ -10,11 +10,13 @@ use rrb_engine::clock::{Clock, SystemClock};
 use rrb_engine::compiled::CompiledLoader;
 use rrb_engine::engine::{Engine, EngineConfig};
 use rrb_engine::programs::Loaded;
-use rrb_engine::store::Store;
+use rrb_engine::store::{Store, is_shadow};
+use rrb_engine::world::World;
 use rrb_lang::project::ProjectConfig;
 use rrb_serve::{App, LocalToken, ServeConfig};
 use rrb_store::{OpenError, Options, SqliteStore};
 use rrb_world::live::{LiveConfig, LiveWorld};
+use rrb_world::plan::PlanWorld;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -35,13 +37,16 @@ pub struct Start {
     pub listen: SocketAddr,
     /// Runbooks are started by the clock, too. Without it, just by hand (and by events that were taken before and not yet looked at).
     pub schedules: bool,
+    /// Every runbook only says what it would do.
+    pub shadow: bool,
 }
 
 /// A daemon in this process.
 pub struct Daemon {
     engine: Arc<Engine>,
     registry: Arc<Registry>,
-    world: Arc<LiveWorld>,
+    world: Outside,
+    shadow: bool,
     url: String,
     project: String,
     state: PathBuf,
@@ -74,14 +79,17 @@ impl Daemon {
         })?;
         let address = listener.local_addr().map_err(|e| CliError::internal(format!("cannot listen: {e}")))?;
         let store = open(&state, &sound.project)?;
+        if start.shadow {
+            no_real_work(store.as_ref()).await?;
+        }
         // Before the runs are read again, which may take long: who connects meanwhile waits, and must not come with the old one.
         let local = LocalToken::create(&state).map_err(|e| {
             CliError::refused(format!("cannot write the operator's token: {}", crate::project::reason(&e)))
         })?;
-        let world = Arc::new(LiveWorld::new(world_config(&sound.project)));
-        let engine =
-            open_engine(Arc::clone(&store), Arc::clone(&world), Arc::clone(&clock), Some(&sound.project)).await?;
-        engine.load(loaded(sound, start.schedules)).await?;
+        let world = Outside::new(world_config(&sound.project), start.shadow);
+        let engine_config = EngineConfig { shadow: start.shadow, ..engine_config(Some(&sound.project)) };
+        let engine = Engine::open(Arc::clone(&store) as _, world.world(), Arc::clone(&clock), engine_config).await?;
+        engine.load(loaded(sound, start)).await?;
         let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
         let registry = Arc::new(Registry::new(Arc::clone(&clock), current(sound)));
         let app = App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local));
@@ -92,7 +100,7 @@ impl Daemon {
         let file =
             DaemonFile { url: url.clone(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
         file.write(&state)?;
-        Ok(Self { engine, registry, world, url, project: project_name(sound), state, stop, http })
+        Ok(Self { engine, registry, world, shadow: start.shadow, url, project: project_name(sound), state, stop, http })
     }
 
     /// What commands ask.
@@ -111,7 +119,8 @@ impl Daemon {
     /// When the engine refuses it; the one before goes on.
     pub async fn reload(&self, sound: &Sound) -> Result<(), CliError> {
         crate::secrets::doors(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
-        self.engine.load(loaded(sound, true)).await?;
+        let start = Start { listen: ([127, 0, 0, 1], 0).into(), schedules: true, shadow: self.shadow };
+        self.engine.load(loaded(sound, start)).await?;
         self.registry.set(current(sound));
         self.world.configure(world_config(&sound.project));
         Ok(())
@@ -179,12 +188,59 @@ fn world_config(project: &ProjectConfig) -> LiveConfig {
 }
 
 /// What the engine loads.
-fn loaded(sound: &Sound, schedules: bool) -> Loaded {
+fn loaded(sound: &Sound, start: Start) -> Loaded {
     let (settings, project) = (sound.settings.clone(), Arc::clone(&sound.project));
-    match schedules {
-        true => Loaded::new(Arc::clone(&sound.program), settings, project),
-        false => Loaded { code: Arc::new(ByHand::new(Arc::clone(&sound.program))), settings, project },
+    let program = match start.shadow {
+        true => Arc::new(sound.program.in_shadow()),
+        false => Arc::clone(&sound.program),
+    };
+    match start.schedules {
+        true => Loaded::new(program, settings, project),
+        false => Loaded { code: Arc::new(ByHand::new(program)), settings, project },
     }
+}
+
+/// What the engine performs calls in.
+enum Outside {
+    Live(Arc<LiveWorld>),
+    /// Has no code for a change.
+    Plan(Arc<PlanWorld>),
+}
+
+impl Outside {
+    fn new(config: LiveConfig, shadow: bool) -> Self {
+        match shadow {
+            true => Self::Plan(Arc::new(PlanWorld::new(config))),
+            false => Self::Live(Arc::new(LiveWorld::new(config))),
+        }
+    }
+
+    fn world(&self) -> Arc<dyn World> {
+        match self {
+            Self::Live(world) => Arc::clone(world) as _,
+            Self::Plan(world) => Arc::clone(world) as _,
+        }
+    }
+
+    fn configure(&self, config: LiveConfig) {
+        match self {
+            Self::Live(world) => world.configure(config),
+            Self::Plan(world) => world.configure(config),
+        }
+    }
+}
+
+/// That the state holds nothing that a daemon in shadow would have to do for real, or would take from one that can.
+async fn no_real_work(store: &dyn Store) -> Result<(), CliError> {
+    let recovered = store.recover().await.map_err(|e| CliError::internal(e.to_string()))?;
+    let runs = recovered.runs.iter().filter(|r| !is_shadow(&r.id)).count();
+    let (what, how) = match (runs, recovered.unmatched.len()) {
+        (0, 0) => return Ok(()),
+        (0, n) => (crate::text::count(n, "event") + " nobody has looked at", "let `rrb serve` look at them"),
+        (n, _) => (crate::text::count(n, "run") + " not over", "let them end with `rrb serve`, or cancel them"),
+    };
+    Err(CliError::refused(format!("the state holds {what}, and in shadow nothing is done for real"))
+        .help(format!("{how}; or give this daemon a state of its own: `[serve] state` in rrb.toml")))
 }
 
 /// Opens the state for writing: one process at a time.
@@ -206,19 +262,14 @@ pub fn open_error(error: OpenError) -> CliError {
     CliError::new(exit, error.to_string())
 }
 
-/// An engine on this store, without a program: nothing moves yet.
-async fn open_engine(
-    store: Arc<SqliteStore>,
-    world: Arc<LiveWorld>,
-    clock: Arc<dyn Clock>,
-    project: Option<&ProjectConfig>,
-) -> Result<Arc<Engine>, CliError> {
+/// How an engine of this project is opened.
+fn engine_config(project: Option<&ProjectConfig>) -> EngineConfig {
     let mut config = EngineConfig::new(Arc::new(CompiledLoader));
     if let Some(project) = project {
         config.queue = project.serve.queue;
         config.runs = project.serve.runs;
     }
-    Ok(Engine::open(store, world, clock, config).await?)
+    config
 }
 
 /// The state without a daemon, for looking at it and, with `write`, for what needs no run to be driven.
@@ -233,6 +284,7 @@ pub async fn offline(place: &Place, project: &ProjectConfig, write: bool) -> Res
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let world = Arc::new(LiveWorld::new(LiveConfig::default()));
-    let engine = open_engine(Arc::clone(&store), world, Arc::clone(&clock), None).await?;
+    // Without a program nothing moves.
+    let engine = Engine::open(Arc::clone(&store) as _, world, Arc::clone(&clock), engine_config(None)).await?;
     Ok(Arc::new(Offline { engine, store: store as Arc<dyn Store>, clock }))
 }

@@ -1,7 +1,7 @@
 //! A run as people read it.
 
 use rrb_engine::api::{RunView, TimelineItem, What};
-use rrb_engine::store::{RunRow, RunStatus};
+use rrb_engine::store::{RunRow, RunStatus, is_shadow};
 use rrb_lang::hir::Outcome;
 use rrb_lang::vm::protocol::{Millis, RunEnd};
 
@@ -126,6 +126,9 @@ fn head(look: &Look, run: &RunRow, now: Millis) -> Vec<String> {
     let mut lines = vec![format!("{} {}", look.bold(clean(&run.runbook)), colored_standing(look, run))];
     let mut fact = |name: &str, text: String| lines.push(format!("  {} {text}", look.dim(format!("{name:<8}"))));
     fact("run", run.id.clone());
+    if is_shadow(&run.id) {
+        fact("shadow", "it only says what it would do; nothing was done".to_owned());
+    }
     let given = params(run);
     if !given.is_empty() {
         fact("with", given);

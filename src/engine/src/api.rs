@@ -213,6 +213,9 @@ pub struct Status {
     pub open_approvals: u64,
     pub queued_events: u64,
     pub paused: Vec<String>,
+    /// Every run only says what it would do.
+    #[serde(default)]
+    pub shadow: bool,
 }
 
 /// One line of the live timeline.

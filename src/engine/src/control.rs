@@ -455,6 +455,7 @@ impl ControlPlane for Engine {
             open_approvals: self.core.open_approvals.get(),
             queued_events: self.inbox.queued() as u64,
             paused: self.core.paused(),
+            shadow: self.core.shadow,
         })
     }
 

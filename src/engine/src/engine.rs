@@ -33,12 +33,14 @@ pub struct EngineConfig {
     /// Reads the programs of older runs.
     pub loader: Arc<dyn Loader>,
     pub bounds: Bounds,
+    /// Every runbook of what is loaded is in `shadow`: runs are marked as such, and what they count does not count for real ones.
+    pub shadow: bool,
 }
 
 impl EngineConfig {
     /// The defaults of `[serve]`.
     pub fn new(loader: Arc<dyn Loader>) -> Self {
-        Self { queue: 1024, runs: 256, loader, bounds: Bounds::default() }
+        Self { queue: 1024, runs: 256, loader, bounds: Bounds::default(), shadow: false }
     }
 }
 
@@ -68,7 +70,8 @@ impl Engine {
         config: EngineConfig,
     ) -> Result<Arc<Self>, ApiError> {
         let recovered = store.recover().await?;
-        let (core, signals) = Core::new(store, world, clock, recovered.latest);
+        let (mut core, signals) = Core::new(store, world, clock, recovered.latest);
+        core.shadow = config.shadow;
         let core = Arc::new(core);
         for mark in recovered.marks.iter().filter(|m| m.kind == policy::MARK) {
             crate::shared::lock(&core.policy_counts).add(mark);

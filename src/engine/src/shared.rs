@@ -104,6 +104,8 @@ impl Count {
 pub struct Core {
     pub open_runs: Count,
     pub open_approvals: Count,
+    /// Runs only say what they would do.
+    pub shadow: bool,
     signals: mpsc::UnboundedSender<(Signal, Work)>,
     busy: Arc<Busy>,
     pub store: Arc<dyn Store>,
@@ -141,6 +143,7 @@ impl Core {
         let core = Self {
             open_runs: Count::default(),
             open_approvals: Count::default(),
+            shadow: false,
             signals,
             busy: Arc::default(),
             store,

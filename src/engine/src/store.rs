@@ -239,6 +239,14 @@ pub struct RunRow {
     pub end: Option<serde_json::Value>,
 }
 
+/// How the id of a run begins that a daemon in shadow started.
+pub const SHADOW: &str = "shadow";
+
+/// Whether this is the id of a run that a daemon in shadow started: it says what it would do, and does none of it.
+pub fn is_shadow(run: &str) -> bool {
+    run.strip_prefix(SHADOW).is_some_and(|rest| rest.starts_with('_'))
+}
+
 /// Which runs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunFilter {

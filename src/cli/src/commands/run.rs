@@ -86,7 +86,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Exit, CliError> {
     }
     crate::secrets::warnings(&sound).iter().for_each(|line| context.out.warning(line));
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let daemon = Daemon::start(&sound, Start { listen, schedules: false }).await?;
+    let daemon = Daemon::start(&sound, Start { listen, schedules: false, shadow: false }).await?;
     let others = daemon.plane().runs(RunFilter { open_only: true, ..RunFilter::default() }).await?.len();
     if others > 0 {
         let runs = crate::text::count(others, "other run");

@@ -16,12 +16,15 @@ use crate::project::{self, Loaded, Sound};
 /// How to serve.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb serve\n  rrb serve --listen 127.0.0.1:8080 --log-format json\n  kill -HUP $(jq .pid .rrb/daemon.json)   # reload the project; a broken one is refused and the old one goes on\n\nIt does not start while `rrb check` finds errors. SIGTERM and Ctrl-C stop it: calls at work end first, every run\nis on disk and goes on with the next start."
+    after_help = "Examples:\n  rrb serve\n  rrb serve --listen 127.0.0.1:8080 --log-format json\n  rrb serve --shadow                      # what would it do with the events of a week?\n  kill -HUP $(jq .pid .rrb/daemon.json)   # reload the project; a broken one is refused and the old one goes on\n\nIt does not start while `rrb check` finds errors. SIGTERM and Ctrl-C stop it: calls at work end first, every run\nis on disk and goes on with the next start."
 )]
 pub struct ServeArgs {
     /// Listen here instead of at `[serve] listen`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Take events, and do nothing: every runbook only says what it would do, with live reads. Runs are kept, and marked.
+    #[arg(long)]
+    shadow: bool,
     /// How to write the log, on standard error. `RRB_LOG` says what: `info`, `debug`, `rrb_engine=trace`.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -45,8 +48,11 @@ pub async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit, CliError
     log(context, args.log_format);
     crate::secrets::warnings(&sound).iter().for_each(|line| tracing::warn!("{line}"));
     let listen = args.listen.unwrap_or(loaded.config.serve.listen);
-    let daemon = Daemon::start(&sound, Start { listen, schedules: true }).await?;
+    let daemon = Daemon::start(&sound, Start { listen, schedules: true, shadow: args.shadow }).await?;
     tracing::info!(url = daemon.url(), project = %place.root.display(), runbooks = sound.program.runbooks.len(), "ready");
+    if args.shadow {
+        tracing::warn!("in shadow: every runbook only says what it would do");
+    }
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -50,6 +50,9 @@ pub async fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliErr
         connection.url.unwrap_or_default()
     ));
     let fact = |name: &str, text: String| out.line(format!("  {} {text}", look.dim(format!("{name:<9}"))));
+    if status.shadow {
+        fact("shadow", look.warn("every runbook only says what it would do"));
+    }
     fact("program", status.program.get(..12).unwrap_or(&status.program).to_owned());
     fact("runbooks", clean(&status.runbooks.join(", ")).into_owned());
     for (path, events) in &status.webhooks {

@@ -34,6 +34,9 @@ pub struct WatchArgs {
     /// Listen here instead of at `[serve] listen`.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Take events, and do nothing: every runbook only says what it would do, with live reads.
+    #[arg(long)]
+    shadow: bool,
 }
 
 /// How often the files are looked at.
@@ -55,6 +58,7 @@ pub async fn watch(context: &Context, args: &WatchArgs) -> Result<Exit, CliError
         stamp: project::stamp(&place),
         place,
         listen: args.listen,
+        shadow: args.shadow,
         keyed: mode.is_some(),
         panel: Panel::default(),
         timeline: Timeline::new(context.out.look.clone(), true).keyed(mode.is_some()),
@@ -80,6 +84,7 @@ struct Watcher<'a> {
     place: Place,
     stamp: Vec<Stamp>,
     listen: Option<SocketAddr>,
+    shadow: bool,
     /// Keys are read and a panel is drawn.
     keyed: bool,
     panel: Panel,
@@ -148,11 +153,12 @@ impl Watcher<'_> {
             },
             None => {
                 let listen = self.listen.unwrap_or(loaded.config.serve.listen);
-                let daemon = Daemon::start(&sound, Start { listen, schedules: true }).await?;
+                let daemon = Daemon::start(&sound, Start { listen, schedules: true, shadow: self.shadow }).await?;
                 let look = &self.out.look;
                 let name = clean(daemon.project()).into_owned();
-                let line = format!("{} watching {} at {}", look.good("●"), look.bold(&name), daemon.url());
-                self.model.title = name;
+                let shadow = if self.shadow { format!(" {}", look.warn("in shadow")) } else { String::new() };
+                let line = format!("{} watching {}{shadow} at {}", look.good("●"), look.bold(&name), daemon.url());
+                self.model.title = if self.shadow { format!("{name} (in shadow)") } else { name };
                 self.daemon = Some(daemon);
                 self.print(&[line]);
             }

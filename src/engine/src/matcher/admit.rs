@@ -18,7 +18,7 @@ use crate::api::What;
 use crate::policy::{Facts, StartJudged};
 use crate::run::records;
 use crate::runs::shown_params;
-use crate::store::{MarkRow, Op, RunRow, RunStatus};
+use crate::store::{MarkRow, Op, RunRow, RunStatus, SHADOW};
 
 /// The places of a run whose clause is no longer known.
 pub const ONE: Concurrency = Concurrency { count: 1, key: None, mode: ConcurrencyMode::Queue };
@@ -113,7 +113,7 @@ impl Matcher {
         let at = self.core.now();
         let queued = matches!(decision, Decision::Queue { .. });
         let new = NewRun {
-            id: origin.id.unwrap_or_else(|| self.core.fresh_id("run")),
+            id: origin.id.unwrap_or_else(|| self.core.fresh_id(if self.core.shadow { SHADOW } else { "run" })),
             runbook: n,
             params,
             requester: origin.requester,

@@ -40,7 +40,7 @@ use crate::programs::{Loaded, Programs};
 use crate::run::mail::Mail;
 use crate::runs::Runs;
 use crate::shared::{Bounds, ChildBegun, Core, Work, lock};
-use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus};
+use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus, is_shadow};
 use crate::timers::Timers;
 use book::Book;
 use cancels::Cancels;
@@ -194,7 +194,10 @@ impl Matcher {
 
     /// Takes in what the store remembers; unmatched events are judged as soon as there is a program.
     pub async fn recover(&mut self, recovered: &Recovered) {
-        for mark in recovered.marks.iter().filter(|m| m.kind != counters::CANCEL && m.kind != policy::MARK) {
+        let counts = |m: &&MarkRow| m.kind != counters::CANCEL && m.kind != policy::MARK;
+        // What was only said to be done holds nothing real back.
+        let real = |m: &&MarkRow| self.core.shadow || !is_shadow(&m.run);
+        for mark in recovered.marks.iter().filter(counts).filter(real) {
             self.counters.add(mark);
         }
         self.fired.extend(recovered.schedules.iter().cloned());

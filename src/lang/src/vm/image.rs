@@ -148,6 +148,16 @@ impl Program {
         }
     }
 
+    /// The same program with every runbook in `shadow`: it reads and says what it would do. It is a program of its own, with a content
+    /// address of its own, so that what a run began with is what it goes on with.
+    #[must_use]
+    pub fn in_shadow(&self) -> Self {
+        let mut program = self.clone();
+        program.runbooks.iter_mut().for_each(|r| r.shadow = true);
+        program.id = program.digest();
+        program
+    }
+
     /// The code of a function.
     pub fn code(&self, id: FnId) -> Option<&Code> {
         self.functions.get(id.index())

@@ -265,6 +265,7 @@ impl ControlPlane for Plane {
             open_runs: 3,
             open_approvals: 2,
             queued_events: 1,
+            shadow: false,
             paused: vec![],
         })
     }
