@@ -38,7 +38,7 @@ pub fn lines(look: &Look, program: &Program, ahead: &Ahead, reads: bool) -> Vec<
 
 /// `3 calls, of which 1 destroys; 1 approval; 12 reads`
 fn summary(look: &Look, ahead: &Ahead) -> String {
-    let entries = || ahead.parts().flat_map(|p| &p.plan.entries);
+    let entries = || ahead.parts().flat_map(Part::calls);
     let items = || ahead.parts().flat_map(|p| &p.told.items);
     let mut said = vec![count(entries().count(), "call")];
     let destroying = entries().filter(|e| e.effect == rrb_lang::syntax::ast::Effect::Destroys).count();

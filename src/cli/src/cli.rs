@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, check, doc, emit, events, explain, fmt, graph, init, plan, run, runs, serve, status,
-    test, token, watch, why, why_not,
+    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, init, plan, run, runs, serve,
+    status, test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -65,6 +65,8 @@ pub enum Command {
     Test(test::TestArgs),
     /// Say what a run would do: live reads, simulated changes.
     Plan(plan::PlanArgs),
+    /// Say what the runbooks would have made of recorded events, against what happened.
+    Backtest(backtest::BacktestArgs),
     /// Run a runbook now and follow it to its end.
     Run(run::RunArgs),
     /// Run the daemon: take events, drive runs, answer the API.

@@ -1,6 +1,7 @@
 //! An engine for one question: on a store in memory, without a face, gone with the command. What it is told to look at it looks at, and
 //! nothing that happens in it is kept.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rrb_engine::clock::{Clock, SystemClock};
@@ -38,8 +39,15 @@ pub async fn planning(sound: &Sound, world: Arc<dyn World>) -> Result<Arc<Engine
 /// # Errors
 /// When it cannot be read.
 pub fn state(sound: &Sound) -> Result<Option<SqliteStore>, CliError> {
-    let folder = sound.place.state(&sound.project);
-    match SqliteStore::open_reading(&folder, Options::default()) {
+    reading(&sound.place.state(&sound.project))
+}
+
+/// The state in a folder, for reading.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn reading(folder: &Path) -> Result<Option<SqliteStore>, CliError> {
+    match SqliteStore::open_reading(folder, Options::default()) {
         Ok(store) => Ok(Some(store)),
         Err(OpenError::Missing { .. }) => Ok(None),
         Err(e) => Err(crate::daemon::open_error(e)),

@@ -8,6 +8,7 @@ use clap::Parser;
 pub mod ahead_json;
 pub mod ahead_text;
 pub mod args;
+pub mod backtest;
 pub mod by_hand;
 pub mod cli;
 pub mod client;

@@ -20,7 +20,7 @@ use crate::run::mail::Mail;
 use crate::runs::Runs;
 pub use crate::shared::Bounds;
 use crate::shared::{Core, Signal, Work};
-use crate::store::{MarkRow, Op, Recovered, RunRow, RunStatus, Store};
+use crate::store::{EventRow, MarkRow, Op, Recovered, RunRow, RunStatus, Store};
 use crate::timers::Timers;
 use crate::world::World;
 
@@ -195,6 +195,21 @@ impl Engine {
     /// Whether nothing is under way but what waits for time, people or events.
     pub fn is_quiet(&self) -> bool {
         self.core.is_quiet()
+    }
+
+    /// Takes an event as another engine has taken it before: with its id and its times.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn retake(&self, row: EventRow) -> Result<(), ApiError> {
+        self.core.commit(vec![Op::PutEvent(row.clone())]).await?;
+        self.inbox.send(Task::Event { row: Box::new(row), value: None });
+        Ok(())
+    }
+
+    /// When something happens by the clock alone; none when nothing waits for it.
+    pub fn next_time(&self) -> Option<Millis> {
+        [self.schedules.first(), self.runs.next_time()].into_iter().flatten().min()
     }
 
     /// How many runs are in memory, and how many times are waited for.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rrb_lang::ids::FnId;
 use rrb_lang::program::Program;
-use rrb_lang::vm::foresight::Foresight;
-use rrb_lang::vm::protocol::{Command, Effect, Input, Millis, Plan, PolicyAnswer, RunInput};
+use rrb_lang::vm::foresight::{Foreseen, Foresight, Foretold};
+use rrb_lang::vm::protocol::{Command, Effect, Input, Millis, Plan, PlanEntry, PolicyAnswer, RunInput};
 use rrb_lang::vm::{Machine, Planner};
 use serde::Deserialize;
 
@@ -49,6 +49,15 @@ impl Part {
     /// Whether a policy denies one of its calls as things stand.
     pub fn is_denied(&self) -> bool {
         self.plan.verdicts.iter().any(|v| v.answer == PolicyAnswer::Deny)
+    }
+
+    /// The calls that change or destroy, without those that would only undo others.
+    pub fn calls(&self) -> impl Iterator<Item = &PlanEntry> {
+        let entry = |i: &Foreseen| match i.what {
+            Foretold::Call { entry } if !i.rollback => self.plan.entries.get(entry as usize),
+            _ => None,
+        };
+        self.told.items.iter().filter_map(entry)
     }
 
     /// Why it may do more than it says.
@@ -109,6 +118,18 @@ impl Engine {
         };
         let (runbook, params) = (row.runbook.clone(), row.params.clone());
         Ok(Ahead { runbook, program: row.program.clone(), params, at, refused, body, on_failure, finally })
+    }
+
+    /// Runs a run ahead that was created, in shadow or not: its body alone.
+    ///
+    /// # Errors
+    /// When its row is not one of this program.
+    pub async fn foresee_run(&self, program: &Arc<Program>, row: &RunRow) -> Result<Part, ApiError> {
+        let loaded = self.programs.current();
+        let loaded = loaded.ok_or_else(|| ApiError::Overloaded("no program is loaded yet".to_owned()))?;
+        let book = Book::new(loaded).map_err(ApiError::Failed)?;
+        let input = RunInput::deserialize(&row.input).map_err(|e| ApiError::Failed(e.to_string()))?;
+        self.part(program, &book, row, &input, None).await
     }
 
     async fn part(

@@ -95,6 +95,11 @@ impl Runs {
         self.timers.first().is_some_and(|at| at <= self.core.now())
     }
 
+    /// The next time that a run or a reminder waits for.
+    pub fn next_time(&self) -> Option<Millis> {
+        self.timers.first()
+    }
+
     /// Lets a run look at what changed; a run that is not in memory is taken up.
     pub fn wake(self: &Arc<Self>, run: &str) {
         self.send(run, Mail::Look);

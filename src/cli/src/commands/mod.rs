@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod backtest;
 pub mod check;
 pub mod doc;
 pub mod effects;
@@ -37,6 +38,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Fmt(args) => fmt::fmt(context, &args),
         Command::Test(args) => test::test(context, &args).await,
         Command::Plan(args) => plan::plan(context, &args).await,
+        Command::Backtest(args) => backtest::backtest(context, &args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Watch(args) => watch::watch(context, &args).await,

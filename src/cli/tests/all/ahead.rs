@@ -215,3 +215,102 @@ fn a_daemon_in_shadow_takes_events_and_does_nothing() {
     assert!(stderr(&refused).contains("the state holds 1 run not over"), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("`[serve] state` in rrb.toml"), "{}", stderr(&refused));
 }
+
+/// An alert as `rrb emit` takes it.
+fn alert(folder: &str, severity: &str, number: u32) -> String {
+    serde_json::json!({
+        "name": "Full", "severity": severity, "severity_text": severity, "labels": { "folder": folder }, "annotations": {},
+        "starts_at": "2026-11-21T03:12:09Z", "fingerprint": format!("f{number}"), "generator_url": "http://p",
+        "receiver": "rrb", "group_key": "g", "external_url": "http://am", "truncated": 0,
+    })
+    .to_string()
+}
+
+#[test]
+fn a_backtest_holds_what_would_be_against_what_was() {
+    let quick = RUNBOOK.split("  let old").next().unwrap().to_owned() + "  finish resolved \"done\"\n}\n";
+    let dir = folder(&[("rrb.toml", CONFIG), ("tidy.rrb", &quick), ("data/log", "a line\n")]);
+    let folder = data(dir.path());
+    let daemon = begin(dir.path(), &["serve"]);
+    let none = format!("{folder}/none");
+    for (n, (folder, severity)) in
+        [(&folder, "critical"), (&folder, "critical"), (&none, "critical"), (&folder, "info")].into_iter().enumerate()
+    {
+        std::fs::write(dir.path().join("alert.json"), alert(folder, severity, n as u32)).unwrap();
+        let sent = ask(dir.path(), &["emit", "alertmanager.firing", "alert.json"]);
+        assert_eq!(code(&sent), 0, "{}", stderr(&sent));
+    }
+    let over = |rows: serde_json::Value| {
+        rows.as_array().is_some_and(|r| r.len() == 2 && r.iter().all(|r| r["status"] == "done"))
+    };
+    until(|| over(json(&ask(dir.path(), &["runs", "list", "--json"]))));
+    let before = tree(&dir.path().join("data"));
+
+    // The same sources make the same of it; the daemon goes on beside it.
+    let same = ask(dir.path(), &["backtest", "--since", "1d", "--fail-on", "any"]);
+    assert_eq!(code(&same), 0, "{}{}", stdout(&same), stderr(&same));
+    assert!(stdout(&same).contains("no differences"), "{}", stdout(&same));
+    let report = json(&ask(dir.path(), &["backtest", "--since", "1d", "--json"]));
+    let row = &report["runbooks"][0];
+    for (which, figure, is) in [
+        ("now", "events", 4),
+        ("now", "fired", 2),
+        ("now", "deduped", 1),
+        ("now", "skipped", 1),
+        ("then", "fired", 2),
+        ("then", "deduped", 1),
+        ("then", "changes", 1),
+        // What was read then says which way the plan goes.
+        ("now", "changes", 2),
+    ] {
+        assert_eq!(row[which][figure], is, "{which} {figure}: {row}");
+    }
+    stop(daemon, dir.path());
+
+    // Other sources make something else of it.
+    let changed = quick.replace("a.severity >= warning", "a.severity >= info").replace("dedupe by folder for 1h", "");
+    let other = super::command::folder(&[("rrb.toml", CONFIG), ("tidy.rrb", &changed)]);
+    let against = other.path().display().to_string();
+    let args = |more: &[&'static str]| -> Vec<String> {
+        let fixed = ["backtest", "--since", "1d", "--against", against.as_str()];
+        fixed.iter().chain(more).map(|s| (*s).to_owned()).collect()
+    };
+    let run = |more: &[&'static str]| {
+        let args = args(more);
+        ask(dir.path(), &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let report = json(&run(&["--json"]));
+    let kinds: Vec<&str> =
+        report["differences"].as_array().unwrap().iter().map(|d| d["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["fires", "fires"]);
+    let said = run(&["--details"]);
+    assert_eq!(code(&said), 0, "{}", stderr(&said));
+    assert!(stdout(&said).contains("2 events would start a run and did not"), "{}", stdout(&said));
+    assert!(stdout(&said).contains("did   dedupe: one was accepted"), "{}", stdout(&said));
+    assert_eq!(code(&run(&["--fail-on", "change"])), 1);
+    assert_eq!(code(&run(&["--fail-on", "deny"])), 0);
+    assert_eq!(code(&run(&["--fail-on", "deny,any"])), 1);
+
+    // A policy that denies what was done.
+    std::fs::write(other.path().join("tidy.rrb"), quick.clone() + "policy no { forbid changes because \"frozen\" }\n")
+        .unwrap();
+    assert_eq!(code(&run(&["--fail-on", "deny"])), 1);
+    assert_eq!(tree(&dir.path().join("data")), before, "nothing was done");
+}
+
+#[test]
+fn a_backtest_that_cannot_be_made_says_why() {
+    let dir = project();
+    for (args, exit, said) in [
+        (&["backtest"][..], 3, "there is no state"),
+        (&["backtest", "--since", "yesterday"], 2, "2026-11-01T00:00:00Z"),
+        (&["backtest", "--since", "1d", "--until", "2d"], 2, "`--until` is not after `--since`"),
+        (&["backtest", "--runbook", "tdy"], 3, "did you mean `tidy`?"),
+        (&["backtest", "--against", "nowhere"], 3, "cannot open `nowhere`"),
+        (&["backtest", "--fail-on", "all"], 2, "possible values"),
+    ] {
+        let output = ask(dir.path(), args);
+        assert_eq!(code(&output), exit, "{args:?}: {}{}", stderr(&output), stdout(&output));
+        assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
+    }
+}

@@ -47,6 +47,7 @@ use cancels::Cancels;
 pub use cancels::untold;
 use counters::Counters;
 pub use events::{LEFT_OUT, left_out};
+pub use fire::SOURCE as SCHEDULE;
 use places::Places;
 pub use start::would_start;
 pub use why_not::why_not;
