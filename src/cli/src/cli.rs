@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, init, plan, run, runs, serve,
-    status, test, token, watch, why, why_not,
+    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, init, plan, run, runs, serve, status,
+    test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
