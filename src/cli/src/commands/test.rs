@@ -13,14 +13,14 @@ use crate::follow::signal;
 use crate::project::{self, Place};
 use crate::testing::{
     Coverage, Orders, Prepared, TestResult, coverage_lines, document, failure_lines, junit, lcov, listed, play_all,
-    prepare, result_line, select, summary,
+    prepare, recorded, result_line, select, summary,
 };
 use crate::text::clean;
 
 /// Which tests, and what to say of them.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb test                         # every test of the project\n  rrb test approval \"rolls back\"    # those whose `module › name` holds one of these\n  rrb test --watch                 # again whenever a file is saved\n  rrb test --coverage=full         # and what no test reached\n  rrb test --crash-everywhere      # again with a crash before and after every write: nothing may change\n  rrb test --junit report.xml --lcov lcov.info   # for CI\n\nExit code: 0 when every test passed, 1 when one failed, 2 when nothing was tested: the project does not check, or no test\nis called so."
+    after_help = "Examples:\n  rrb test                         # every test of the project\n  rrb test approval \"rolls back\"    # those whose `module › name` holds one of these\n  rrb test --watch                 # again whenever a file is saved\n  rrb test --coverage=full         # and what no test reached\n  rrb test --crash-everywhere      # again with a crash before and after every write: nothing may change\n  rrb test --junit report.xml --lcov lcov.info   # for CI\n  rrb test --record k3x9q2 --into relieve_test.rrb   # a run that happened as a test\n\nExit code: 0 when every test passed, 1 when one failed, 2 when nothing was tested: the project does not check, or no test\nis called so."
 )]
 pub struct TestArgs {
     /// Play only tests whose `module › name` holds one of these texts.
@@ -53,6 +53,12 @@ pub struct TestArgs {
     /// Only list the tests.
     #[arg(long)]
     list: bool,
+    /// Print this run of the store as a test that passes, instead of playing tests.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["filters", "watch", "coverage", "lcov", "junit", "json", "crash_everywhere", "list"])]
+    record: Option<String>,
+    /// Append the recorded test to this file of the project, instead of printing it.
+    #[arg(long, value_name = "FILE", requires = "record")]
+    into: Option<PathBuf>,
 }
 
 /// How much to say of the coverage.
@@ -73,6 +79,9 @@ const GLANCE: Duration = Duration::from_millis(300);
 /// When the project does not check, no test is called so, or a report cannot be written.
 pub async fn test(context: &Context, args: &TestArgs) -> Result<Exit, CliError> {
     let place = context.place()?;
+    if let Some(run) = &args.record {
+        return recorded(context, &place, run, args.into.as_deref()).await;
+    }
     if args.watch {
         return watch(context, args, &place).await;
     }

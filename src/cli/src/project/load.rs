@@ -14,7 +14,7 @@ use rrb_lang::project::{Declared, ProjectConfig, at_their_use, hide_secrets, res
 use rrb_lang::span::Sources;
 use rrb_lang::vm::protocol::SettingValues;
 
-use super::{CONFIG, Files, Place, Unreadable, collect};
+use super::{CONFIG, Files, ModuleFile, Place, Unreadable, collect};
 use crate::exit::CliError;
 
 /// A project as it was read and checked.
@@ -59,7 +59,7 @@ impl Loaded {
 /// # Errors
 /// When it cannot be read at all; mistakes in it are diagnostics.
 pub fn load(place: &Place) -> Result<Loaded, CliError> {
-    read(place, true)
+    read(place, true, None)
 }
 
 /// Reads and checks the project for its tests: what the environment would have to give is not asked for, and nothing runs live.
@@ -67,12 +67,25 @@ pub fn load(place: &Place) -> Result<Loaded, CliError> {
 /// # Errors
 /// As [`load`].
 pub fn load_for_tests(place: &Place) -> Result<Loaded, CliError> {
-    read(place, false)
+    read(place, false, None)
 }
 
-fn read(place: &Place, live: bool) -> Result<Loaded, CliError> {
+/// As [`load_for_tests`], with this file as it would be.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(place: &Place, file: ModuleFile) -> Result<Loaded, CliError> {
+    read(place, false, Some(file))
+}
+
+fn read(place: &Place, live: bool, with: Option<ModuleFile>) -> Result<Loaded, CliError> {
     let began = Instant::now();
     let mut files = collect(place)?;
+    if let Some(file) = with {
+        files.modules.retain(|m| m.name != file.name);
+        files.modules.push(file);
+        files.modules.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let count = files.modules.len() + usize::from(files.config.is_some());
     let (config, mut diagnostics) = read_config(&files);
     let modules = modules(place, &mut files);

@@ -17,8 +17,8 @@ pub fn result_line(look: &Look, result: &TestResult) -> String {
     if result.crashes + result.crashes_left_out > 0 {
         let of = result.crashes + result.crashes_left_out + result.crashes_skipped;
         crashes = match result.crashes_skipped {
-            0 => format!(", {}", count(result.crashes as usize, "crash")),
-            _ => format!(", {} of {of} crashes", result.crashes),
+            0 => format!(", {}", count(result.crashes as usize, "crash point")),
+            _ => format!(", {} of {of} crash points", result.crashes),
         };
     }
     if result.crashes_left_out > 0 {
@@ -58,7 +58,7 @@ pub fn summary(look: &Look, results: &[TestResult], not_run: usize, took_ms: f64
         parts.push(format!("{not_run} not run"));
     }
     if crashes > 0 {
-        parts.push(format!("the same after each of {}", count(crashes as usize, "crash")));
+        parts.push(format!("the same after a crash at {}", count(crashes as usize, "point")));
     }
     format!("{} {}", parts.join(", "), look.dim(format!("({} ms)", millis(took_ms))))
 }

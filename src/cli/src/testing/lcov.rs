@@ -1,5 +1,6 @@
 //! The coverage as an lcov tracefile: `FN`, `BRDA` and `DA` records, one section a file.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::coverage::{Coverage, FileCoverage};
@@ -22,10 +23,11 @@ fn section(out: &mut String, file: &FileCoverage, prefix: &str) {
     }
     let hit = file.functions.iter().filter(|f| f.count > 0).count();
     let _ = writeln!(out, "FNF:{}\nFNH:{hit}", file.functions.len());
-    let mut number = 0;
-    for (n, way) in file.ways.iter().enumerate() {
-        let again = n > 0 && file.ways.get(n - 1).is_some_and(|before| before.group == way.group);
-        number = if again { number + 1 } else { 0 };
+    let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
+    for way in &file.ways {
+        let next = numbers.entry(way.group).or_default();
+        let number = *next;
+        *next += 1;
         // `-` says that the place itself was never reached.
         let reached = file.ways.iter().any(|w| w.group == way.group && w.count > 0);
         let taken = if reached { way.count.to_string() } else { "-".to_owned() };

@@ -7,6 +7,7 @@ mod json;
 mod junit;
 mod lcov;
 mod prepare;
+mod recorded;
 mod result;
 mod select;
 
@@ -17,5 +18,6 @@ pub use json::document;
 pub use junit::junit;
 pub use lcov::lcov;
 pub use prepare::{Prepared, prepare};
+pub use recorded::recorded;
 pub use result::TestResult;
 pub use select::{listed, select};

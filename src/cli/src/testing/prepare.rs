@@ -26,16 +26,23 @@ pub struct Prepared {
 /// # Errors
 /// When it does not check: then nothing can be tested, which is not the same as a test that fails.
 pub fn prepare(context: &Context, place: &Place, count: bool) -> Result<Prepared, CliError> {
-    let loaded = project::load_for_tests(place)?;
+    compiled(context, place, &project::load_for_tests(place)?, count)
+}
+
+/// The same of a project that was read.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn compiled(context: &Context, place: &Place, loaded: &Loaded, count: bool) -> Result<Prepared, CliError> {
     let Some(typed) = loaded.typed.as_ref().filter(|_| loaded.unreadable.is_empty()) else {
-        return Err(refused(context, &loaded, &loaded.sources, &loaded.diagnostics));
+        return Err(refused(context, loaded, &loaded.sources, &loaded.diagnostics));
     };
     let tested = compile_tests(typed, &loaded.sources, count)
-        .map_err(|wrong| refused(context, &loaded, &loaded.sources, &wrong))?;
+        .map_err(|wrong| refused(context, loaded, &loaded.sources, &wrong))?;
     let mut sources = loaded.sources.clone();
     let wrong = check_delegates(&tested.program, &mut sources);
     if wrong.iter().any(Diagnostic::is_error) {
-        return Err(refused(context, &loaded, &sources, &wrong));
+        return Err(refused(context, loaded, &sources, &wrong));
     }
     let files =
         sources.iter().map(|(_, s)| s.name.to_string()).filter(|name| place.root.join(name).is_file()).collect();

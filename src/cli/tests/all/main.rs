@@ -12,3 +12,5 @@ mod lsp;
 mod operations;
 mod render;
 mod samples;
+mod testing;
+mod testing_rules;

@@ -50,9 +50,14 @@ impl Call {
 pub fn name_of(program: &Program, action: FnId) -> SmolStr {
     let Some(code) = program.code(action) else { return SmolStr::default() };
     match code.action.as_ref().and_then(|a| a.0.native.clone()) {
-        Some(native) if !native.starts_with(GIVEN) => native,
+        Some(native) if !native.starts_with(GIVEN) => plain(&native).into(),
         _ => code.name.clone(),
     }
+}
+
+/// A primitive as programs name it: those of `core` stand bare.
+pub fn plain(native: &str) -> &str {
+    native.strip_prefix("core.").unwrap_or(native)
 }
 
 /// A text of the engine with the actions that the test answers under their own names: there they are `given:N`.

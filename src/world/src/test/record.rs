@@ -1,0 +1,266 @@
+//! A run that happened, as a test: what came in, what the world answered, what people did and when, and what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rrb_engine::api::RunView;
+use rrb_engine::run::journal::{self, Act, Entry};
+use rrb_engine::store::EventRow;
+use rrb_lang::hir::{Event, Param, Runbook};
+use rrb_lang::json::Json;
+use rrb_lang::program::Program;
+use rrb_lang::value::Value;
+use rrb_lang::vm;
+use rrb_lang::vm::print;
+use rrb_lang::vm::protocol::{Effect, EffectId, EffectOutcome, Millis, NativeCall, Note, Resolution, RunEnd};
+use serde::Deserialize;
+
+use super::calls::{plain, shown};
+use super::facts::outcome_name;
+use super::literal::{json_written, quoted, written};
+
+/// An answer that took at least so long is told with its time.
+const SLOW_MS: i64 = 1_000;
+
+/// Characters of an evidence that is compared; of a longer one it is enough that it is there.
+const LONGEST_EVIDENCE: usize = 200;
+
+/// A run as a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The `use` lines that the test needs.
+    pub uses: Vec<String>,
+    /// The test itself.
+    pub text: String,
+    /// What could not be told, for people.
+    pub left_out: Vec<String>,
+}
+
+/// Writes a run down as a test. `events` are those that the run took, the one that started it among them. When `by_event` is false the
+/// run is started by hand, with the parameters that it had.
+///
+/// # Errors
+/// When the program has no such runbook any more, or the journal cannot be read.
+pub fn record(
+    program: &Program,
+    view: &RunView,
+    events: &BTreeMap<String, EventRow>,
+    by_event: bool,
+) -> Result<Recorded, String> {
+    let (_, runbook) = program
+        .runbook_named(&view.run.runbook)
+        .ok_or_else(|| format!("the project has no runbook `{}` any more", view.run.runbook))?;
+    let entries = view.journal.iter().map(|row| Ok((row.at, journal::read(row)?)));
+    let entries = entries.collect::<Result<Vec<(Millis, Entry)>, String>>()?;
+    let mut recorder =
+        Recorder { program, view, events, entries, uses: BTreeSet::new(), left_out: Vec::new(), lines: Vec::new() };
+    recorder.whole(runbook, by_event);
+    let name = format!("recorded: {} of {}", runbook.name, print::time(view.run.created));
+    let text = format!("test {} {{\n{}}}\n", quoted(&name), recorder.lines.concat());
+    Ok(Recorded { uses: recorder.uses.into_iter().collect(), text, left_out: recorder.left_out })
+}
+
+struct Recorder<'a> {
+    program: &'a Program,
+    view: &'a RunView,
+    events: &'a BTreeMap<String, EventRow>,
+    entries: Vec<(Millis, Entry)>,
+    uses: BTreeSet<String>,
+    left_out: Vec<String>,
+    lines: Vec<String>,
+}
+
+impl Recorder<'_> {
+    fn line(&mut self, text: impl AsRef<str>) {
+        self.lines.push(format!("  {}\n", text.as_ref()));
+    }
+
+    fn whole(&mut self, runbook: &Runbook, by_event: bool) {
+        self.line(format!("given now is time\"{}\"", print::time(self.view.run.created)));
+        for line in self.givens() {
+            self.line(line);
+        }
+        let event = self.view.run.event.as_ref().filter(|_| by_event).and_then(|id| self.events.get(id));
+        match event.and_then(|event| self.when(event)) {
+            Some(line) => self.line(line),
+            None => self.run(runbook),
+        }
+        self.happenings();
+        self.uses.insert(format!("use {}.{{{}}}", runbook.module, runbook.name));
+        self.expectations(runbook);
+    }
+
+    /// One `given` for each call, with its answers in the order in which they were asked for.
+    fn givens(&mut self) -> Vec<String> {
+        let mut calls: Vec<(EffectId, NativeCall, Millis)> = Vec::new();
+        let mut answers: Vec<(String, Vec<String>)> = Vec::new();
+        let mut of_call: BTreeMap<EffectId, (EffectOutcome, Millis)> = BTreeMap::new();
+        for (at, entry) in &self.entries {
+            match &entry.act {
+                Act::Intent { id, effect: Some(Effect::Call(call)), .. } => calls.push((id.clone(), call.clone(), *at)),
+                Act::Outcome { id, outcome } => {
+                    of_call.insert(id.clone(), (outcome.clone(), *at));
+                }
+                _ => {}
+            }
+        }
+        for (id, call, began) in calls {
+            if matches!(call.native.as_str(), "core.now" | "time.now") {
+                continue;
+            }
+            let Some((outcome, ended)) = of_call.get(&id) else { continue };
+            let shown = shown(plain(&call.native), "default", &call.args);
+            let Some(answer) = self.answer(&shown, outcome, ended.saturating_sub(began)) else { continue };
+            match answers.iter_mut().find(|(known, _)| *known == shown) {
+                Some((_, all)) => all.push(answer),
+                None => answers.push((shown, vec![answer])),
+            }
+        }
+        answers.into_iter().map(|(call, all)| format!("given {call} {}", all.join(", then "))).collect()
+    }
+
+    fn answer(&mut self, call: &str, outcome: &EffectOutcome, took: i64) -> Option<String> {
+        let after = if took >= SLOW_MS { format!(" after {}", print::duration(took)) } else { String::new() };
+        Some(match outcome {
+            EffectOutcome::Done(Value::Nothing) => format!("returns{after}"),
+            EffectOutcome::Done(value) => match written(value) {
+                Some(text) => format!("returns {text}{after}"),
+                None => {
+                    self.left_out.push(format!("what `{call}` gave cannot be written in a test"));
+                    format!("returns{after}")
+                }
+            },
+            EffectOutcome::Failed(f) => {
+                format!("fails once with {} {}{after}", f.kind.name(), quoted(&f.message))
+            }
+            EffectOutcome::Lost { why } => format!("fails once with unknown_outcome {}{after}", quoted(why)),
+            _ => return None,
+        })
+    }
+
+    /// `when alertmanager.firing { … }`; None when the program does not know the event any more.
+    fn when(&mut self, row: &EventRow) -> Option<String> {
+        let (connector, event) = event_of(self.program, &row.source)?;
+        let value =
+            vm::decode(&self.program.types, &event.ty, &Json::from(row.payload.clone()), &self.program.constants);
+        let text = written(&value.ok()?)?;
+        let module = self.program.connectors.iter().find(|c| c.name == connector).map(|c| c.module.clone())?;
+        self.uses.insert(format!("use {module}"));
+        let name = match row.instance.as_str() {
+            "" | "default" => row.source.clone(),
+            other => format!("{connector}[{}].{}", quoted(other), event.name),
+        };
+        Some(format!("when {name} {text}"))
+    }
+
+    fn run(&mut self, runbook: &Runbook) {
+        let given: Vec<String> = runbook.params.iter().filter_map(|p| self.param(p)).collect();
+        let by = self.view.run.requester.strip_prefix("user:").and_then(|u| u.split_whitespace().next());
+        let by = by.map(|name| format!(" by {}", quoted(name))).unwrap_or_default();
+        self.line(format!("run {}({}){by}", runbook.name, given.join(", ")));
+    }
+
+    fn param(&mut self, param: &Param) -> Option<String> {
+        let json = self.view.run.params.get(param.name.as_str())?;
+        let value = vm::decode(&self.program.types, &param.ty, &Json::from(json.clone()), &self.program.constants);
+        match value.ok().and_then(|v| written(&v)) {
+            Some(text) => Some(format!("{}: {text}", param.name)),
+            None => {
+                self.left_out.push(format!("the parameter `{}` cannot be written in a test", param.name));
+                None
+            }
+        }
+    }
+
+    /// What people said and what came in, each at its time, and the time until the end.
+    fn happenings(&mut self) {
+        let mut all: Vec<(Millis, String)> = Vec::new();
+        for vote in self.view.approvals.iter().flat_map(|a| &a.votes) {
+            let said = |word: &str| match vote.comment.is_empty() {
+                true => String::new(),
+                false => format!(" {word} {}", quoted(&vote.comment)),
+            };
+            let by = quoted(&vote.person);
+            all.push((
+                vote.at,
+                match vote.approve {
+                    true => format!("approve by {by}{}", said("comment")),
+                    false => format!("deny by {by}{}", said("because")),
+                },
+            ));
+        }
+        for (at, entry) in self.entries.clone() {
+            match entry.act {
+                Act::Cancel { why, .. } => all.push((at, format!("cancel because {}", quoted(&why)))),
+                Act::Outcome { outcome: EffectOutcome::Resolved(resolution), .. } => {
+                    all.push((at, resolved(&resolution)));
+                }
+                Act::Outcome { outcome: EffectOutcome::Event { id, .. }, .. } => {
+                    match self.events.get(id.as_str()).cloned().and_then(|row| Some((row.received, self.when(&row)?))) {
+                        Some(happening) => all.push(happening),
+                        None => self.left_out.push(format!("the event `{id}` that the run took is not there any more")),
+                    }
+                }
+                _ => {}
+            }
+        }
+        all.sort_by_key(|(at, _)| *at);
+        let mut now = self.view.run.created;
+        for (at, line) in all {
+            self.until(&mut now, at);
+            self.line(line);
+        }
+        self.until(&mut now, self.view.run.updated);
+    }
+
+    fn until(&mut self, now: &mut Millis, at: Millis) {
+        if at > *now {
+            self.line(format!("advance {}", print::duration(at - *now)));
+            *now = at;
+        }
+    }
+
+    fn expectations(&mut self, runbook: &Runbook) {
+        match self.view.run.end.as_ref().and_then(|end| RunEnd::deserialize(end).ok()) {
+            None => self.line(format!("expect running {}", runbook.name)),
+            Some(end) => {
+                let why = if end.why.is_empty() { String::new() } else { format!(" {}", quoted(&end.why)) };
+                self.line(format!("expect outcome {}{why}", outcome_name(end.outcome)));
+            }
+        }
+        let mut evidence: Vec<(String, Json)> = Vec::new();
+        for note in self.entries.iter().flat_map(|(_, e)| &e.notes).map(|n| n.parts().1) {
+            if let Note::Evidence { name, value, .. } = note {
+                evidence.retain(|(known, _)| known != name);
+                evidence.push((name.clone(), value.clone()));
+            }
+        }
+        for (name, value) in evidence {
+            let plain = matches!(value, Json::Bool(_) | Json::Int(_) | Json::Float(_) | Json::Text(_));
+            let text = json_written(&value).filter(|t| plain && t.chars().count() <= LONGEST_EVIDENCE);
+            let compared = text.map(|t| format!(" == {t}")).unwrap_or_default();
+            self.line(format!("expect evidence {}{compared}", quoted(&name)));
+        }
+    }
+}
+
+/// The event of this name, with the name of its connector.
+fn event_of<'p>(program: &'p Program, source: &str) -> Option<(String, &'p Event)> {
+    let (connector, name) = source.split_once('.')?;
+    let of = |e: &&Event| {
+        let own = program.connectors.get(e.connector.index());
+        e.name == name && own.is_some_and(|c| c.name == connector)
+    };
+    program.events.iter().find(of).map(|e| (connector.to_owned(), e))
+}
+
+fn resolved(resolution: &Resolution) -> String {
+    match resolution {
+        Resolution::Happened { result: None } => "resolve happened".to_owned(),
+        Resolution::Happened { result: Some(result) } => match json_written(result) {
+            Some(text) => format!("resolve happened returns {text}"),
+            None => "resolve happened".to_owned(),
+        },
+        Resolution::DidNotHappen => "resolve did_not_happen".to_owned(),
+        Resolution::Unknown => "resolve unknown".to_owned(),
+    }
+}
