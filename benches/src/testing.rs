@@ -41,7 +41,7 @@ runbook relieve(node: Text) {
 "#;
 
 fn module(first: usize) -> String {
-    let mut text = String::from("use main\nuse std.alertmanager\n");
+    let mut text = String::from("use main.{k8s}\nuse std.alertmanager\n");
     for n in first..first + IN_ONE {
         text.push_str(&format!(
             r#"
