@@ -198,7 +198,7 @@ impl Checker {
                     let items = items.iter().map(|i| self.pattern_in(i, &json, bound, again)).collect();
                     Pattern::List { items, rest: *rest }
                 }
-                _ => self.wrong_pattern(p, t, "a list pattern", ""),
+                _ => self.wrong_pattern(p, t, "a list pattern", "only lists and Json are matched by their items"),
             },
             _ => Pattern::Any,
         }
@@ -420,7 +420,7 @@ impl Checker {
         again: bool,
     ) -> Pattern {
         let Some(fields) = self.fields_of(opened) else {
-            return self.wrong_pattern(p, t, "a record pattern", "");
+            return self.wrong_pattern(p, t, "a record pattern", "only records are matched by their fields");
         };
         let mut out = Vec::with_capacity(written.len());
         for (name, inner) in written {

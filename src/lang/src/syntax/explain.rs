@@ -7,6 +7,7 @@ use super::{
     grammar::Rule,
     habits,
     scan::{Flaw, MAX_HASHES, Open, Opener},
+    test_forms,
 };
 use crate::{
     diag::{Diagnostic, Fix, Label, codes, nearest},
@@ -268,6 +269,9 @@ fn comma_lacks(found: Token<'_>, rules: &[Rule]) -> bool {
 }
 
 fn advice(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<String> {
+    if let Some(advice) = test_forms::advice(context, found) {
+        return Some(advice);
+    }
     let before = context.before(found.start);
     let has = |r: Rule| rules.contains(&r);
     if comma_lacks(found, rules) {
@@ -345,6 +349,8 @@ fn family(rules: &[Rule]) -> &'static str {
     let has = |r: Rule| rules.contains(&r);
     if has(Rule::k_use) {
         "a declaration"
+    } else if has(Rule::c_given) {
+        "a statement of a test"
     } else if has(Rule::c_unless) || has(Rule::y_unless) {
         "a clause of the rule"
     } else if has(Rule::c_forbid) || has(Rule::y_forbid) {
@@ -421,6 +427,7 @@ fn name_of(rule: Rule) -> Option<&'static str> {
         Rule::let_stmt | Rule::block_stmt => "a statement",
         Rule::header_clause => "a header clause",
         Rule::event_source => "`webhook` or `poll`",
+        Rule::test_name => "the name of the test, a text",
         Rule::rule_effect => "`changes` or `destroys`",
         Rule::window | Rule::window_hours => "a window such as `weekly(\"Fri 17:00\" to \"Mon 07:00\")`",
         Rule::arm => "a match arm",

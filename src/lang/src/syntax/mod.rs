@@ -17,6 +17,7 @@ mod scan;
 mod slips;
 mod split;
 mod strip;
+mod test_forms;
 #[cfg(test)]
 mod tests;
 

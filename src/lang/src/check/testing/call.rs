@@ -171,7 +171,11 @@ impl Checker {
             let mut all: Option<hir::Expr> = None;
             for (i, value) in placed.iter().filter(|(_, v)| !is_any(v)) {
                 let (Some(p), Some(local)) = (info.params.get(*i), locals.get(*i)) else { continue };
-                let subject = node(ExprKind::Local(*local), p.ty.clone(), at);
+                let span = match value {
+                    TestValue::Pattern(p) => p.span,
+                    TestValue::Expr(e) => e.span,
+                };
+                let subject = node(ExprKind::Local(*local), p.ty.clone(), span);
                 let Some(holds) = c.held(p, subject, value) else { continue };
                 all = Some(match all {
                     Some(before) => and(before, holds),
@@ -357,6 +361,12 @@ impl Checker {
             return binary(BinaryOp::Matches, text, regex, e.span);
         }
         if is_range(e) && !matches!(*opened, Type::Range(_) | Type::Json) {
+            if !matches!(*opened, Type::Int | Type::Float | Type::Duration | Type::Size | Type::Time | Type::Error) {
+                let message = format!("a range does not match a `{}`", self.show(&subject.ty));
+                let help = "ranges match Int, Float, Duration, Size and Time";
+                self.error(codes::TYPE_PATTERN, e.span, message, "never matches", help);
+                return node(bad(e.span).kind, ty::boolean(), e.span);
+            }
             let range = self.expr_as(e, &ty::of(Type::Range(subject.ty.clone())), role);
             return binary(BinaryOp::In, subject, range, e.span);
         }

@@ -35,5 +35,7 @@ impl Checker {
 fn covers(first: &Given, second: &Given) -> bool {
     let same = first.call.action == second.call.action;
     let instance = first.call.instance.is_none() || first.call.instance == second.call.instance;
-    same && instance && (first.call.matches.is_none() || first.call.text == second.call.text)
+    // One that answers only so often leaves the later calls to others.
+    let stays = first.answers.last().is_some_and(|a| a.times.is_none());
+    same && stays && instance && (first.call.matches.is_none() || first.call.text == second.call.text)
 }

@@ -5,7 +5,8 @@ use crate::syntax::grammar::Rule;
 
 impl<'i> Lower<'i> {
     pub(super) fn test(&mut self, p: &P<'i>) -> Test {
-        Test { name: self.expr_in(p), stmts: p.into_inner().filter_map(|k| self.test_stmt(k)).collect() }
+        let name = self.clause(p, Rule::test_name).unwrap_or_else(|| self.missing(self.span(p)));
+        Test { name, stmts: p.into_inner().filter_map(|k| self.test_stmt(k)).collect() }
     }
 
     pub(super) fn test_stmt(&mut self, p: P<'i>) -> Option<TestStmt> {
@@ -117,7 +118,8 @@ impl<'i> Lower<'i> {
         if has(p, Rule::c_twice) {
             return TestTimes::Twice;
         }
-        let count = self.expr_in(p);
+        let count = kid(p, Rule::times_count).and_then(|c| c.into_inner().find(|k| k.as_rule() != Rule::times_ahead));
+        let count = count.map_or_else(|| self.missing(self.span(p)), |k| self.atom(k));
         if has(p, Rule::c_least) {
             return TestTimes::AtLeast(count);
         }

@@ -38,7 +38,9 @@ fn call(x: BoxedStrategy<Expr>) -> impl Strategy<Value = TestCall> {
     })
 }
 
-fn times(x: BoxedStrategy<Expr>, bounded: bool) -> BoxedStrategy<TestTimes> {
+fn times(bounded: bool) -> BoxedStrategy<TestTimes> {
+    let name = Ident { name: "node".into(), span: NOWHERE };
+    let x = prop_oneof![(0..9_i64).prop_map(|n| e(ExprKind::Int(n))), Just(e(ExprKind::Name(name)))];
     let plain =
         prop_oneof![Just(TestTimes::Once), Just(TestTimes::Twice), x.clone().prop_map(TestTimes::Times)].boxed();
     if bounded {
@@ -56,7 +58,7 @@ fn returns(x: BoxedStrategy<Expr>) -> impl Strategy<Value = TestAnswer> {
 }
 
 fn answer(x: BoxedStrategy<Expr>) -> impl Strategy<Value = TestAnswer> {
-    let fails = (option::of(times(x.clone(), false)), word(), option::of(plain_text()), option::of(x.clone()));
+    let fails = (option::of(times(false)), word(), option::of(plain_text()), option::of(x.clone()));
     let fails = fails.prop_map(|(times, kind, message, after)| TestAnswer {
         kind: TestAnswerKind::Fails { times, kind, message },
         after,
@@ -67,7 +69,7 @@ fn answer(x: BoxedStrategy<Expr>) -> impl Strategy<Value = TestAnswer> {
 
 fn expected(x: BoxedStrategy<Expr>) -> impl Strategy<Value = Expected> {
     let with = || vec(arg(x.clone(), true), 0..3);
-    let called = (call(x.clone()), any::<bool>(), option::of(times(x.clone(), true)), with());
+    let called = (call(x.clone()), any::<bool>(), option::of(times(true)), with());
     let called =
         called.prop_map(|(call, not, times, with)| Expected::Called { call, not, times: times.filter(|_| !not), with });
     let before = (call(x.clone()), call(x.clone()), with()).prop_map(|(first, second, with)| Expected::Before {
