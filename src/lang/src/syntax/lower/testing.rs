@@ -119,7 +119,10 @@ impl<'i> Lower<'i> {
             return TestTimes::Twice;
         }
         let count = kid(p, Rule::times_count).and_then(|c| c.into_inner().find(|k| k.as_rule() != Rule::times_ahead));
-        let count = count.map_or_else(|| self.missing(self.span(p)), |k| self.atom(k));
+        let count = match count {
+            Some(k) => self.atom(k),
+            None => self.missing(self.span(p)),
+        };
         if has(p, Rule::c_least) {
             return TestTimes::AtLeast(count);
         }

@@ -163,7 +163,7 @@ impl Printer {
             self.comments(answer.span.start);
             self.space();
             self.push(if i > 0 { "then " } else { "" });
-            self.answer(answer);
+            self.group(|p| p.indented(|p| p.answer(answer)));
         }
     }
 
