@@ -27,6 +27,8 @@ pub struct Look {
     pub color: bool,
     /// Columns.
     pub width: usize,
+    /// Whether what is wider is cut: on a terminal it is, a pipe or a file gets everything.
+    pub cuts: bool,
     /// The zone times are shown in.
     pub zone: TimeZone,
 }
@@ -34,7 +36,12 @@ pub struct Look {
 impl Look {
     /// Without colour, for files and tests.
     pub fn plain(width: usize) -> Self {
-        Self { color: false, width, zone: TimeZone::UTC }
+        Self { color: false, width, cuts: true, zone: TimeZone::UTC }
+    }
+
+    /// A line that keeps to the width, where that matters.
+    pub fn cut<'t>(&self, line: &'t str) -> std::borrow::Cow<'t, str> {
+        if self.cuts { crate::text::truncate(line, self.width) } else { line.into() }
     }
 
     /// `text` in `style`, where colour is on.
@@ -99,8 +106,8 @@ impl Out {
         };
         let width = width();
         Self {
-            look: Look { color: color(stdout.is_terminal()), width, zone: zone.clone() },
-            err: Look { color: color(stderr.is_terminal()), width, zone },
+            look: Look { color: color(stdout.is_terminal()), width, cuts: stdout.is_terminal(), zone: zone.clone() },
+            err: Look { color: color(stderr.is_terminal()), width, cuts: stderr.is_terminal(), zone },
             tty: stdout.is_terminal(),
             ended: OnceLock::new(),
         }
@@ -193,7 +200,7 @@ pub fn table(look: &Look, header: &[&str], rows: &[Vec<String>]) -> Vec<String> 
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let cut = |line: String| crate::text::truncate(line.trim_end(), look.width).into_owned();
+    let cut = |line: String| look.cut(line.trim_end()).into_owned();
     let mut lines: Vec<String> = table.lines().map(cut).collect();
     if let Some(first) = lines.first_mut() {
         *first = look.dim(&first);

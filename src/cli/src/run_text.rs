@@ -85,7 +85,7 @@ pub fn show(look: &Look, view: &RunView, now: Millis, journal: bool) -> Vec<Stri
             let body = crate::text::value(&row.body);
             let time = crate::text::clock(row.at, &look.zone);
             let line = format!("  {:>4} {time} {:<8} {:<10} {body}", row.seq, clean(&row.kind), clean(&row.effect));
-            crate::text::truncate(&line, look.width).into_owned()
+            look.cut(&line).into_owned()
         }));
     }
     if let Some(end) = end(&view.run) {

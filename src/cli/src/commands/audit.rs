@@ -146,7 +146,8 @@ async fn show(context: &Context, args: &ShowArgs) -> Result<Exit, CliError> {
 pub fn line(look: &Look, r: &AuditRecord) -> String {
     let d = &r.draft;
     let run = d.run.as_deref().map(|r| format!(" {}", look.name(clean(crate::text::short_id(r))))).unwrap_or_default();
-    let body = truncate(&crate::text::value(&d.body), look.width.max(80)).into_owned();
+    let body = crate::text::value(&d.body);
+    let body = if look.cuts { truncate(&body, look.width.max(80)).into_owned() } else { body };
     let time = look.dim(format!("{:>6} {}", r.seq, moment(d.at, &look.zone)));
     format!("{time}{run} {} {} {body}", look.bold(clean(&d.kind)), clean(&d.actor))
 }

@@ -74,8 +74,8 @@ fn draw<'a>(
     report: MietteDiagnostic,
     labels: impl Iterator<Item = &'a Label>,
 ) -> String {
-    let report = report.with_labels(labels.map(label));
     let text = sources.get(file).map(|s| clean_source(&s.text).into_owned()).unwrap_or_default();
+    let report = report.with_labels(labels.map(|l| label(look, &text, l)));
     let labels: &[LabeledSpan] = report.labels.as_deref().unwrap_or_default();
     if let Some(place) = labels.iter().find(|l| too_wide(&text, l.offset())).map(|l| l.offset()) {
         let place = sources.line_col(file, u32::try_from(place).unwrap_or(u32::MAX));
@@ -111,11 +111,30 @@ fn too_wide(text: &str, offset: usize) -> bool {
     [line, back.next().map_or(0, str::len), on.next().map_or(0, str::len)].iter().any(|len| *len > WIDE)
 }
 
-fn label(label: &Label) -> LabeledSpan {
+fn label(look: &Look, source: &str, label: &Label) -> LabeledSpan {
     let Span { start, end, .. } = label.span;
-    let text = (!label.text.is_empty()).then(|| clean(&label.text).into_owned());
+    let room = look.width.saturating_sub(before_label(source, label.span)).max(LEAST_LABEL);
+    let text = (!label.text.is_empty()).then(|| crate::text::wrap(&clean(&label.text), room).join("\n"));
     let (at, len) = (start as usize, end.saturating_sub(start) as usize);
     if label.primary { LabeledSpan::new_primary_with_span(text, (at, len)) } else { LabeledSpan::new(text, at, len) }
+}
+
+/// The columns in which a label is written where the source leaves it fewer.
+const LEAST_LABEL: usize = 24;
+
+/// How many columns stand before the words of a label: the number of the line, the source to the middle of the place, and a corner.
+fn before_label(source: &str, span: Span) -> usize {
+    let start = source.floor_char_boundary(span.start as usize);
+    let end = source.floor_char_boundary((span.end as usize).max(start));
+    let (before, behind) = source.split_at(start);
+    let number = (before.matches('\n').count() + 2).to_string().len();
+    let covered = behind.get(..end - start).unwrap_or_default();
+    let corner = number + " │ ╰── ".chars().count();
+    if covered.contains('\n') {
+        return corner + 4;
+    }
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    corner + columns(line) + columns(covered) / 2
 }
 
 /// Labels in another file than the message's, drawn on their own.

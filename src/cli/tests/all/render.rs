@@ -123,3 +123,72 @@ fn a_place_outside_its_file_is_no_crash() {
         assert!(diagnostics::human(&look(), &sources, &d).contains('m'));
     }
 }
+
+/// The programs of the checker's tests, each with its project file.
+fn wrong_programs() -> Vec<(String, String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../lang/tests/check");
+    let kit = std::fs::read_to_string(folder.join("kit/rrb.toml")).unwrap();
+    let entries = std::fs::read_dir(folder.join("bad")).unwrap().map(|e| e.unwrap().path());
+    let mut paths: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == "rrb")).collect();
+    paths.sort();
+    let read = |p: &std::path::PathBuf| {
+        let config = std::fs::read_to_string(p.with_extension("toml")).unwrap_or_else(|_| kit.clone());
+        (p.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(p).unwrap(), config)
+    };
+    paths.iter().map(read).collect()
+}
+
+/// The columns of a line that its words could have kept to: a word that is longer than what is left stands whole, and so does the
+/// source.
+fn needed(line: &str) -> usize {
+    let words = line.rsplit_once(['╰', '│']).map_or(line, |(_, label)| label.trim_start_matches(['─', '┤', ' ']));
+    let longest = words.split_whitespace().map(|w| w.chars().count()).max().unwrap_or(0);
+    let head = line.chars().count() - words.chars().count();
+    // What stands in a column of its own behind the source has at least this many columns.
+    let label = if line.contains('·') || line.contains('│') { 30 } else { 0 };
+    head + longest.max(label)
+}
+
+#[test]
+fn diagnostics_keep_to_the_width() {
+    use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
+    const WIDTH: usize = 60;
+    let mut wide = String::new();
+    for (name, text, config) in wrong_programs().into_iter().step_by(3) {
+        let (project, mut all) = rrb_lang::project::parse(PROJECT_FILE, &config);
+        let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+        let around = Surroundings { project_text: Some(config.into()), now: None, files: None };
+        let checked = check_in(CheckInput { modules: vec![main], project }, around);
+        all.extend(checked.diagnostics);
+        let shown = diagnostics::render(&Look::plain(WIDTH), diagnostics::Format::Human, &checked.sources, &all);
+        let source =
+            |l: &str| l.trim_start().starts_with(|c: char| c.is_ascii_digit()) || !l.contains(char::is_alphabetic);
+        for line in shown.lines().filter(|l| !source(l)) {
+            if line.chars().count() > WIDTH.max(needed(line)) {
+                wide.push_str(&format!("{name}: {line}\n"));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "{wide}");
+}
+
+#[test]
+fn explanations_keep_to_the_width() {
+    const WIDTH: usize = 60;
+    for code in codes::ALL {
+        for line in rrb_cli::commands::explain::page(&Look::plain(WIDTH), *code) {
+            let code_line = line.starts_with("    ");
+            assert!(code_line || line.chars().count() <= WIDTH.max(needed(&line)), "{}: {line}", code.name());
+        }
+    }
+}
+
+#[test]
+fn a_table_is_cut_on_a_terminal_only() {
+    let rows = [vec!["a".repeat(30), "b".repeat(30)]];
+    let shown = |look: &Look| rrb_cli::out::table(look, &["one", "two"], &rows).join("\n");
+    let terminal = Look::plain(40);
+    assert!(shown(&terminal).contains('…') && !shown(&terminal).contains(&"b".repeat(30)));
+    let pipe = Look { cuts: false, ..Look::plain(40) };
+    assert!(shown(&pipe).contains(&"b".repeat(30)));
+}
