@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::{super::ast::*, Lower, P, exprs, has, is_expr, kid, kids};
+use super::{super::ast::*, Lower, P, exprs, has, is_expr, kid, kids, numbers::is_least};
 use crate::{
     diag::{Fix, codes},
     span::Span,
@@ -132,9 +132,22 @@ impl<'i> Lower<'i> {
 
     fn pieces(&mut self, p: P<'i>) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        for k in p.into_inner() {
+        let mut kids = p.into_inner().peekable();
+        while let Some(k) = kids.next() {
             let span = self.span(&k);
+            let goes_on =
+                |next: Option<&P<'i>>| next.is_some_and(|n| matches!(n.as_rule(), Rule::args | Rule::index | Rule::field));
             match k.as_rule() {
+                Rule::number
+                    if is_least(k.as_str())
+                        && matches!(pieces.last(), Some(Piece::Prefix(UnaryOp::Neg, _)))
+                        && !goes_on(kids.peek()) =>
+                {
+                    if let Some(Piece::Prefix(_, sign)) = pieces.pop() {
+                        let span = sign.to(span);
+                        pieces.push(Piece::Operand(Expr { kind: ExprKind::Int(i64::MIN), span }));
+                    }
+                }
                 Rule::prefix_op => pieces.push(Piece::Prefix(self.prefix_op(&k), span)),
                 rule if is_infix(rule) => pieces.push(Piece::Infix(self.infix_op(&k), span)),
                 Rule::as_part => pieces.push(Piece::As(self.type_in(&k))),

@@ -98,7 +98,7 @@ impl Lower<'_> {
             Wrong::TooLarge => (
                 format!("`{text}` is too large"),
                 "does not fit",
-                "whole numbers go up to 9223372036854775807; write a Float such as `1e20` for more".to_owned(),
+                "whole numbers go from -9223372036854775808 to 9223372036854775807; write a Float such as `1e20` for more".to_owned(),
             ),
             Wrong::Unit(unit) => (format!("there is no unit `{unit}`"), "unknown unit", units.to_owned()),
             Wrong::Order => (
@@ -157,6 +157,16 @@ fn read(text: &str) -> Result<ExprKind, Wrong> {
         return float(text).map(|value| ExprKind::Float { value, percent: false });
     }
     quantity(text)
+}
+
+/// Whether the number is that of the smallest Int, which has a sign and is one more than the largest.
+pub(super) fn is_least(text: &str) -> bool {
+    let digits = text.replace('_', "");
+    let value = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    value == Ok(i64::MIN.unsigned_abs())
 }
 
 fn whole(digits: &str, radix: u32) -> Result<i64, Wrong> {

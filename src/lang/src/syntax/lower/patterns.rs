@@ -1,6 +1,6 @@
 //! Patterns.
 
-use super::{super::ast::*, Lower, P, has, kid};
+use super::{super::ast::*, Lower, P, has, kid, numbers::is_least};
 use crate::{diag::codes, span::Span, syntax::grammar::Rule};
 
 impl<'i> Lower<'i> {
@@ -85,6 +85,9 @@ impl<'i> Lower<'i> {
         let Some(value) = p.into_inner().find(|k| k.as_rule() != Rule::sub_op) else {
             return self.missing(span);
         };
+        if has(p, Rule::sub_op) && value.as_rule() == Rule::number && is_least(value.as_str()) {
+            return Expr { kind: ExprKind::Int(i64::MIN), span };
+        }
         let value = self.atom(value);
         if has(p, Rule::sub_op) {
             return Expr { kind: ExprKind::Unary { op: UnaryOp::Neg, operand: Box::new(value) }, span };

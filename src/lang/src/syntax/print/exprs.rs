@@ -23,7 +23,8 @@ impl Printer {
             | ExprKind::Size(_)
             | ExprKind::Text(_)
             | ExprKind::Tagged { .. } => {
-                if !self.as_written(e.span) {
+                let signed = matches!(e.kind, ExprKind::Int(n) if n < 0);
+                if signed || !self.as_written(e.span) {
                     self.literal(&e.kind);
                 }
             }
@@ -351,6 +352,7 @@ pub(super) fn tightness(e: &Expr) -> Tightness {
         ExprKind::Unary { op: UnaryOp::Not, .. } => NOT,
         ExprKind::Is { .. } => COMPARE,
         ExprKind::Unary { op: UnaryOp::Neg, .. } => NEGATE,
+        ExprKind::Int(n) if *n < 0 => NEGATE,
         ExprKind::As { .. } => AS,
         ExprKind::Break | ExprKind::Continue | ExprKind::Skip | ExprKind::Restart => AS,
         ExprKind::Bool(_)

@@ -410,6 +410,7 @@ impl Printer {
 pub(super) fn begins_with_minus(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Unary { op, .. } => *op == UnaryOp::Neg,
+        ExprKind::Int(n) => *n < 0,
         ExprKind::Binary { left, .. } => begins_with_minus(left),
         ExprKind::Is { value, .. } | ExprKind::As { value, .. } => begins_with_minus(value),
         _ => false,

@@ -62,6 +62,7 @@ fn literal() -> impl Strategy<Value = Expr> {
     prop_oneof![
         any::<bool>().prop_map(|v| e(ExprKind::Bool(v))),
         (0..=i64::MAX).prop_map(|v| e(ExprKind::Int(v))),
+        Just(e(ExprKind::Int(i64::MIN))),
         (0..100_i64).prop_map(|v| e(ExprKind::Int(v))),
         (0..=i64::MAX).prop_map(|v| e(ExprKind::Duration(v))),
         (0..=i64::MAX).prop_map(|v| e(ExprKind::Size(v))),
