@@ -144,6 +144,7 @@ codes! {
     error CONST_REQUIRED = "const", "required", "the value must be known when compiled";
     error BRANCHES = "branch", "form", "what runs at the same time is not written as it must be";
     error WAVES = "branch", "waves", "the sizes of waves are not possible";
+    warning FAILURES_DROPPED = "failures", "dropped", "collected failures are not looked at";
     error AT_MOST = "branch", "at-most", "the bound of `at most` is not complete";
     error CONST_RANGE = "const", "range", "the value is out of range";
     error HEADER_REPEATED = "header", "repeated", "the clause stands twice";

@@ -25,7 +25,8 @@ pub fn write_value(out: &mut String, value: &Value) {
         Value::Bool(b) => write!(out, "{b}"),
         Value::Int(i) => write!(out, "{i}"),
         Value::Float(f) => out.write_str(&float(*f)),
-        Value::Text(t) | Value::Url(t) | Value::Cron(t) => out.write_str(t),
+        Value::Text(t) | Value::Cron(t) => out.write_str(t),
+        Value::Url(u) => out.write_str(url(u)),
         Value::Duration(ms) => out.write_str(&duration(*ms)),
         Value::Size(bytes) => out.write_str(&size(*bytes)),
         Value::Time(ms) => out.write_str(&time(*ms)),
@@ -48,6 +49,12 @@ pub fn write_value(out: &mut String, value: &Value) {
             out.write_str(&json_text(&shown(value)))
         }
     };
+}
+
+/// A Url as people write it: an address that is nothing but a host has no `/` at its end, so that `"${base}/path"` has one.
+fn url(u: &str) -> &str {
+    let host = u.strip_suffix('/').filter(|rest| rest.split_once("://").is_some_and(|(_, host)| !host.contains('/')));
+    host.unwrap_or(u)
 }
 
 /// A Float as the language writes it: always with a point or an exponent.
@@ -213,6 +220,14 @@ mod tests {
             (i64::MIN, "-8192PiB"),
         ] {
             assert_eq!(size(bytes), text);
+        }
+        for (u, text) in [
+            ("https://a.example/", "https://a.example"),
+            ("https://a.example:8443/", "https://a.example:8443"),
+            ("https://a.example/v1/", "https://a.example/v1/"),
+            ("https://a.example/?q=/", "https://a.example/?q=/"),
+        ] {
+            assert_eq!(url(u), text);
         }
         assert_eq!(time(0), "1970-01-01T00:00:00Z");
         assert_eq!(time(i64::MAX), format!("{}ms", i64::MAX));

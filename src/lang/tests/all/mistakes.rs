@@ -202,6 +202,8 @@ fn severities_stop_what_must_not_run() {
         "warn_dedupe_clock",
         "warn_dedupe_id",
         "warn_dedupe_limit",
+        "warn_failures_dropped",
+        "warn_failures_dropped_in_waves",
         "warn_itself_hook",
         "warn_itself_made",
         "warn_itself_over_child",

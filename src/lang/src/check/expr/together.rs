@@ -212,6 +212,9 @@ impl Checker {
             })
         });
         let between = fan.between.as_ref().map(|b| self.block(b, &Want::Drop).0);
+        if let Some(at) = fan.collect.filter(|_| drop && (fan.parallel.is_some() || fan.waves.is_some())) {
+            self.dropped_failures(at);
+        }
         let waves = waves.map(|(sizes, listed)| {
             let site = self.new_site(span);
             hir::Waves { sizes, listed, pausing, between, site }
@@ -220,6 +223,16 @@ impl Checker {
         let collect = fan.collect.is_some();
         let fan = hir::FanOut { pattern, items, waves, parallel, collect, body, site };
         node(ExprKind::FanOut(Box::new(fan)), t, span)
+    }
+
+    /// Warns of failures that are collected and that nobody sees.
+    fn dropped_failures(&mut self, at: Span) {
+        let message = "the failures that this collects are not looked at";
+        self.report(
+            Diagnostic::warning(codes::FAILURES_DROPPED, message, at, "a failed item changes nothing")
+                .help("look at them: `let results = for … { … }`, then `if results.any(r => r.failure != none) { … }`")
+                .help("or leave `collect failures` out: then the first failure ends the loop"),
+        );
     }
 
     /// What the loop gives.

@@ -135,8 +135,9 @@ impl<'i> Lower<'i> {
         let mut kids = p.into_inner().peekable();
         while let Some(k) = kids.next() {
             let span = self.span(&k);
-            let goes_on =
-                |next: Option<&P<'i>>| next.is_some_and(|n| matches!(n.as_rule(), Rule::args | Rule::index | Rule::field));
+            let goes_on = |next: Option<&P<'i>>| {
+                next.is_some_and(|n| matches!(n.as_rule(), Rule::args | Rule::index | Rule::field))
+            };
             match k.as_rule() {
                 Rule::number
                     if is_least(k.as_str())

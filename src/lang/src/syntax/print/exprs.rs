@@ -23,8 +23,7 @@ impl Printer {
             | ExprKind::Size(_)
             | ExprKind::Text(_)
             | ExprKind::Tagged { .. } => {
-                let signed = matches!(e.kind, ExprKind::Int(n) if n < 0);
-                if signed || !self.as_written(e.span) {
+                if !self.as_written(e.span) {
                     self.literal(&e.kind);
                 }
             }

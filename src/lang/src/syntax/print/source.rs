@@ -27,6 +27,10 @@ impl Printer {
     /// A literal as it was written.
     pub(super) fn as_written(&mut self, span: Span) -> bool {
         let text = if span.start < span.end { self.slice(span.start, span.end).to_owned() } else { String::new() };
+        // The sign of the smallest Int touches its digits.
+        if text.starts_with('-') && text.contains(char::is_whitespace) {
+            return false;
+        }
         self.push(&text);
         !text.is_empty()
     }
