@@ -95,7 +95,7 @@ impl Decoder<'_> {
                 Json::Object(members) => {
                     let mut map = indexmap::IndexMap::with_capacity(members.len());
                     for (name, member) in members.iter() {
-                        let key = self.value(key, &Json::Text(name.clone()))?;
+                        let key = self.key(key, name)?;
                         let value = self.at(Step::Field(name.clone()), |d| d.value(item, member))?;
                         map.insert(key, value);
                     }
@@ -112,6 +112,20 @@ impl Decoder<'_> {
             _ => None,
         };
         value.ok_or_else(|| self.misfit(&describe(self.types, &ty), json))
+    }
+
+    /// A key of a map: every one is a text in Json, so that numbers and truth values are read from their text here, and only here.
+    fn key(&mut self, ty: &Ty, name: &SmolStr) -> Result<Value, DecodeError> {
+        let read = match &*resolve(self.types, ty) {
+            Type::Int => name.parse().ok().map(Value::Int),
+            Type::Float => name.parse().ok().filter(|f: &f64| f.is_finite()).map(Value::Float),
+            Type::Bool => name.parse().ok().map(Value::Bool),
+            _ => None,
+        };
+        match read {
+            Some(key) => Ok(key),
+            None => self.value(ty, &Json::Text(name.clone())),
+        }
     }
 
     fn items(&mut self, ty: &Ty, items: &[Json]) -> Result<Vec<Value>, DecodeError> {
@@ -415,4 +429,67 @@ pub fn url(text: &str) -> Option<SmolStr> {
 fn bytes(text: &str) -> Option<Arc<[u8]>> {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.decode(text).ok().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::types::{TypeDef, VariantTy};
+
+    fn scalar() -> BoxedStrategy<(Ty, Value)> {
+        let of = |t: Type, v: Value| (Ty::new(t), v);
+        prop_oneof![
+            any::<i64>().prop_map(move |n| of(Type::Int, Value::Int(n))),
+            (-1e300..1e300_f64).prop_map(move |f| of(Type::Float, Value::Float(f))),
+            any::<bool>().prop_map(move |b| of(Type::Bool, Value::Bool(b))),
+            ".{0,6}".prop_map(move |t| of(Type::Text, Value::Text(t.into()))),
+            (-1_000_000_000..1_000_000_000_i64).prop_map(move |d| of(Type::Duration, Value::Duration(d))),
+            (0..1_i64 << 50).prop_map(move |s| of(Type::Size, Value::Size(s))),
+            (0..4_000_000_000_000_i64).prop_map(move |t| of(Type::Time, Value::Time(t))),
+        ]
+        .boxed()
+    }
+
+    fn typed() -> BoxedStrategy<(Ty, Value)> {
+        let leaf = prop_oneof![
+            scalar(),
+            scalar().prop_map(|(t, _)| (Ty::new(Type::Optional(t)), Value::None)),
+            scalar().prop_map(|(t, v)| (Ty::new(Type::Optional(t)), v)),
+        ];
+        leaf.prop_recursive(3, 16, 2, |inner| {
+            prop_oneof![
+                (inner.clone(), 0..3_usize)
+                    .prop_map(|((t, v), n)| (Ty::new(Type::List(t)), Value::List(Arc::new(vec![v; n])))),
+                (scalar(), inner).prop_map(|((key, k), (t, v))| {
+                    (Ty::new(Type::Map(key, t)), Value::Map(Arc::new([(k, v)].into_iter().collect())))
+                }),
+            ]
+        })
+        .boxed()
+    }
+
+    proptest! {
+        /// What is given to Json and read back as its own type is what it was, in a payload of an enum too.
+        #[test]
+        fn json_reads_back((ty, value) in typed()) {
+            let mut types = crate::types::builtin::table();
+            let field = FieldTy { name: "held".into(), ty: ty.clone(), default: None };
+            let id = types.add(TypeDef {
+                name: "Holder".into(),
+                module: SmolStr::default(),
+                docs: String::new(),
+                generics: vec![],
+                kind: TypeDefKind::Enum(vec![VariantTy { name: "holds".into(), payload: vec![field] }]),
+            });
+            let payload = vec![value.clone()];
+            let holder = Value::Variant(Arc::new(VariantValue { ty: id, index: 0, name: "holds".into(), payload }));
+            for (ty, value) in [(ty, value), (Ty::new(Type::Named(id, vec![])), holder)] {
+                let json = crate::vm::to_json(&value).unwrap();
+                let back = decode(&types, &ty, &json, &[]);
+                prop_assert_eq!(back.as_ref().ok(), Some(&value), "{:?}", json);
+            }
+        }
+    }
 }

@@ -178,7 +178,8 @@ fn convert(value: &Value, left: usize, show: bool) -> Result<Json, NoJson> {
         Value::List(items) => list(&mut items.iter())?,
         Value::Set(items) => list(&mut items.iter())?,
         Value::Map(map) => {
-            let members = map.iter().map(|(k, v)| Ok((display(k).into(), convert(v, less, show)?)));
+            let key = |k: &Value| if let Value::Size(bytes) = k { exact_size(*bytes) } else { display(k) };
+            let members = map.iter().map(|(k, v)| Ok((key(k).into(), convert(v, less, show)?)));
             Json::Object(Arc::new(members.collect::<Result<_, _>>()?))
         }
         Value::Record(r) => {
