@@ -146,8 +146,7 @@ impl Checker {
 
     /// A call with what is said of its arguments, by place or by name.
     pub(super) fn call_seen(&mut self, call: &TestCall, more: &[TestArg]) -> Option<CallPattern> {
-        let found = self.action_seen(call);
-        let Some((action, instance)) = found else { return None };
+        let (action, instance) = self.action_seen(call)?;
         let info = self.fn_info(action).cloned()?;
         let args: Vec<&TestArg> = call.args.iter().flatten().chain(more).collect();
         let before = self.diags.len();

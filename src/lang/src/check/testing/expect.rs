@@ -77,7 +77,7 @@ impl Checker {
         with: &[ast::TestArg],
         playing: &mut Playing,
     ) -> Option<hir::testing::CallPattern> {
-        for arg in with.iter().filter(|a| a.name.is_none()) {
+        if let Some(arg) = with.iter().find(|a| a.name.is_none()) {
             let help = "write `with node: \"n7\"`";
             self.error(codes::TEST_WORD, arg.span, "`with` says which argument it means", "which one?", help);
             return None;

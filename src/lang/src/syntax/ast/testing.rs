@@ -89,6 +89,7 @@ pub struct TestAnswer {
 }
 
 /// What is answered.
+#[allow(clippy::large_enum_variant)] // a file has few
 #[derive(Debug, Clone, PartialEq)]
 pub enum TestAnswerKind {
     /// `returns`, `returns E, E`
