@@ -119,6 +119,8 @@ struct Subject {
     text: String,
     tokens: Vec<Token>,
     config: project::ProjectConfig,
+    /// The other modules of its project, which tests bring in.
+    others: Vec<ModuleSource>,
     /// What only declares is read, not checked: no project may have native actions.
     native: bool,
 }
@@ -131,7 +133,9 @@ impl Subject {
         let (config, _) = project::parse(rrb_lang::check::PROJECT_FILE, &config);
         let native = path.parent().unwrap().ends_with("native");
         let module = path.file_stem().unwrap().to_string_lossy().into_owned();
-        Self { module, name: path.to_string_lossy().into_owned(), tokens: tokens(&text), text, config, native }
+        let others = if module.ends_with("_test") { beside(path) } else { Vec::new() };
+        let name = path.to_string_lossy().into_owned();
+        Self { module, name, tokens: tokens(&text), text, config, others, native }
     }
 
     fn changed(&self, at: usize, change: Change) -> Option<String> {
@@ -173,13 +177,27 @@ impl Subject {
             return found(&sources, &syntax::parse(file, text).diagnostics);
         }
         let main = ModuleSource { name: self.module.as_str().into(), file: "main.rrb".into(), text: text.into() };
-        let checked = check(CheckInput { modules: vec![main], project: self.config.clone() });
+        let modules = std::iter::once(main).chain(self.others.iter().cloned()).collect();
+        let checked = check(CheckInput { modules, project: self.config.clone() });
         found(&checked.sources, &checked.diagnostics)
     }
 
     fn line(&self, at: usize) -> u32 {
         1 + u32::try_from(self.text[..at].matches('\n').count()).unwrap()
     }
+}
+
+/// The other modules in a folder.
+fn beside(path: &Path) -> Vec<ModuleSource> {
+    let all = std::fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().path());
+    let mut others: Vec<PathBuf> = all.filter(|p| p != path && p.extension().is_some_and(|e| e == "rrb")).collect();
+    others.sort();
+    let module = |p: &PathBuf| {
+        let stem = p.file_stem().unwrap().to_string_lossy();
+        let text = std::fs::read_to_string(p).unwrap();
+        ModuleSource { name: (&*stem).into(), file: format!("{stem}.rrb"), text: text.into() }
+    };
+    others.iter().map(module).collect()
 }
 
 fn subjects() -> Vec<Arc<Subject>> {
