@@ -66,7 +66,7 @@ impl Stage {
         of: Option<RunbookId>,
         span: Span,
     ) -> Result<Option<Trouble>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         let wanted = outcome_name(outcome);
         let Some(run) = facts.of(self, of).last().copied() else {
             let trouble = Trouble::new(span, "no run", format!("no run ended `{wanted}`: none began"));
@@ -102,7 +102,7 @@ impl Stage {
         of: Option<RunbookId>,
         span: Span,
     ) -> Result<Option<Trouble>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         let runs = facts.of(self, of);
         let failed: Vec<_> = runs.iter().filter_map(|r| r.failure()).collect();
         let Some(kind) = kind else {
@@ -132,7 +132,7 @@ impl Stage {
         span: Span,
         written: &str,
     ) -> Result<Option<Trouble>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         let found = facts.evidence(name);
         let (Some(value), false) = (found, absent) else {
             return Ok(match (found, absent) {
@@ -173,7 +173,7 @@ impl Stage {
     }
 
     async fn log(&self, text: &TextMatch, absent: bool, span: Span) -> Result<Option<Trouble>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         let lines: Vec<&str> = facts
             .notes()
             .filter_map(|n| match n {
@@ -185,7 +185,7 @@ impl Stage {
     }
 
     async fn began(&self, name: &TextMatch, absent: bool, span: Span) -> Result<Option<Trouble>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         let steps: Vec<&str> = facts
             .notes()
             .filter_map(|n| match n {
@@ -253,7 +253,7 @@ impl Stage {
                 };
                 let trouble = Trouble::new(span, "nobody is asked", text);
                 let trouble = listed(trouble, "open are", plain, questions.iter().copied());
-                Some(Facts::read(self).await?.standing(self, None, trouble))
+                Some(self.facts().await?.standing(self, None, trouble))
             }
         })
     }
@@ -300,7 +300,7 @@ impl Stage {
     }
 
     async fn runs(&self, count: u32, of: Option<RunbookId>, span: Span) -> Result<Option<Trouble>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         let runs = facts.of(self, of);
         if runs.len() == count as usize {
             return Ok(None);
@@ -318,7 +318,7 @@ impl Stage {
     }
 
     async fn running(&self, of: Option<RunbookId>, span: Span) -> Result<Option<Trouble>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         if facts.of(self, of).iter().any(|r| r.end.is_none()) {
             return Ok(None);
         }

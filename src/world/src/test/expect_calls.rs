@@ -12,7 +12,6 @@ use smol_str::SmolStr;
 use super::calls::{name_of, shown};
 use super::differs::differs;
 use super::expect::counted;
-use super::facts::Facts;
 use super::stage::{Broken, Stage};
 use super::trouble::Trouble;
 
@@ -73,7 +72,7 @@ impl Stage {
         }
         if seen.is_empty() {
             trouble = self.other_calls(trouble);
-            trouble = Facts::read(self).await?.standing(self, None, trouble);
+            trouble = self.facts().await?.standing(self, None, trouble);
         }
         Ok(Some(trouble))
     }
@@ -164,7 +163,7 @@ impl Stage {
 
     /// Attempts of an action whose own body ran, from the journals. Their place is just before the first call that they made.
     async fn seen_bodies(&self, action: FnId) -> Result<Vec<Seen>, Broken> {
-        let facts = Facts::read(self).await?;
+        let facts = self.facts().await?;
         let name = name_of(&self.functions.program, action);
         let mut all = Vec::new();
         let mut place = 0;

@@ -9,7 +9,7 @@ use rrb_lang::ids::SiteId;
 use rrb_lang::span::Span;
 
 use super::calls::Call;
-use super::facts::{Facts, outcome_name};
+use super::facts::outcome_name;
 use super::idle::Idle;
 use super::stage::{CrashAt, Stage};
 use super::suite::Suite;
@@ -107,7 +107,7 @@ async fn close(stage: &Stage, test: &Test, played: &mut Played) {
         let inexpressible = stage.lost.cannot_be_told();
         played.crash = Some(Crashed { came: stage.died.is_some(), inexpressible });
     }
-    match Facts::read(stage).await {
+    match stage.facts().await {
         Ok(facts) => {
             let mut first = unanswered::troubles(stage, test, &facts);
             first.append(&mut played.troubles);

@@ -1,7 +1,7 @@
 //! One test on its stage: an engine of its own on a store, a clock and a world of its own. The engine can die and be opened again on
 //! what its store kept; the world goes on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rrb_engine::api::ApiError;
 use rrb_engine::clock::Clock;
@@ -21,6 +21,7 @@ use super::answers::Functions;
 use super::clock::TestClock;
 use super::code::{TestCode, TestLoader};
 use super::everywhere::Lost;
+use super::facts::Facts;
 use super::idle::Idle;
 use super::play::Way;
 use super::suite::Suite;
@@ -87,6 +88,8 @@ pub struct Stage {
     tell: bool,
     /// How many there were in lives before this one, and what they held.
     before: (u64, Vec<Told>),
+    /// What happened up to so many commits.
+    facts: Mutex<Option<(u64, Arc<Facts>)>>,
 }
 
 impl Stage {
@@ -128,6 +131,7 @@ impl Stage {
             engine: None,
             tell: way.tell,
             before: (0, Vec::new()),
+            facts: Mutex::default(),
         };
         let begun = stage.begin().await;
         begun.map(|()| stage).map_err(|e| {
@@ -243,6 +247,21 @@ impl Stage {
             other => other?,
         }
         self.settle().await
+    }
+
+    /// What happened so far. It is read once for all who ask before something more is written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn facts(&self) -> Result<Arc<Facts>, Broken> {
+        let commits = self.commits();
+        let known = self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, facts)) = known.filter(|(at, _)| *at == commits) {
+            return Ok(facts);
+        }
+        let facts = Arc::new(Facts::read(self).await?);
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some((commits, Arc::clone(&facts)));
+        Ok(facts)
     }
 
     /// How often something was written so far, in all lives.

@@ -15,7 +15,6 @@ use rrb_lang::vm::protocol::Resolution;
 use smol_str::SmolStr;
 
 use super::everywhere::MOST_RUNS;
-use super::facts::Facts;
 use super::stage::{Broken, Last, Stage};
 use super::trouble::Trouble;
 
@@ -108,7 +107,7 @@ impl Stage {
             let verb = if approve { "approved" } else { "denied" };
             let trouble =
                 Trouble::new(span, "nobody is asked", format!("no approval is open, so nothing can be {verb}"));
-            let facts = Facts::read(self).await?;
+            let facts = self.facts().await?;
             return Ok(vec![facts.standing(self, None, trouble)]);
         };
         let mut troubles = Vec::new();
@@ -145,7 +144,7 @@ impl Stage {
         };
         let Some(run) = self.oldest(runbook, |r| r.status != RunStatus::Done).await? else {
             let trouble = Trouble::new(span, "nothing to cancel", "no run is under way, so none can be cancelled");
-            let facts = Facts::read(self).await?;
+            let facts = self.facts().await?;
             return Ok(vec![facts.standing(self, runbook, trouble)]);
         };
         let answer = self.engine()?.cancel(&run.id, &why, &person(None)).await;
@@ -176,7 +175,7 @@ impl Stage {
         };
         let Some(run) = self.oldest(None, |r| r.status == RunStatus::Parked).await? else {
             let trouble = Trouble::new(span, "nothing to resolve", "no run waits for a person to say what happened");
-            let facts = Facts::read(self).await?;
+            let facts = self.facts().await?;
             return Ok(vec![facts.standing(self, None, trouble)]);
         };
         let why = "the test says so";
