@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, init, plan, run, runs, serve, status,
-    test, token, watch, why, why_not,
+    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, init, plan, replay, run, runs, serve,
+    status, test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -73,6 +73,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Run the daemon in the foreground: reload on save, live timeline, approve from the keyboard.
     Watch(watch::WatchArgs),
+    /// Go through a stored run again, step by step: the line, the values, the journal.
+    Replay(replay::ReplayArgs),
     /// List runs, show one, and act on it.
     #[command(
         subcommand,

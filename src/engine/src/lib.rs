@@ -46,4 +46,6 @@ pub mod engine;
 
 pub mod foresee;
 
+pub mod retrace;
+
 pub mod control;

@@ -14,6 +14,7 @@ pub mod graph;
 pub mod help;
 pub mod init;
 pub mod plan;
+pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod serve;
@@ -39,6 +40,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Test(args) => test::test(context, &args).await,
         Command::Plan(args) => plan::plan(context, &args).await,
         Command::Backtest(args) => backtest::backtest(context, &args).await,
+        Command::Replay(args) => replay::replay(context, &args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, &args).await,
         Command::Watch(args) => watch::watch(context, &args).await,

@@ -10,6 +10,8 @@ pub enum Key {
     Char(char),
     Up,
     Down,
+    Left,
+    Right,
     Enter,
     Backspace,
     Escape,
@@ -97,6 +99,8 @@ fn escape(rest: &[u8]) -> (Key, usize) {
     let key = match rest.get(last + 1) {
         Some(b'A') => Key::Up,
         Some(b'B') => Key::Down,
+        Some(b'C') => Key::Right,
+        Some(b'D') => Key::Left,
         _ => Key::Other,
     };
     (key, last + 3)
@@ -116,6 +120,7 @@ mod tests {
         use Key::*;
         assert_eq!(fed(&[b"aj\x1b[A\x1bOB\r\x7f"]), [Char('a'), Char('j'), Up, Down, Enter, Backspace]);
         assert_eq!(fed(&[b"\x1b"]), [Escape]);
+        assert_eq!(fed(&[b"\x1b[C\x1b[D"]), [Right, Left]);
         assert_eq!(fed(&[b"\x1b[3~x\x1b[1;5By"]), [Other, Char('x'), Down, Char('y')]);
         assert_eq!(fed(&["ä€🔥".as_bytes()]), [Char('ä'), Char('€'), Char('🔥')]);
         assert_eq!(fed(&[b"\x04\x01"]), [End, Other]);

@@ -120,7 +120,7 @@ impl Model {
                     View::Help => Action::Nothing,
                 };
             }
-            Key::Char(_) | Key::Backspace | Key::Other => {}
+            Key::Char(_) | Key::Backspace | Key::Left | Key::Right | Key::Other => {}
         }
         Action::Nothing
     }
@@ -174,7 +174,7 @@ impl Model {
                 answer.comment.pop();
             }
             Key::Char(c) if answer.comment.len() < 1000 => answer.comment.push(c),
-            Key::Char(_) | Key::Up | Key::Down | Key::Other => {}
+            Key::Char(_) | Key::Up | Key::Down | Key::Left | Key::Right | Key::Other => {}
         }
         self.answer = Some(answer);
         Action::Nothing

@@ -314,3 +314,45 @@ fn a_backtest_that_cannot_be_made_says_why() {
         assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
     }
 }
+
+#[test]
+fn a_stored_run_is_gone_through_again() {
+    let text = "runbook count(folder: Text) {\n  let size = file.folder_size(folder).size\n  step \"Note it\" {\n    let note = \"it is ${size}\"\n    do file.write(\"${folder}/note\", note)\n  }\n  finish resolved \"noted\"\n}\n";
+    let config = CONFIG.split("[connectors").next().unwrap();
+    let dir = folder(&[("rrb.toml", config), ("count.rrb", text), ("data/x", "x")]);
+    let folder = data(dir.path());
+    let run = ask(dir.path(), &["run", "count", "--folder", &folder, "--json"]);
+    assert_eq!(code(&run), 0, "{}", stderr(&run));
+    let last: serde_json::Value = serde_json::from_str(stdout(&run).lines().last().unwrap()).unwrap();
+    let id = last["run"]["id"].as_str().unwrap();
+    let check = ask(dir.path(), &["replay", id, "--check"]);
+    assert_eq!(code(&check), 0, "{}", stderr(&check));
+    assert!(stdout(&check).contains("the run is reproduced"), "{}", stdout(&check));
+    let all = json(&ask(dir.path(), &["replay", id, "--json"]));
+    assert_eq!(all["reproduced"], true);
+    let steps = all["steps"].as_array().unwrap();
+    let note =
+        steps.iter().flat_map(|s| s["threads"][0]["calls"][0]["variables"].as_array().cloned().unwrap_or_default());
+    let note = note.into_iter().find(|v| v["name"] == "note").unwrap();
+    assert_eq!((&note["type"], &note["value"]), (&"Text".into(), &"it is 1B".into()));
+    let write = steps
+        .iter()
+        .find(|s| s["entry"]["act"]["intent"]["effect_kind"] == "call" && s.to_string().contains("file.write"))
+        .unwrap();
+    let at = write["seq"].to_string();
+    let shown = stdout(&ask(dir.path(), &["replay", &id[id.len() - 6..], "--at", &at])).replace(&folder, "DATA");
+    let steady: Vec<String> = shown.lines().skip(1).map(|l| l.trim_end().to_owned()).collect();
+    insta::assert_snapshot!("replay at", steady.join("\n"));
+    let listed = stdout(&ask(dir.path(), &["replay", id]));
+    assert_eq!(listed.lines().count(), steps.len(), "{listed}");
+    assert!(listed.contains("count.rrb:5"), "{listed}");
+    for (args, exit, said) in [
+        (&["replay", "nothing"][..], 3, "there is no run"),
+        (&["replay", id, "--at", "999"], 3, "there is no entry 999"),
+        (&["replay", id, "--check", "--at", "1"], 2, "cannot be used with"),
+    ] {
+        let output = ask(dir.path(), args);
+        assert_eq!(code(&output), exit, "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
+    }
+}

@@ -14,6 +14,7 @@ mod groups;
 mod intake;
 mod lives;
 mod policies;
+mod retrace;
 mod rig;
 mod script;
 mod source;

@@ -32,6 +32,7 @@ mod shapes;
 mod threads;
 pub(crate) mod typing;
 mod unwind;
+pub mod view;
 mod waves;
 
 pub use decode::{DecodeError, decode, value_from_text};
