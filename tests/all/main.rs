@@ -10,6 +10,7 @@
 
 mod asking;
 mod branches;
+mod canary;
 mod crash_points;
 mod kill;
 mod layering;
