@@ -137,7 +137,7 @@ impl Writer {
             2 => format!("lab.move_to({word})"),
             3 => format!("lab.hold({word})"),
             4 => format!("twice({word})"),
-            5 => format!("http.put(url\"http://lab.test/raw\", json: {{ n }})"),
+            5 => "http.put(url\"http://lab.test/raw\", json: { n })".to_owned(),
             6 => format!("lab.set({word}) undo {{ do lab.set(\"undone\") }}"),
             7 => "http.delete(url\"http://lab.test/raw\")".to_owned(),
             8 => format!("lab.wipe({word}) undo {{ do lab.set(\"back\") }}"),
