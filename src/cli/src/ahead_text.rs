@@ -24,12 +24,12 @@ pub fn lines(look: &Look, program: &Program, ahead: &Ahead, reads: bool) -> Vec<
         out.push(format!("{} {}", look.bad("a policy would not let it start:"), clean(why)));
     }
     out.push(String::new());
-    out.extend(part(look, program, &ahead.body, reads));
+    out.extend(part(look, program, &ahead.body, reads, true));
     for (heading, handler) in [("if it fails", &ahead.on_failure), ("at the end, however it ends", &ahead.finally)] {
         let Some(handler) = handler else { continue };
         out.push(String::new());
         out.push(look.bold(format!("{heading}:")));
-        out.extend(part(look, program, handler, reads).into_iter().map(|l| format!("  {l}")));
+        out.extend(part(look, program, handler, reads, false).into_iter().map(|l| format!("  {l}")));
     }
     out.push(String::new());
     out.push(summary(look, ahead));
@@ -56,15 +56,21 @@ fn summary(look: &Look, ahead: &Ahead) -> String {
     look.dim(said.join("; "))
 }
 
-fn part(look: &Look, program: &Program, part: &Part, reads: bool) -> Vec<String> {
+fn part(look: &Look, program: &Program, part: &Part, reads: bool, is_body: bool) -> Vec<String> {
     let mut page = Page { look, program, part, out: Vec::new(), before: &[] };
     for item in &part.told.items {
-        if !reads && matches!(item.what, Foretold::Read { .. }) {
+        // The end of a handler is not the end of the run's story: how that ends was decided before it.
+        let left_out = match item.what {
+            Foretold::Read { .. } => !reads,
+            Foretold::Ends => !is_body,
+            _ => false,
+        };
+        if left_out {
             continue;
         }
         page.item(item);
     }
-    if part.told.items.is_empty() && part.plan.incomplete.is_none() {
+    if page.out.is_empty() && part.plan.incomplete.is_none() {
         page.out.push(look.dim("nothing"));
     }
     if let Some(why) = part.incomplete() {

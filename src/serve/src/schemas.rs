@@ -75,7 +75,7 @@ pub(crate) const OBJECTS: &[(&str, &str, Fields)] = &[
     ),
     (
         "Status",
-        "What is loaded and what is open. `webhooks` holds pairs of a path and its events.",
+        "What is loaded and what is open. `webhooks` holds pairs of a path and its events; with `shadow` every run only says what it would do.",
         &[
             ("project", "text"),
             ("program", "text"),
@@ -85,6 +85,7 @@ pub(crate) const OBJECTS: &[(&str, &str, Fields)] = &[
             ("open_approvals", "int"),
             ("queued_events", "int"),
             ("paused", "[]text"),
+            ("shadow", "bool"),
         ],
     ),
     (

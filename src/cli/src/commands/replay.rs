@@ -154,12 +154,10 @@ async fn travel(context: &Context, run: &RunRow, program: &Program, moments: &[M
     let mut sought = String::new();
     loop {
         let Some(moment) = moments.get(at) else { return Ok(()) };
-        let mut shown = vec![format!(
-            "{} {}  {}",
-            out.look.bold(clean(&run.runbook)),
-            run.id,
-            out.look.dim("←/→ step · g/G begin/end · f failure · / search · n next · q quit")
-        )];
+        let mut shown = vec![
+            format!("{} {}", out.look.bold(clean(&run.runbook)), run.id),
+            out.look.dim("←/→ step · g/G begin/end · f failure · / search · n next · q quit"),
+        ];
         shown.extend(lines(&out.look, &Scene { program, moment, of: moments.len() }));
         shown.truncate(rows().saturating_sub(2));
         if let Some(text) = &searching {
