@@ -21,6 +21,8 @@ pub mod syntax;
 
 pub mod types;
 
+pub mod failures;
+
 pub mod value;
 
 pub mod windows;

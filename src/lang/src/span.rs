@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 pub struct FileId(pub u32);
 
+/// The file id of `rrb.toml` in the sources of every check: it is always the first, empty where there is none.
+pub const PROJECT_FILE: FileId = FileId(0);
+
 /// A range of bytes in one file, `start` included and `end` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 pub struct Span {

@@ -55,12 +55,10 @@ use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, Program};
 use crate::ids::ConstId;
 use crate::project::{ProjectConfig, hide_secrets};
-use crate::span::{FileId, Sources, Span};
+pub use crate::span::PROJECT_FILE;
+use crate::span::{Sources, Span};
 use crate::value::Value;
 use crate::vm::protocol::Millis;
-
-/// The file id of `rrb.toml` in the sources of every check: it is always the first, empty where there is none.
-pub const PROJECT_FILE: FileId = FileId(0);
 
 /// A module of the project.
 #[derive(Debug, Clone)]

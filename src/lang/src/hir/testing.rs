@@ -3,9 +3,9 @@
 
 use smol_str::SmolStr;
 
+use crate::failures::FailureKind;
 use crate::ids::{EventId, FnId, RunbookId, SettingId};
 use crate::span::Span;
-use crate::vm::protocol::FailureKind;
 
 use super::Outcome;
 

@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use super::Program;
 use crate::hir::{Action, Class};
 use crate::ids::FnId;
-use crate::vm::code::{ActionCode, Code, Op};
-
-/// What the name of a primitive begins with that was an action; behind it stands the number of the function.
-pub const GIVEN: &str = "given:";
+use crate::vm::code::{ActionCode, Code, GIVEN, Op};
 
 impl Program {
     /// The same program in which these actions are primitives that the world answers: the primitive is called `given:N`, with the

@@ -3,11 +3,10 @@
 mod answered;
 mod compile;
 mod constants;
-mod covered;
 mod debug;
 
+pub use crate::vm::code::GIVEN;
+pub use crate::vm::covered::{CoverKind, CoverPoint, Covered};
 pub use crate::vm::debug::{DebugFile, DebugInfo, FunctionDebug, LocalDebug};
 pub use crate::vm::image::{Program, ProgramError, SiteInfo, VM_VERSION};
-pub use answered::GIVEN;
 pub use compile::{TestProgram, compile, compile_tests};
-pub use covered::{CoverKind, CoverPoint, Covered};

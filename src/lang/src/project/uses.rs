@@ -1,8 +1,7 @@
 //! Mistakes about settings of the library: nobody has its files, so they stand where the project brings it in.
 
-use crate::check::PROJECT_FILE;
 use crate::diag::{Diagnostic, codes, nearest};
-use crate::span::{Sources, Span};
+use crate::span::{PROJECT_FILE, Sources, Span};
 use crate::stdlib;
 use crate::syntax::ast::ItemKind;
 use crate::syntax::parse;

@@ -537,6 +537,9 @@ pub struct Code {
     pub loop_tests: Vec<LoopTest>,
 }
 
+/// What the name of a primitive begins with that was an action; behind it stands the number of the function.
+pub const GIVEN: &str = "given:";
+
 /// What an action declares.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ActionCode(pub Action);

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
 use super::code::{Code, Shape, VariantCode};
+use super::covered::Covered;
 use super::debug::DebugInfo;
 use super::methods::{self, MethodFn};
 use crate::hir::{Connector, Event, Policy, Runbook, Setting};
 use crate::ids::{ConstId, FnId, RunbookId, SettingId, SiteId};
-use crate::program::Covered;
 use crate::types::{Ty, TypeTable};
 use crate::value::Value;
 

@@ -6,6 +6,7 @@ mod calls;
 mod children;
 pub mod code;
 mod conditions;
+pub mod covered;
 pub mod debug;
 pub mod decode;
 mod during;

@@ -7,11 +7,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+pub use crate::failures::FailureKind;
 use crate::hir::{Class, Outcome};
 use crate::ids::{FnId, RunbookId, SettingId, SiteId};
 use crate::json::Json;
 use crate::syntax::ast::Effect as EffectClass;
-use crate::types::{Ty, builtin};
+use crate::types::Ty;
 use crate::value::Value;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -541,47 +542,6 @@ pub enum Happened {
     Maybe,
     /// The target answered: it acted, or refused, and the failure says which.
     Answered,
-}
-
-/// The kinds of failure, in the order of the built-in enum `FailureKind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    Timeout,
-    Unavailable,
-    Throttled,
-    Unauthorized,
-    Forbidden,
-    NotFound,
-    Conflict,
-    Invalid,
-    Denied,
-    Cancelled,
-    UnknownOutcome,
-    Failed,
-}
-
-impl FailureKind {
-    /// Every kind in order.
-    pub const ALL: [FailureKind; 12] = [
-        Self::Timeout,
-        Self::Unavailable,
-        Self::Throttled,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Conflict,
-        Self::Invalid,
-        Self::Denied,
-        Self::Cancelled,
-        Self::UnknownOutcome,
-        Self::Failed,
-    ];
-
-    /// As the language writes it.
-    pub fn name(self) -> &'static str {
-        builtin::FAILURE_KINDS.get(self as usize).copied().unwrap_or("failed")
-    }
 }
 
 impl Failure {

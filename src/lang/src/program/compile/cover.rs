@@ -4,10 +4,10 @@ use smol_str::SmolStr;
 
 use super::{Compiler, index};
 use crate::hir::{self, Stmt};
-use crate::program::covered::{CoverKind, CoverPoint};
 use crate::span::{Sources, Span};
 use crate::stdlib;
 use crate::vm::code::Op;
+use crate::vm::covered::{CoverKind, CoverPoint};
 
 /// The points so far.
 #[derive(Default)]

@@ -17,7 +17,6 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
-use super::covered::{CoverPoint, Covered};
 use super::{FunctionDebug, Program, SiteInfo, VM_VERSION, constants, debug};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, FunctionKind};
@@ -29,6 +28,7 @@ use crate::vm::code::{
     ActionCode, ApproveSite, CallSite, ChildSite, Code, DuringSite, ForkSite, LoopTest, MostSite, Op, Pc, PollSite,
     Reg, Shape, VariantCode, WaitSite, WaiveSite, WavesSite,
 };
+use crate::vm::covered::{CoverPoint, Covered};
 use crate::vm::image::hex;
 use crate::vm::methods;
 

@@ -189,7 +189,7 @@ impl Machine {
 /// `slack.post` and `slack`; of a primitive its name and the part before the point.
 pub(super) fn names(program: &super::image::Program, callee: &Code) -> (SmolStr, SmolStr) {
     let action = callee.action.as_ref().map(|a| &a.0);
-    let own = |native: &&SmolStr| !native.starts_with(crate::program::GIVEN);
+    let own = |native: &&SmolStr| !native.starts_with(super::code::GIVEN);
     if let Some(native) = action.and_then(|a| a.native.as_ref()).filter(own) {
         let connector = native.split('.').next().unwrap_or(native);
         return (native.clone(), connector.into());
