@@ -15,7 +15,7 @@ const IN_ONE: usize = 100;
 /// How often the command is run.
 const ROUNDS: usize = 5;
 
-const PROJECT: &str = "[project]\nname = \"tests\"\n[users.ana]\nname = \"Ana\"\n[users.bo]\nname = \"Bo\"\n[groups]\nsre = [\"ana\", \"bo\"]\n";
+const PROJECT: &str = "[project]\nname = \"tests\"\n[users.ana]\nname = \"Ana\"\n[users.bo]\nname = \"Bo\"\n[users.cy]\nname = \"Cy\"\n[groups]\nsre = [\"ana\", \"bo\", \"cy\"]\n[connectors.alertmanager]\ntoken = \"env:ALERTMANAGER_TOKEN\"\n";
 
 const RUNBOOK: &str = r#"
 use std.alertmanager
@@ -30,6 +30,7 @@ runbook relieve(node: Text) {
   on alertmanager.firing as alert
     where alert.name == "NodeHot"
     with node: alert.labels.node ?? skip
+  cancel when alertmanager.resolved as calm where calm.labels.node == node
   evidence "before" = k8s.load(node)
   do k8s.cordon(node) retry 3 times backoff 1s..1s
   approve "Drain ${node}?" from group("sre") quorum 2 within 30m {
