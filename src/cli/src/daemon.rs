@@ -11,6 +11,7 @@ use rrb_engine::compiled::CompiledLoader;
 use rrb_engine::engine::{Engine, EngineConfig};
 use rrb_engine::programs::Loaded;
 use rrb_engine::store::{Store, is_shadow};
+use rrb_engine::unscheduled::Unscheduled;
 use rrb_engine::world::World;
 use rrb_lang::project::ProjectConfig;
 use rrb_serve::{App, LocalToken, ServeConfig};
@@ -20,7 +21,6 @@ use rrb_world::plan::PlanWorld;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::by_hand::ByHand;
 use crate::connect::DaemonFile;
 use crate::exit::{CliError, Exit};
 use crate::offline::Offline;
@@ -196,7 +196,7 @@ fn loaded(sound: &Sound, start: Start) -> Loaded {
     };
     match start.schedules {
         true => Loaded::new(program, settings, project),
-        false => Loaded { code: Arc::new(ByHand::new(program)), settings, project },
+        false => Loaded { code: Arc::new(Unscheduled::by_hand(program)), settings, project },
     }
 }
 

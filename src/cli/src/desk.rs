@@ -10,10 +10,10 @@ use rrb_engine::engine::{Engine, EngineConfig};
 use rrb_engine::programs::Loaded;
 use rrb_engine::store::Store;
 use rrb_engine::store::memory::MemoryStore;
+use rrb_engine::unscheduled::Unscheduled;
 use rrb_engine::world::World;
 use rrb_store::{OpenError, Options, SqliteStore};
 
-use crate::by_hand::ByHand;
 use crate::exit::CliError;
 use crate::project::Sound;
 
@@ -29,7 +29,7 @@ pub async fn planning(sound: &Sound, world: Arc<dyn World>) -> Result<Arc<Engine
         let recovered = store.recover().await.map_err(|e| CliError::internal(e.to_string()))?;
         engine.count_for_policies(&recovered.marks);
     }
-    let code = Arc::new(ByHand::new(Arc::clone(&sound.program)));
+    let code = Arc::new(Unscheduled::by_hand(Arc::clone(&sound.program)));
     engine.load(Loaded { code, settings: sound.settings.clone(), project: Arc::clone(&sound.project) }).await?;
     Ok(engine)
 }

@@ -9,7 +9,6 @@ pub mod ahead_json;
 pub mod ahead_text;
 pub mod args;
 pub mod backtest;
-pub mod by_hand;
 pub mod cli;
 pub mod client;
 pub mod commands;

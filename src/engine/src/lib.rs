@@ -34,6 +34,8 @@ pub mod programs;
 
 pub mod compiled;
 
+pub mod unscheduled;
+
 pub mod runs;
 
 pub mod matcher;

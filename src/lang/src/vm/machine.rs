@@ -175,7 +175,6 @@ pub struct Machine {
 impl Machine {
     /// A machine that has not begun.
     pub fn new(program: Arc<Program>, input: RunInput) -> Self {
-        let budget = Budget::new(input.limits.fuel, input.limits.memory, input.limits.depth);
         let state = State {
             input,
             phase: Phase::New,
@@ -206,16 +205,15 @@ impl Machine {
             held: 0,
             sequence: 0,
         };
-        Self {
-            program,
-            state,
-            out: Outbox::Live(Vec::new()),
-            budget,
-            fork: None,
-            aside: None,
-            noted: 0,
-            prepared: None,
-        }
+        Self::with(program, state)
+    }
+
+    /// A machine in this state, with a fresh ration.
+    fn with(program: Arc<Program>, state: State) -> Self {
+        let limits = state.input.limits;
+        let budget = Budget::new(limits.fuel, limits.memory, limits.depth);
+        let out = Outbox::Live(Vec::new());
+        Self { program, state, out, budget, fork: None, aside: None, noted: 0, prepared: None }
     }
 
     /// Takes what happened and says what is wanted next. The same inputs give the same commands, always.
@@ -261,18 +259,7 @@ impl Machine {
     /// When the bytes are no snapshot, or one of another program or version.
     pub fn restore(program: Arc<Program>, snapshot: &[u8]) -> Result<Self, MachineError> {
         let state = unpack(&program, snapshot)?;
-        let limits = state.input.limits;
-        let budget = Budget::new(limits.fuel, limits.memory, limits.depth);
-        Ok(Self {
-            program,
-            state,
-            out: Outbox::Live(Vec::new()),
-            budget,
-            fork: None,
-            aside: None,
-            noted: 0,
-            prepared: None,
-        })
+        Ok(Self::with(program, state))
     }
 
     /// What the run started with.

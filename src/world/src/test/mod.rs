@@ -5,7 +5,6 @@
 mod answers;
 mod calls;
 mod clock;
-mod code;
 mod compare;
 mod deliver;
 mod differs;

@@ -10,6 +10,7 @@ use rrb_engine::programs::Loaded;
 use rrb_engine::store::Store;
 use rrb_engine::store::memory::{MemoryStore, Side};
 use rrb_engine::store::told::Told;
+use rrb_engine::unscheduled::{OnlyProgram, Unscheduled};
 use rrb_engine::world::World;
 use rrb_lang::hir::testing::{Step, StepKind, Test};
 use rrb_lang::project::ProjectConfig;
@@ -19,7 +20,6 @@ use rrb_lang::vm::protocol::Millis;
 
 use super::answers::Functions;
 use super::clock::TestClock;
-use super::code::{TestCode, TestLoader};
 use super::everywhere::Lost;
 use super::facts::Facts;
 use super::idle::Idle;
@@ -71,7 +71,7 @@ pub struct Stage {
     pub functions: Functions,
     pub clock: Arc<TestClock>,
     pub world: Arc<TestWorld>,
-    pub code: Arc<TestCode>,
+    pub code: Arc<Unscheduled>,
     pub project: Arc<ProjectConfig>,
     pub store: Arc<MemoryStore>,
     pub last: Last,
@@ -106,7 +106,7 @@ impl Stage {
         let natives = Arc::clone(&suite.natives);
         let world = Arc::new(TestWorld::new(functions.clone(), natives, Arc::clone(&clock), &test.steps));
         let by_clock = suite.by_clock(test);
-        let code = Arc::new(TestCode::new(program, by_clock.as_ref()));
+        let code = Arc::new(Unscheduled::in_test(program, by_clock.as_ref()));
         let store = Arc::new(MemoryStore::new());
         if let Some(CrashAt { commit, side }) = way.crash {
             store.crash_at(commit, side);
@@ -150,7 +150,7 @@ impl Stage {
 
     /// Opens an engine on what the store remembers.
     async fn live(&mut self) -> Result<(), Broken> {
-        let config = EngineConfig::new(Arc::new(TestLoader(Arc::clone(&self.code))));
+        let config = EngineConfig::new(Arc::new(OnlyProgram(Arc::clone(&self.code))));
         let (store, world) = (Arc::clone(&self.store) as Arc<dyn Store>, Arc::clone(&self.world) as Arc<dyn World>);
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let engine = Engine::open(store, world, clock, config).await?;

@@ -1,10 +1,9 @@
-//! A program as the engine of a test has it: found again by its name, and without the schedules that the test does not speak of.
+//! A program of which the clock starts only some runbooks: for `rrb run`, which is there for one run and not to do what the daemon does, and
+//! for tests. It stays the same program, with the same content address.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rrb_engine::code::{Code, Evaluated, Interpreter, Loader, PlanMaker};
-use rrb_engine::compiled::Compiled;
 use rrb_lang::hir::{Connector, Event, Policy, Runbook, Setting, TriggerKind};
 use rrb_lang::ids::{ConstId, FnId, RunbookId, SiteId};
 use rrb_lang::json::Json;
@@ -13,24 +12,32 @@ use rrb_lang::types::Ty;
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{RunInput, SettingValues};
 
-/// A program for one test. Writing it down writes its name only: the same process reads it again.
+use crate::code::{Code, Evaluated, Interpreter, Loader, PlanMaker};
+use crate::compiled::Compiled;
+
+/// A program without some of its schedules. Triggers on events stay: an event that was taken must be looked at by all of them.
 #[derive(Debug, Clone)]
-pub struct TestCode {
+pub struct Unscheduled {
     compiled: Compiled,
     runbooks: Vec<Runbook>,
+    /// Windows of triggers end by the clock.
+    by_clock: bool,
+    /// Writing it down writes its name only.
+    by_name: bool,
 }
 
-impl TestCode {
-    /// This program. The clock starts only the runbooks in `by_clock`; None: all that it starts live.
-    pub fn new(program: Arc<Program>, by_clock: Option<&BTreeSet<RunbookId>>) -> Self {
-        let mut runbooks = program.runbooks.clone();
-        for (n, runbook) in runbooks.iter_mut().enumerate() {
-            let id = RunbookId(u32::try_from(n).unwrap_or(u32::MAX));
-            if by_clock.is_some_and(|some| !some.contains(&id)) {
-                runbook.triggers.retain(|t| !matches!(t.kind, TriggerKind::Every { .. } | TriggerKind::Cron { .. }));
-            }
-        }
-        Self { compiled: Compiled(program), runbooks }
+impl Unscheduled {
+    /// For a process that hears nothing: time starts nothing in it, and silence means nothing.
+    pub fn by_hand(program: Arc<Program>) -> Self {
+        let runbooks = without_schedules(&program, |_| false);
+        Self { compiled: Compiled(program), runbooks, by_clock: false, by_name: false }
+    }
+
+    /// For a test: the clock starts only these runbooks, or with none all that it starts live. The same process reads it again, with
+    /// [`OnlyProgram`].
+    pub fn in_test(program: Arc<Program>, scheduled: Option<&BTreeSet<RunbookId>>) -> Self {
+        let runbooks = without_schedules(&program, |id| scheduled.is_none_or(|some| some.contains(&id)));
+        Self { compiled: Compiled(program), runbooks, by_clock: true, by_name: true }
     }
 
     fn whole(&self) -> Arc<Compiled> {
@@ -38,13 +45,23 @@ impl TestCode {
     }
 }
 
-impl Code for TestCode {
+fn without_schedules(program: &Program, keeps: impl Fn(RunbookId) -> bool) -> Vec<Runbook> {
+    let mut runbooks = program.runbooks.clone();
+    for (n, runbook) in runbooks.iter_mut().enumerate() {
+        if !keeps(RunbookId(u32::try_from(n).unwrap_or(u32::MAX))) {
+            runbook.triggers.retain(|t| !matches!(t.kind, TriggerKind::Every { .. } | TriggerKind::Cron { .. }));
+        }
+    }
+    runbooks
+}
+
+impl Code for Unscheduled {
     fn id(&self) -> &str {
         self.compiled.id()
     }
 
     fn bytes(&self) -> Vec<u8> {
-        self.id().as_bytes().to_vec()
+        if self.by_name { self.id().as_bytes().to_vec() } else { self.compiled.bytes() }
     }
 
     fn connectors(&self) -> &[Connector] {
@@ -73,6 +90,10 @@ impl Code for TestCode {
 
     fn changes(&self, runbook: &Runbook) -> bool {
         self.compiled.changes(runbook)
+    }
+
+    fn by_clock(&self) -> bool {
+        self.by_clock
     }
 
     fn site(&self, id: SiteId) -> Option<String> {
@@ -119,9 +140,9 @@ impl Code for TestCode {
 }
 
 /// Finds the one program of a test again.
-pub struct TestLoader(pub Arc<TestCode>);
+pub struct OnlyProgram(pub Arc<Unscheduled>);
 
-impl Loader for TestLoader {
+impl Loader for OnlyProgram {
     fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Code>, String> {
         if bytes == self.0.id().as_bytes() {
             return Ok(Arc::clone(&self.0) as Arc<dyn Code>);
