@@ -21,7 +21,7 @@ use crate::run::driver::drive;
 use crate::run::host::HostError;
 use crate::run::local::LocalHost;
 use crate::run::mail::{Mail, Mailbox};
-use crate::run::rest::Rest;
+use crate::run::rest::{self, Rest};
 use crate::run::{ask, records};
 use crate::shared::{self, Core, Work, lock};
 use crate::store::{ApprovalRow, ApprovalState, Op, RunRow, RunStatus};
@@ -150,7 +150,7 @@ impl Runs {
     /// A run at rest, as the store remembers it.
     pub async fn recover(self: &Arc<Self>, row: &RunRow, open_approvals: &HashSet<&str>) {
         let rest = match self.core.store.snapshot(&row.id).await {
-            Ok(Some(shot)) => Rest::unpack(&shot.bytes).map(|(rest, _)| rest),
+            Ok(Some(shot)) => rest::unpack_rest(&shot.bytes),
             _ => None,
         };
         match rest {

@@ -18,7 +18,7 @@ use super::journal::{self, Act};
 use super::mail::{Mailbox, Reply};
 use super::perform::Performing;
 use super::replay::Replay;
-use super::rest::Rest;
+use super::rest::{self, Folded, Pending, Rest};
 use super::{gate, records};
 use crate::api::{ApiError, TimelineItem, What};
 use crate::code::Code;
@@ -27,7 +27,7 @@ use crate::store::{ApprovalState, JournalRow, MarkRow, Op, RunRow, RunStatus, Sn
 
 /// An effect whose end has not been told.
 struct Open {
-    /// Not known after a snapshot for approvals, whose question stands in their own row.
+    /// Not known after a rest for approvals, whose question stands in their own row.
     effect: Option<Effect>,
     approval: Option<String>,
     /// An attempt before this one wrote the intent: nobody knows how far it came.
@@ -83,22 +83,32 @@ fn unwritten(e: StoreError) -> HostError {
     }
 }
 
+/// Attempts in a row without progress, after one more entry.
+fn strikes_after(before: u32, act: &Act) -> u32 {
+    if matches!(act, Act::Attempt { .. }) { before.saturating_add(1) } else { 0 }
+}
+
 /// What the store keeps of a run.
 struct Kept {
     input: RunInput,
+    /// The run at rest, with its machine, if it is to be taken up from there.
+    rested: Option<(Folded, Vec<u8>)>,
+    /// The entries that came after the rest: of a long run, a few of many.
     rows: Vec<JournalRow>,
-    snapshot: Option<SnapshotRow>,
 }
 
 impl Kept {
     async fn read(core: &Core, run: &RunRow, use_snapshot: bool) -> Result<Self, HostError> {
         let input = RunInput::deserialize(&run.input).map_err(unavailable)?;
-        let rows = core.store.journal(&run.id, 0).await.map_err(unavailable)?;
         let snapshot = match use_snapshot {
             true => core.store.snapshot(&run.id).await.map_err(unavailable)?,
             false => None,
         };
-        Ok(Self { input, rows, snapshot })
+        let unpacked = snapshot.as_ref().and_then(|s| rest::unpack(&s.bytes));
+        let rested = unpacked.map(|(folded, machine)| (folded, machine.to_vec()));
+        let after = rested.as_ref().map_or(0, |(folded, _)| folded.seq);
+        let rows = core.store.journal(&run.id, after).await.map_err(unavailable)?;
+        Ok(Self { input, rested, rows })
     }
 }
 
@@ -118,13 +128,12 @@ impl LocalHost {
             Ok(kept) => kept,
             Err(e) => return Err((mail, e)),
         };
-        let Kept { input, rows, snapshot } = kept;
+        let Kept { input, rested, rows } = kept;
         if !use_snapshot {
             // What came in the attempt before may have been lost with it; the store knows.
             lock(&core.watches).forget(&run.id);
         }
         let settings = Arc::new(input.settings.clone());
-        let rest = snapshot.as_ref().and_then(|s| Rest::unpack(&s.bytes).map(|(_, machine)| (s.seq, machine.to_vec())));
         let mut host = Self {
             performing: Performing::new(core.clone()),
             core,
@@ -153,15 +162,57 @@ impl LocalHost {
             give_up_key: None,
             run,
         };
-        let from = rest.as_ref().map_or(0, |(seq, _)| *seq);
-        match host.read(&rows, from) {
-            Ok(()) => Ok((host, rest.map(|(_, machine)| machine))),
+        let machine = rested.map(|(folded, machine)| {
+            host.take_up(folded);
+            machine
+        });
+        match host.read(&rows) {
+            Ok(()) => Ok((host, machine)),
             Err(e) => Err((host.mail, e)),
         }
     }
 
-    /// Takes in the journal: up to the snapshot it is state, after it the machine goes through it again.
-    fn read(&mut self, rows: &[JournalRow], snapshot: u64) -> Result<(), HostError> {
+    /// Goes on from where the run came to rest.
+    fn take_up(&mut self, folded: Folded) {
+        self.seq = folded.seq;
+        self.at = folded.at;
+        self.started = folded.started;
+        self.strikes = folded.strikes;
+        self.cancelled = folded.cancelled;
+        self.used.extend(folded.used);
+        self.approvals.extend(folded.approvals);
+        for Pending { id, effect, approval, began } in folded.open {
+            self.insert(id, Open { effect, approval, inherited: true, began });
+        }
+    }
+
+    /// What [`Self::take_up`] goes on from.
+    fn folded(&self) -> Folded {
+        let open = self.order.iter().filter_map(|id| {
+            let open = self.open.get(id)?;
+            // An approval's question stands in its own row, which may change while the run rests.
+            let effect = open.effect.clone().filter(|_| open.approval.is_none());
+            Some(Pending { id: id.clone(), effect, approval: open.approval.clone(), began: open.began })
+        });
+        let started_by = self.run.event.as_ref();
+        let mut used: Vec<String> = self.used.iter().filter(|id| Some(*id) != started_by).cloned().collect();
+        used.sort();
+        let mut approvals: Vec<_> = self.approvals.iter().map(|(id, a)| (id.clone(), a.clone())).collect();
+        approvals.sort();
+        Folded {
+            seq: self.seq,
+            at: self.at,
+            started: self.started,
+            strikes: self.strikes,
+            cancelled: self.cancelled,
+            used,
+            approvals,
+            open: open.collect(),
+        }
+    }
+
+    /// Takes in the journal after the rest: the machine goes through it again.
+    fn read(&mut self, rows: &[JournalRow]) -> Result<(), HostError> {
         for row in rows {
             if row.seq != self.seq + 1 {
                 return Err(unavailable(format!("entry {} of run `{}` is missing", self.seq + 1, self.run.id)));
@@ -169,7 +220,7 @@ impl LocalHost {
             let entry = journal::read(row).map_err(unavailable)?;
             self.seq = row.seq;
             self.at = self.at.max(row.at);
-            self.strikes = if matches!(entry.act, Act::Attempt { .. }) { self.strikes + 1 } else { 0 };
+            self.strikes = strikes_after(self.strikes, &entry.act);
             match &entry.act {
                 Act::Start { at } => self.started = *at,
                 Act::Cancel { .. } => self.cancelled = true,
@@ -181,24 +232,9 @@ impl LocalHost {
                 }
                 _ => {}
             }
-            if row.seq <= snapshot {
-                self.fold(row.at, entry.act);
-            } else {
-                self.replay.push(row.seq, row.at, entry);
-            }
+            self.replay.push(row.seq, row.at, entry);
         }
         Ok(())
-    }
-
-    /// What an entry before the snapshot left open.
-    fn fold(&mut self, at: Millis, act: Act) {
-        match act {
-            Act::Intent { id, effect, approval, .. } => {
-                self.insert(id, Open { effect, approval, inherited: true, began: at });
-            }
-            Act::Outcome { id, .. } | Act::Abandon { id, .. } => self.remove(&id),
-            _ => {}
-        }
     }
 
     fn insert(&mut self, id: EffectId, open: Open) {
@@ -242,9 +278,8 @@ impl LocalHost {
     /// # Errors
     /// When the store failed.
     pub async fn count_attempt(&mut self, why: &str, most: u32) -> Result<bool, HostError> {
-        self.strikes += 1;
         let at = self.now();
-        self.append(at, Act::Attempt { strike: self.strikes, why: why.to_owned() })?;
+        self.append(at, Act::Attempt { strike: self.strikes + 1, why: why.to_owned() })?;
         let quarantined = self.strikes >= most;
         if quarantined {
             let why = format!("{} attempts in a row failed: {why}", self.strikes);
@@ -269,6 +304,7 @@ impl LocalHost {
             self.say(self.at, What::Note { note: note.clone() });
         }
         self.seq += 1;
+        self.strikes = strikes_after(self.strikes, &act);
         let row = journal::row(&self.run.id, self.seq, self.at, notes, act).map_err(unavailable)?;
         self.pending.push(Op::AppendJournal(row));
         Ok(())
@@ -329,7 +365,7 @@ impl LocalHost {
             (false, false) => RunStatus::Waiting,
         };
         self.set_status(status, at, &rest.waits.join("; "));
-        let bytes = rest.clone().pack(machine);
+        let bytes = rest::pack(rest.clone(), &self.folded(), machine).map_err(unavailable)?;
         self.pending.push(Op::PutSnapshot(SnapshotRow { run: self.run.id.clone(), seq: self.seq, bytes }));
         self.flush().await?;
         Ok(rest)

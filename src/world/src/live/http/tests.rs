@@ -443,13 +443,12 @@ async fn silence_after_sending_is_a_time_out_that_may_have_happened() {
         }
     })
     .await;
+    // Long enough that a slow machine has sent the request by then; both peers would keep quiet for much longer.
     for address in [silent, dripping] {
-        let start = Instant::now();
-        let request = call("http.post", &format!("http://{address}/")).arg("timeout", Value::Duration(300));
+        let request = call("http.post", &format!("http://{address}/")).arg("timeout", Value::Duration(2_000));
         expects(FailureKind::Timeout, Happened::Maybe, request.perform().await);
-        let request = call("http.post", &format!("http://{address}/")).deadline(super::super::now() + 300);
+        let request = call("http.post", &format!("http://{address}/")).deadline(super::super::now() + 2_000);
         expects(FailureKind::Timeout, Happened::Maybe, request.perform().await);
-        assert!(start.elapsed() < Duration::from_secs(3));
     }
 }
 
