@@ -34,6 +34,7 @@ pub enum Side {
 struct Inner {
     data: Data,
     commits: u64,
+    rows_read: u64,
     crash: Option<(u64, Side)>,
     full: bool,
     dead: bool,
@@ -93,6 +94,11 @@ impl MemoryStore {
     /// How many commits were tried.
     pub fn commits(&self) -> u64 {
         self.lock().commits
+    }
+
+    /// How many entries of journals were given out.
+    pub fn rows_read(&self) -> u64 {
+        self.lock().rows_read
     }
 
     /// Whether the planned crash has happened.
@@ -363,7 +369,10 @@ impl Store for MemoryStore {
     }
 
     async fn journal(&self, run: &str, after: u64) -> Result<Vec<JournalRow>, StoreError> {
-        self.read(|d| d.journals.get(run).into_iter().flatten().filter(|r| r.seq > after).cloned().collect())
+        let rows: Vec<JournalRow> =
+            self.read(|d| d.journals.get(run).into_iter().flatten().filter(|r| r.seq > after).cloned().collect())?;
+        self.lock().rows_read += rows.len() as u64;
+        Ok(rows)
     }
 
     async fn snapshot(&self, run: &str) -> Result<Option<SnapshotRow>, StoreError> {

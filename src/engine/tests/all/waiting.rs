@@ -427,3 +427,30 @@ async fn a_wait_looks_back_so_far_and_no_farther() {
         b.advance(MINUTE).await;
     }
 }
+
+#[tokio::test]
+async fn a_long_wait_reads_each_entry_of_its_journal_a_few_times_at_most() {
+    let polls = r#"
+runbook patient() {
+  do lab.set("a")
+  let came = wait until lab.look("door") == "open" every 1m within 10h
+  finish resolved "door ${came}"
+}
+"#;
+    let b = Bench::new(polls).await;
+    let run = b.start("patient", json!({})).await;
+    for _ in 0..300 {
+        b.advance(MINUTE).await;
+    }
+    let b = b.restart().await;
+    for _ in 0..100 {
+        b.advance(MINUTE).await;
+    }
+    let (read, written) = (b.store.rows_read(), b.store.journal(&run, 0).await.unwrap().len() as u64);
+    assert!(written > 800, "{written} entries: it looked each minute");
+    assert!(read < 3 * written, "{read} entries were read of {written}");
+    b.lab.says("look/door", "open");
+    b.advance(MINUTE).await;
+    assert_eq!(b.state(&run).await, "resolved: door true");
+    assert_eq!(b.lab.done().iter().filter(|d| *d == "set/a").count(), 1);
+}
