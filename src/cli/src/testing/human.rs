@@ -98,7 +98,8 @@ fn missed(look: &Look, file: &FileCoverage) -> Vec<String> {
         lines.push(format!("{} never went on at `{}`", at(way.line), clean(&way.name)));
     }
     for call in file.calls.iter().filter(|c| !c.failed) {
-        lines.push(format!("{} never seen to fail: {}", at(call.line), look.dim(clean(&call.text))));
+        let place = look.dim(format!("{}:{}:{}:", file.file, call.line, call.column));
+        lines.push(format!("  {place} never seen to fail: {}", look.dim(clean(&call.text))));
     }
     lines
 }

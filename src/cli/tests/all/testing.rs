@@ -1,6 +1,6 @@
 //! `rrb test`: what it prints, what it writes for programs, and the number it ends with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -215,7 +215,7 @@ fn junit_is_well_formed_whatever_the_names() {
     assert_eq!((of(0, "tests"), of(0, "failures")), (Some("2"), Some("2")));
     assert_eq!(of(2, "name"), Some("what &quot;is&quot; &lt;not&gt; so &amp; why"));
     assert_eq!(of(2, "classname"), Some("main_test"));
-    assert_eq!(names.iter().filter(|n| **n == "failure").count(), 4 + 2);
+    assert_eq!(names.iter().filter(|n| **n == "failure").count(), 4 + 1);
     let nowhere = rrb(dir.path(), &["test", "--junit", "no/such/folder/out.xml"]);
     assert_eq!(code(&nowhere), 2);
     assert!(stderr(&nowhere).contains("cannot write `no/such/folder/out.xml`"), "{}", stderr(&nowhere));
@@ -251,6 +251,43 @@ fn lcov_counts_what_it_lists() {
 }
 
 #[test]
+fn what_fails_only_because_an_answer_is_missing_is_one_line() {
+    let tests = r#"
+use main.{relieve, k8s}
+
+test "one more" {
+  given k8s.load(_) returns 0.9
+  run relieve("n7")
+  expect no evidence "before"
+}
+
+test "the answer" {
+  given k8s.load(_) returns 0.9
+  run relieve("n7")
+  expect evidence "before" == 0.8
+  approve by "ana"
+  expect k8s.drain called once
+  expect approval
+  expect outcome resolved
+}
+"#;
+    let dir = project(tests);
+    let output = rrb(dir.path(), &["test", "--json", "the answer"]);
+    let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let failures = json["tests"][0]["failures"].as_array().unwrap();
+    let messages: Vec<&str> = failures.iter().map(|f| f["message"].as_str().unwrap()).collect();
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(messages[0], "no `given` answers `k8s.cordon(\"n7\")`");
+    let notes = failures[0]["notes"].as_array().unwrap();
+    let last = notes.last().unwrap().as_str().unwrap();
+    assert!(
+        last.starts_with("5 statements fail behind it, and are left out until it is answered: `expect evidence"),
+        "{last}"
+    );
+    assert!(last.ends_with(", …"), "{last}");
+}
+
+#[test]
 fn a_crash_at_every_write_changes_nothing_or_says_where() {
     let dir = project(TESTS);
     let output = rrb(dir.path(), &["test", "--crash-everywhere", "--json"]);
@@ -272,21 +309,68 @@ fn a_crash_at_every_write_changes_nothing_or_says_where() {
     assert!(said.contains("of the run of `relieve`") && said.contains("no `given` answers `k8s.drained("), "{said}");
 }
 
-/// Every test of the examples, with its coverage, as CI prints it.
+/// What each example tells by itself; a test's name begins with its kind.
+const KINDS: [&str; 7] = ["happy path", "refusal", "expiry", "failure", "rollback", "cancel", "crash"];
+
+fn examples() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let folders = std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path());
+    let found: Vec<PathBuf> = folders.filter(|p| p.join("rrb.toml").is_file()).collect();
+    assert!(found.len() >= 2);
+    found
+}
+
+/// Every example has tests of every kind, and a test has seen nearly every call fail. CI prints the coverage.
+#[test]
+fn each_example_tells_every_kind_of_story() {
+    for example in examples() {
+        let output = rrb(&example, &["test", "--coverage", "--json"]);
+        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let names: Vec<&str> = json["tests"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+        for name in &names {
+            assert!(KINDS.iter().any(|k| name.starts_with(&format!("{k}: "))), "{}: {name}", example.display());
+        }
+        for kind in KINDS {
+            assert!(names.iter().any(|n| n.starts_with(kind)), "{}: no test of {kind}", example.display());
+        }
+        for what in ["lines", "branches", "failures"] {
+            let percent = json["coverage"][what]["percent"].as_u64().unwrap();
+            assert!(percent >= 80, "{}: {percent} % of {what}", example.display());
+        }
+    }
+}
+
+/// One test of each kind; `rrb test --crash-everywhere` in the folder of an example plays all of them.
 #[test]
 fn the_examples_pass_whatever_crashes() {
+    let of_each_kind = [
+        (
+            "disk-pressure",
+            ["path: two people", "who is asked", "expiry", "an archive", "moving a log", "clears", "dies while"],
+        ),
+        (
+            "guardrails",
+            [
+                "looked at by",
+                "still needed",
+                "nobody says",
+                "disk is full",
+                "does not come up",
+                "off before",
+                "while people",
+            ],
+        ),
+    ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    for example in ["disk-pressure", "guardrails"] {
-        let output = rrb(&root.join(example), &["test", "--coverage"]);
-        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
-        println!("{}", stdout(&output));
-        assert!(stdout(&output).contains("lines"));
-    }
-    for (example, filter) in [("disk-pressure", &["agree", "clears", "comes back"][..]), ("guardrails", &[])] {
-        let args: Vec<&str> = ["test", "--crash-everywhere"].iter().chain(filter).copied().collect();
+    for (example, filters) in of_each_kind {
+        let args: Vec<&str> = ["test", "--crash-everywhere", "--json"].into_iter().chain(filters).collect();
         let output = rrb(&root.join(example), &args);
         assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
-        println!("{}", stdout(&output));
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let names: Vec<&str> = json["tests"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+        assert!(KINDS.iter().all(|k| names.iter().any(|n| n.starts_with(k))), "{example}: {names:?}");
+        assert!(json["tests"].as_array().unwrap().iter().all(|t| t["crashes"].as_u64().unwrap() > 5), "{json:#}");
     }
 }
 

@@ -291,8 +291,8 @@ test "t" {
         &[
             "no `given` answers `hook.send(\"from-toml 1 of 3\")`",
             "wants another argument: `text` is `\"from-toml 1 of 3\"`, wanted is `\"x\"`",
-            "the outcome is `failed`, not `resolved`",
-            "`hook.send` was called once, expected: twice",
+            "2 statements fail behind it, and are left out until it is answered: `expect outcome resolved of heard`",
+            "`expect hook.send called twice`",
         ],
     );
 }

@@ -76,7 +76,7 @@ async fn played(suite: &Arc<Suite>, test: &Test, idle: Idle, way: Way) -> Played
         Ok(stage) => stage,
         Err(troubles) => return Played { troubles, ..Played::default() },
     };
-    let mut played = Played::default();
+    let (mut played, mut left_out) = (Played::default(), Vec::new());
     for (n, step) in test.steps.iter().enumerate() {
         let rest = test.steps.get(n + 1..).unwrap_or_default();
         let done = match stage.play(step, rest).await {
@@ -87,6 +87,10 @@ async fn played(suite: &Arc<Suite>, test: &Test, idle: Idle, way: Way) -> Played
             Err(e) => Err(e),
         };
         match done {
+            // Most likely these are so because of the answer that is missing: that one is told.
+            Ok(troubles) if stage.world.lacks() => {
+                left_out.extend((!troubles.is_empty()).then(|| step.text.to_string()));
+            }
             Ok(troubles) => played.troubles.extend(troubles),
             Err(e) => {
                 played.troubles.push(e.trouble(step.span));
@@ -94,12 +98,13 @@ async fn played(suite: &Arc<Suite>, test: &Test, idle: Idle, way: Way) -> Played
             }
         }
     }
-    close(&stage, test, &mut played).await;
+    close(&stage, test, &mut played, &left_out).await;
     played
 }
 
-/// What is told at the end: calls without an answer come first, because they explain the rest.
-async fn close(stage: &Stage, test: &Test, played: &mut Played) {
+/// What is told at the end: calls without an answer come first, because they explain the rest. `left_out` are statements that came out
+/// otherwise behind one.
+async fn close(stage: &Stage, test: &Test, played: &mut Played, left_out: &[String]) {
     played.calls = stage.world.calls();
     played.commits = stage.commits();
     played.told = stage.told();
@@ -110,6 +115,7 @@ async fn close(stage: &Stage, test: &Test, played: &mut Played) {
     match stage.facts().await {
         Ok(facts) => {
             let mut first = unanswered::troubles(stage, test, &facts);
+            unanswered::with_left_out(&mut first, left_out);
             first.append(&mut played.troubles);
             played.troubles = first;
             for run in &facts.runs {

@@ -13,6 +13,12 @@ use super::stage::Stage;
 use super::trouble::Trouble;
 use super::world::Unanswered;
 
+/// Statements that are named where they are left out.
+const SHOWN: usize = 3;
+
+/// Characters of each.
+const LONGEST: usize = 60;
+
 /// What no `given` answered, and what could not be answered.
 pub fn troubles(stage: &Stage, test: &Test, facts: &Facts) -> Vec<Trouble> {
     let mut all: Vec<Trouble> =
@@ -23,6 +29,26 @@ pub fn troubles(stage: &Stage, test: &Test, facts: &Facts) -> Vec<Trouble> {
         }),
     );
     all
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}
+
+/// Says at the last of them which statements behind it are left out: they came out otherwise, most likely because of it.
+pub fn with_left_out(troubles: &mut [Trouble], left_out: &[String]) {
+    let Some(last) = troubles.last_mut() else { return };
+    let shown: Vec<String> = left_out.iter().take(SHOWN).map(|text| format!("`{}`", short(text))).collect();
+    let more = if left_out.len() > SHOWN { ", …" } else { "" };
+    let note = match left_out.len() {
+        0 => return,
+        1 => "this fails behind it, and is left out until it is answered".to_owned(),
+        n => format!("{n} statements fail behind it, and are left out until it is answered"),
+    };
+    last.notes.push(format!("{note}: {}{more}", shown.join(", ")));
 }
 
 fn unanswered(stage: &Stage, test: &Test, facts: &Facts, missing: &Unanswered) -> Trouble {

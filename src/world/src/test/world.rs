@@ -90,6 +90,12 @@ impl TestWorld {
         self.state().unmade.clone()
     }
 
+    /// Whether an answer was missing.
+    pub fn lacks(&self) -> bool {
+        let state = self.state();
+        !state.unanswered.is_empty() || !state.unmade.is_empty()
+    }
+
     /// Whether a call takes its time.
     pub fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::SeqCst) > 0
