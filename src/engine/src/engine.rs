@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::ApiError;
 use crate::clock::Clock;
 use crate::code::Loader;
-use crate::intake::Intake;
+use crate::intake::{Intake, Sink};
 use crate::matcher::{self, Inbox, Matcher, Task};
 use crate::policy::{self, Policies};
 use crate::programs::{Loaded, Programs};
@@ -49,7 +49,7 @@ pub struct Engine {
     pub(crate) core: Arc<Core>,
     pub(crate) programs: Arc<Programs>,
     pub(crate) runs: Arc<Runs>,
-    pub(crate) intake: Intake,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) inbox: Inbox,
     schedules: Arc<Timers<String>>,
     /// What the store remembered, until there is a program.
@@ -86,7 +86,8 @@ impl Engine {
         let (mut matcher, inbox, schedules) = Matcher::new(core.clone(), programs.clone(), runs.clone(), config.bounds);
         matcher.recover(&recovered).await;
         restore_targets(&core, &recovered);
-        let intake = Intake::new(core.clone(), programs.clone(), inbox.clone(), config.queue, config.bounds.events);
+        let intake =
+            Arc::new(Intake::new(core.clone(), programs.clone(), inbox.clone(), config.queue, config.bounds.events));
         let tasks = TaskTracker::new();
         tasks.spawn(matcher.work());
         tasks.spawn(listen(core.clone(), runs.clone(), inbox.clone(), signals));
@@ -156,6 +157,11 @@ impl Engine {
             self.runs.send(&run, Mail::Cancel { why, by, reply: None });
         }
         Ok(())
+    }
+
+    /// Where sources bring what they read.
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        Arc::clone(&self.intake) as _
     }
 
     /// Waits for an answer of the matcher or of a run.

@@ -1,12 +1,14 @@
 //! Deliveries to events: decoded within bounds, durable before anybody is answered, known by the sender's id for a week.
 
-use std::collections::HashSet;
+mod known;
+mod read;
+
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use indexmap::IndexMap;
+use async_trait::async_trait;
 use rrb_lang::diag::nearest;
-use rrb_lang::hir::{Event, EventSource};
-use rrb_lang::ids::FnId;
+use rrb_lang::hir::Event;
 use rrb_lang::json::{Bounds, Json, parse};
 use rrb_lang::value::Value;
 use rrb_lang::vm::limits::cut;
@@ -16,20 +18,79 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::api::{Actor, ApiError, Delivery, EmitEvent, Receipt, TimelineItem, What};
 use crate::audit::AuditDraft;
-use crate::code::{Code, Evaluated, event_name};
-use crate::keys;
+use crate::code::{Code, event_name};
 use crate::matcher::{Inbox, Task};
 use crate::programs::{Loaded, Programs};
 use crate::run::cap;
-use crate::shared::{Core, lock};
-use crate::store::{DeliveryRow, EventRow, Op, StoreError};
+use crate::shared::Core;
+use crate::store::{DeliveryRow, EventRow, Op};
 use crate::stored_event::{event_named, with_meta};
+use known::Coming;
+pub use known::REMEMBER_MS;
+pub use read::MAX_ITEMS;
+use read::{Item, Read, decode, on_path};
 
-/// How long a sender's id is remembered: longer than senders repeat.
-pub const REMEMBER_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Items of one [`Batch`].
+pub const MAX_BATCH: usize = 500;
 
-/// Events of one delivery.
-pub const MAX_ITEMS: usize = 10_000;
+/// What a source brings that rrb reads by itself: taken whole, in one commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// `shop.logged`
+    pub event: String,
+    pub instance: String,
+    /// At most [`MAX_BATCH`], in their order.
+    pub items: Vec<Fed>,
+    /// Where to go on after them; kept with them, so that nothing is read twice and nothing is left out.
+    pub cursor: Option<String>,
+}
+
+/// One thing that a source has brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fed {
+    /// JSON.
+    pub body: Vec<u8>,
+    /// What the source says about it.
+    pub headers: BTreeMap<String, String>,
+    /// Names it in its source, so that it is taken once although the source gives it again. Stands in for the `id` of an event
+    /// without one.
+    pub position: Option<String>,
+}
+
+/// Where sources that rrb reads by itself bring what they have read.
+#[async_trait]
+pub trait Sink: Send + Sync + 'static {
+    /// Takes a batch: durable when this returns `Ok`, together with the source's place.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`] when it is to be brought again later; everything else when it is of no use now.
+    async fn feed(&self, batch: Batch) -> Result<Vec<Receipt>, ApiError>;
+
+    /// Where this source is to go on; none when nothing was read yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, ApiError>;
+}
+
+#[async_trait]
+impl Sink for Intake {
+    async fn feed(&self, batch: Batch) -> Result<Vec<Receipt>, ApiError> {
+        self.take(batch).await
+    }
+
+    async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, ApiError> {
+        Ok(self.core.store.cursor(source, instance).await?)
+    }
+}
+
+/// A delivery made ready to be written.
+struct Ready {
+    ops: Vec<Op>,
+    rows: Vec<(EventRow, Value)>,
+    receipt: Receipt,
+    path: String,
+}
 
 /// Problems of a dead letter that are told, and bytes of each.
 const PROBLEMS: (usize, usize) = (20, 1_000);
@@ -49,22 +110,6 @@ pub struct Intake {
     most_events: usize,
 }
 
-/// An event read from a delivery.
-struct Item {
-    source: String,
-    sender_id: Option<String>,
-    at: Option<Millis>,
-    value: Value,
-}
-
-/// What a delivery holds.
-#[derive(Default)]
-struct Read {
-    items: Vec<Item>,
-    /// What could not be read.
-    problems: Vec<String>,
-}
-
 impl Intake {
     /// At most `queue` deliveries wait for the store, and at most as many events for the matcher; `most_events` bytes of one delivery.
     pub fn new(core: Arc<Core>, programs: Arc<Programs>, inbox: Inbox, queue: u32, most_events: usize) -> Self {
@@ -82,13 +127,38 @@ impl Intake {
             return Err(ApiError::Invalid(format!("the body is {} bytes, more than {most}", delivery.body.len())));
         }
         let events = on_path(&*loaded.code, &delivery.path)?;
-        let read = match parse(&delivery.body, Bounds::default()) {
-            Ok(body) => decode(&loaded, &events, &delivery, body),
-            Err(why) => {
-                Read { items: Vec::new(), problems: vec![format!("the body is no JSON that can be read: {why}")] }
+        let read = read(&loaded, &events, &delivery);
+        let mut coming = Coming::new(self);
+        let ready = self.make_ready(&loaded, &events, delivery, read, &mut coming).await?;
+        let mut receipts = self.write(&*loaded.code, vec![ready], Vec::new()).await?;
+        receipts.pop().ok_or_else(|| ApiError::Failed("a delivery left no receipt; this is a defect of rrb".to_owned()))
+    }
+
+    async fn take(&self, batch: Batch) -> Result<Vec<Receipt>, ApiError> {
+        let _room = self.room()?;
+        let loaded = self.loaded()?;
+        if batch.items.len() > MAX_BATCH {
+            return Err(ApiError::Invalid(format!("{} items come at once, more than {MAX_BATCH}", batch.items.len())));
+        }
+        let events = on_path(&*loaded.code, &batch.event)?;
+        let named = events.iter().any(|e| e.id.is_some());
+        let mut coming = Coming::new(self);
+        let mut all = Vec::with_capacity(batch.items.len());
+        for Fed { body, headers, position } in batch.items {
+            let (path, instance) = (batch.event.clone(), batch.instance.clone());
+            let delivery = Delivery { path, instance, body, headers, query: BTreeMap::new() };
+            let mut read = read(&loaded, &events, &delivery);
+            if let Some(position) = position.filter(|_| !named) {
+                read.items
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(n, item)| item.sender_id = Some(format!("{position}/{n}")));
             }
-        };
-        self.accept(&loaded, &events, delivery, read).await
+            all.push(self.make_ready(&loaded, &events, delivery, read, &mut coming).await?);
+        }
+        let (source, instance) = (batch.event, batch.instance);
+        let cursor = batch.cursor.map(|cursor| Op::PutCursor { source, instance, cursor });
+        self.write(&*loaded.code, all, cursor.into_iter().collect()).await
     }
 
     /// Takes an event as if its source had sent it.
@@ -141,14 +211,16 @@ impl Intake {
             .ok_or_else(|| ApiError::Overloaded("no program is loaded yet: nothing was taken".to_owned()))
     }
 
-    async fn accept(
+    /// What is to be written for a delivery. The ids of its events are ours until `coming` goes.
+    async fn make_ready(
         &self,
         loaded: &Loaded,
         events: &[&Event],
         delivery: Delivery,
         read: Read,
-    ) -> Result<Receipt, ApiError> {
-        let (fresh, duplicates, _coming) = self.without_known(&delivery.instance, read.items).await?;
+        coming: &mut Coming<'_>,
+    ) -> Result<Ready, ApiError> {
+        let (fresh, duplicates) = self.without_known(&delivery.instance, read.items, coming).await?;
         let now = self.core.now();
         let code = &*loaded.code;
         let connector = events.first().and_then(|e| code.connectors().get(e.connector.index()));
@@ -175,29 +247,51 @@ impl Intake {
             event.delivery = Some(row.id.clone());
             *value = with_meta(std::mem::replace(value, Value::Nothing), event);
         }
-        let mut ops = vec![Op::PutDelivery(row.clone())];
+        let (id, path) = (row.id.clone(), row.path.clone());
+        let door = if path.starts_with('/') { format!("webhook:{path}") } else { format!("source:{path}") };
+        let mut ops = Vec::with_capacity(2 + 2 * rows.len());
         if let Some(why) = &dead {
-            let body = json!({ "delivery": row.id, "path": row.path, "why": why, "sha256": cap::digest(&row.body) });
-            ops.push(draft(now, "delivery.dead", &format!("webhook:{}", row.path), None, body));
+            let body = json!({ "delivery": id, "path": path, "why": why, "sha256": cap::digest(&row.body) });
+            ops.push(draft(now, "delivery.dead", &door, None, body));
         }
+        ops.insert(0, Op::PutDelivery(row));
         for (event, _) in &rows {
             ops.push(Op::PutEvent(event.clone()));
-            ops.push(accepted(event, &format!("webhook:{}", row.path)));
+            ops.push(accepted(event, &door));
         }
-        self.core.commit(ops).await?;
         let ids = rows.iter().map(|(event, _)| event.id.clone()).collect();
-        if let Some(reason) = dead.clone() {
-            let what = What::DeadLetter { path: row.path.clone(), reason };
-            self.core.publish(TimelineItem { at: now, run: None, runbook: None, event: None, what });
-        }
-        self.hand_on(code, rows);
-        Ok(Receipt { delivery: row.id, events: ids, duplicates, dead })
+        Ok(Ready { ops, rows, receipt: Receipt { delivery: id, events: ids, duplicates, dead }, path })
     }
 
-    /// Leaves out what was seen before: in the last week, in this delivery, or in one that is being written now.
-    async fn without_known(&self, instance: &str, items: Vec<Item>) -> Result<(Vec<Item>, u32, Coming<'_>), ApiError> {
+    /// Writes all of it in one commit, and hands the events on.
+    async fn write(&self, code: &dyn Code, all: Vec<Ready>, more: Vec<Op>) -> Result<Vec<Receipt>, ApiError> {
+        let (mut ops, mut rows, mut receipts) = (Vec::new(), Vec::new(), Vec::new());
+        for ready in all {
+            ops.extend(ready.ops);
+            rows.extend(ready.rows);
+            receipts.push((ready.receipt, ready.path));
+        }
+        ops.extend(more);
+        if !ops.is_empty() {
+            self.core.commit(ops).await?;
+        }
+        for (receipt, path) in &receipts {
+            let Some(reason) = receipt.dead.clone() else { continue };
+            let what = What::DeadLetter { path: path.clone(), reason };
+            self.core.publish(TimelineItem { at: self.core.now(), run: None, runbook: None, event: None, what });
+        }
+        self.hand_on(code, rows);
+        Ok(receipts.into_iter().map(|(receipt, _)| receipt).collect())
+    }
+
+    /// Leaves out what was seen before: in the last week, beside it, or in what is being written now.
+    async fn without_known(
+        &self,
+        instance: &str,
+        items: Vec<Item>,
+        coming: &mut Coming<'_>,
+    ) -> Result<(Vec<Item>, u32), ApiError> {
         let (mut fresh, mut duplicates) = (Vec::new(), 0);
-        let mut coming = Coming { intake: self, ids: Vec::new() };
         let since = self.core.now().saturating_sub(REMEMBER_MS);
         for mut item in items {
             let Some(id) = item.sender_id.take() else {
@@ -213,7 +307,7 @@ impl Intake {
                 fresh.push(item);
             }
         }
-        Ok((fresh, duplicates, coming))
+        Ok((fresh, duplicates))
     }
 
     fn row(&self, code: &dyn Code, item: Item, instance: &str, received: Millis) -> (EventRow, Value) {
@@ -241,41 +335,10 @@ impl Intake {
     }
 }
 
-/// The ids that one delivery is writing: others with the same id wait until it is known whether it is durable.
-struct Coming<'a> {
-    intake: &'a Intake,
-    ids: Vec<(String, String)>,
-}
-
-impl Coming<'_> {
-    fn has(&self, source: &str, id: &str) -> bool {
-        self.ids.iter().any(|(s, i)| s == source && i == id)
-    }
-
-    /// Whether the id is new and now ours.
-    async fn claim(&mut self, source: &str, id: &str, since: Millis) -> Result<bool, StoreError> {
-        let key = (source.to_owned(), id.to_owned());
-        loop {
-            let arrived = self.intake.arrived.notified();
-            if lock(&self.intake.coming).insert(key.clone()) {
-                break;
-            }
-            // Whoever else is writing it drops its claim when it is done.
-            arrived.await;
-        }
-        self.ids.push(key);
-        Ok(self.intake.core.store.seen(source, id, since).await?.is_none())
-    }
-}
-
-impl Drop for Coming<'_> {
-    fn drop(&mut self) {
-        let mut coming = lock(&self.intake.coming);
-        for id in &self.ids {
-            coming.remove(id);
-        }
-        drop(coming);
-        self.intake.arrived.notify_waiters();
+fn read(loaded: &Loaded, events: &[&Event], delivery: &Delivery) -> Read {
+    match parse(&delivery.body, Bounds::default()) {
+        Ok(body) => decode(loaded, events, delivery, body),
+        Err(why) => Read { items: Vec::new(), problems: vec![format!("the body is no JSON that can be read: {why}")] },
     }
 }
 
@@ -310,112 +373,5 @@ fn summary(payload: &serde_json::Value) -> String {
     match text.char_indices().nth(120) {
         Some((cut, _)) => format!("{}…", text.get(..cut).unwrap_or_default()),
         None => text,
-    }
-}
-
-/// The events of a webhook.
-fn on_path<'a>(code: &'a dyn Code, path: &str) -> Result<Vec<&'a Event>, ApiError> {
-    let of = |e: &'a Event| match &e.source {
-        EventSource::Webhook { path } => Some(path.as_str()),
-        EventSource::Poll { .. } => None,
-    };
-    let events: Vec<&Event> = code.events().iter().filter(|e| of(e) == Some(path)).collect();
-    if events.is_empty() {
-        let hint = nearest(path, code.events().iter().filter_map(of)).map(str::to_owned);
-        return Err(ApiError::NotFound { what: "webhook", id: path.to_owned(), hint });
-    }
-    Ok(events)
-}
-
-/// Reads all events of a delivery. An item that cannot be read does not keep the others back.
-fn decode(loaded: &Loaded, events: &[&Event], delivery: &Delivery, body: Json) -> Read {
-    let texts = |map: &std::collections::BTreeMap<String, String>| {
-        let entries = map.iter().map(|(k, v)| (Value::text(k.as_str()), Value::text(v.as_str())));
-        Value::Map(Arc::new(entries.collect::<IndexMap<_, _>>()))
-    };
-    let reader = Reader {
-        loaded,
-        instance: &delivery.instance,
-        args: vec![Value::Json(body), texts(&delivery.headers), texts(&delivery.query)],
-    };
-    let mut read = Read::default();
-    for event in events {
-        let source = event_name(&*loaded.code, event);
-        if let Err(why) = reader.event(event, &source, &mut read) {
-            read.problems.push(format!("`{source}`: {why}"));
-        }
-    }
-    read
-}
-
-struct Reader<'a> {
-    loaded: &'a Loaded,
-    instance: &'a str,
-    args: Vec<Value>,
-}
-
-impl Reader<'_> {
-    fn eval(&self, function: FnId, item: Option<&Json>) -> Result<Evaluated, String> {
-        let args = self.args.iter().cloned().chain(item.map(|j| Value::Json(j.clone()))).collect();
-        self.loaded.code.eval(function, args, &self.loaded.settings, self.instance)
-    }
-
-    fn event(&self, event: &Event, source: &str, read: &mut Read) -> Result<(), String> {
-        let items = match event.each {
-            None => vec![Json::Null],
-            Some(each) => match self.eval(each, None).map_err(|why| format!("`each` failed: {why}"))? {
-                Evaluated::Skip => Vec::new(),
-                Evaluated::Value(value) => jsons(&value).ok_or("`each` gave no list")?,
-            },
-        };
-        if items.len() > MAX_ITEMS {
-            return Err(format!("`each` gave {} items, more than {MAX_ITEMS}", items.len()));
-        }
-        let many = event.each.is_some();
-        for (n, json) in items.iter().enumerate() {
-            match self.item(event, source, json) {
-                Ok(Some(item)) => read.items.push(item),
-                Ok(None) => {}
-                Err(why) if many => read.problems.push(format!("item {n} of `{source}`: {why}")),
-                Err(why) => return Err(why),
-            }
-        }
-        Ok(())
-    }
-
-    fn item(&self, event: &Event, source: &str, json: &Json) -> Result<Option<Item>, String> {
-        let value = match self.eval(event.emit, Some(json)).map_err(|why| format!("`emit` failed: {why}"))? {
-            Evaluated::Skip => return Ok(None),
-            Evaluated::Value(value) => value,
-        };
-        let sender_id = match event.id {
-            None => None,
-            Some(id) => match self.eval(id, Some(json)).map_err(|why| format!("`id` failed: {why}"))? {
-                Evaluated::Skip | Evaluated::Value(Value::None) => None,
-                Evaluated::Value(value) => Some(keys::shown(&*self.loaded.code, &value)),
-            },
-        };
-        let at = match event.at {
-            None => None,
-            Some(at) => match self.eval(at, Some(json)).map_err(|why| format!("`at` failed: {why}"))? {
-                Evaluated::Value(Value::Time(at)) => Some(at),
-                _ => None,
-            },
-        };
-        Ok(Some(Item { source: source.to_owned(), sender_id, at, value }))
-    }
-}
-
-fn jsons(value: &Value) -> Option<Vec<Json>> {
-    match value {
-        Value::List(items) => items
-            .iter()
-            .map(|v| match v {
-                Value::Json(json) => Some(json.clone()),
-                _ => None,
-            })
-            .collect(),
-        Value::Json(Json::List(items)) => Some(items.to_vec()),
-        _ => None,
     }
 }

@@ -33,6 +33,8 @@ pub trait Store: Send + Sync + 'static {
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRow>, StoreError>;
     /// Entries of a run with `seq > after`, in order.
     async fn journal(&self, run: &str, after: u64) -> Result<Vec<JournalRow>, StoreError>;
+    /// Where a source that rrb reads by itself is to go on.
+    async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, StoreError>;
     /// The latest snapshot of a run.
     async fn snapshot(&self, run: &str) -> Result<Option<SnapshotRow>, StoreError>;
     async fn program(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError>;
@@ -149,6 +151,12 @@ pub enum Op {
     },
     ReleaseTargets {
         run: String,
+    },
+    /// Replaces the place of a source that rrb reads by itself.
+    PutCursor {
+        source: String,
+        instance: String,
+        cursor: String,
     },
     /// When a schedule last fired, by its nominal time.
     PutSchedule {

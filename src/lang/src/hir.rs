@@ -206,6 +206,8 @@ pub enum EventSource {
     Webhook { path: SmolStr },
     /// The function takes nothing, at most reads, and gives Json: the `body`.
     Poll { every_ms: i64, function: FnId },
+    /// One of [`crate::feeds::FEEDS`]. Each argument is a function that takes nothing and reads settings at most.
+    Feed { kind: SmolStr, args: Vec<(SmolStr, FnId)> },
 }
 
 /// How a delivery shows who sent it.

@@ -17,6 +17,10 @@ pub mod diag;
 
 pub mod json;
 
+pub mod schemes;
+
+pub mod feeds;
+
 pub mod syntax;
 
 pub mod types;
@@ -30,8 +34,6 @@ pub mod windows;
 pub mod hir;
 
 pub mod methods;
-
-pub mod schemes;
 
 pub mod stdlib;
 

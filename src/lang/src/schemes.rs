@@ -12,21 +12,36 @@ pub struct Scheme {
     pub docs: &'static str,
 }
 
+impl Scheme {
+    /// `basic(user: Text, secret: Secret?, previous_secret: Secret? = none)`
+    pub fn signature(&self) -> String {
+        let params: Vec<String> = self.params.iter().map(Param::signature).collect();
+        format!("{}({})", self.name, params.join(", "))
+    }
+}
+
 /// A parameter of a scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Param {
     pub name: &'static str,
-    /// `Secret`, `Secret?`, `Text` or `Duration`.
+    /// `Secret`, `Secret?`, `Text`, `Text?`, `Duration`, `Url`, `Cron` or `List<Text>`.
     pub ty: &'static str,
     /// As an expression; none when it must be given.
     pub default: Option<&'static str>,
 }
 
-const fn needed(name: &'static str, ty: &'static str) -> Param {
+impl Param {
+    fn signature(&self) -> String {
+        let default = self.default.map(|d| format!(" = {d}")).unwrap_or_default();
+        format!("{}: {}{default}", self.name, self.ty)
+    }
+}
+
+pub(crate) const fn needed(name: &'static str, ty: &'static str) -> Param {
     Param { name, ty, default: None }
 }
 
-const fn optional(name: &'static str, ty: &'static str, default: &'static str) -> Param {
+pub(crate) const fn optional(name: &'static str, ty: &'static str, default: &'static str) -> Param {
     Param { name, ty, default: Some(default) }
 }
 

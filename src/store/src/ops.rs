@@ -65,6 +65,13 @@ pub(crate) fn apply(db: &Connection, op: Op, head: &mut Head) -> Result<(), Faul
         )
         .map(drop),
         Op::ReleaseTargets { run: id } => run(db, "DELETE FROM targets WHERE run = ?1", params![id]).map(drop),
+        Op::PutCursor { source, instance, cursor } => run(
+            db,
+            "INSERT INTO cursors (source, instance, cursor) VALUES (?1, ?2, ?3)
+             ON CONFLICT (source, instance) DO UPDATE SET cursor = excluded.cursor",
+            params![source, instance, cursor],
+        )
+        .map(drop),
         Op::PutSchedule { key, fired } => run(
             db,
             "INSERT INTO schedules (key, fired) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET fired = excluded.fired",

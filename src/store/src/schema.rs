@@ -8,7 +8,7 @@ use crate::fault::Fault;
 pub(crate) const APPLICATION_ID: i64 = 0x7272_6201;
 
 /// Statements by version, from 1. A version that was released is never changed.
-pub(crate) const MIGRATIONS: &[&str] = &[V1, WAITS];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, WAITS, CURSORS];
 
 /// The version this program writes.
 pub(crate) fn version() -> i64 {
@@ -205,5 +205,15 @@ CREATE TABLE waits (
   event TEXT NOT NULL REFERENCES events (id),
   role TEXT NOT NULL,
   UNIQUE (window, event, role)
+) STRICT;
+";
+
+/// Where sources that rrb reads by itself are to go on.
+const CURSORS: &str = "
+CREATE TABLE cursors (
+  source TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  cursor TEXT NOT NULL,
+  PRIMARY KEY (source, instance)
 ) STRICT;
 ";

@@ -169,6 +169,12 @@ impl Store for SqliteStore {
         self.ask(move |db| rows::all(db, sql, params![run, signed(after)?], rows::journal)).await
     }
 
+    async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, StoreError> {
+        let (source, instance) = (source.to_owned(), instance.to_owned());
+        let sql = "SELECT cursor FROM cursors WHERE source = ?1 AND instance = ?2";
+        self.ask(move |db| rows::first(db, sql, [source, instance], |r| r.get(0))).await
+    }
+
     async fn snapshot(&self, run: &str) -> Result<Option<SnapshotRow>, StoreError> {
         let run = run.to_owned();
         let sql = "SELECT run, seq, bytes FROM snapshots WHERE run = ?1";

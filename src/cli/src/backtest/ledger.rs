@@ -77,6 +77,10 @@ impl Store for Ledger {
         self.kept.journal(run, after).await
     }
 
+    async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, StoreError> {
+        self.kept.cursor(source, instance).await
+    }
+
     async fn snapshot(&self, run: &str) -> Result<Option<SnapshotRow>, StoreError> {
         self.kept.snapshot(run).await
     }

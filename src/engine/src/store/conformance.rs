@@ -309,6 +309,10 @@ async fn small_state_survives<S: Subject>(subject: &S) {
         revoked: None,
     };
     let hold = |target: &str, run: &str| Op::HoldTarget { target: target.to_owned(), run: run.to_owned(), at: 7 };
+    let place = |instance: &str, cursor: &str| {
+        let (source, instance) = ("shop.logged".to_owned(), instance.to_owned());
+        Op::PutCursor { source, instance, cursor: cursor.to_owned() }
+    };
     let pause = |runbook: Option<&str>, paused| Op::SetPaused { runbook: runbook.map(str::to_owned), paused };
     let ops = vec![
         Op::PutProgram { id: "p1".to_owned(), bytes: vec![1, 0, 255] },
@@ -320,6 +324,9 @@ async fn small_state_survives<S: Subject>(subject: &S) {
         hold("node/n9", "run_2"),
         Op::PutSchedule { key: "drain/0".to_owned(), fired: 3 },
         Op::PutSchedule { key: "drain/0".to_owned(), fired: 4 },
+        place("default", "1"),
+        place("default", "2"),
+        place("eu", "7"),
         pause(None, true),
         pause(Some("drain"), true),
         pause(None, false),
@@ -336,6 +343,10 @@ async fn small_state_survives<S: Subject>(subject: &S) {
     assert_eq!(recovered.paused, vec![Some("drain".to_owned())]);
     assert_eq!(store.program("p1").await.unwrap(), Some(vec![1, 0, 255]));
     assert_eq!(store.program("p2").await.unwrap(), None);
+    assert_eq!(store.cursor("shop.logged", "default").await.unwrap().as_deref(), Some("2"));
+    assert_eq!(store.cursor("shop.logged", "eu").await.unwrap().as_deref(), Some("7"));
+    assert_eq!(store.cursor("shop.logged", "us").await.unwrap(), None);
+    assert_eq!(store.cursor("shop", "default").await.unwrap(), None);
     assert_eq!(store.tokens().await.unwrap(), vec![token.clone()]);
     store.commit(vec![Op::RevokeToken { id: "tok_1".to_owned(), at: 44 }]).await.unwrap();
     assert_eq!(store.tokens().await.unwrap(), vec![TokenRow { revoked: Some(44), ..token }]);

@@ -59,6 +59,7 @@ struct Data {
     waits: Vec<WaitRow>,
     targets: BTreeMap<String, String>,
     schedules: BTreeMap<String, Millis>,
+    cursors: HashMap<(String, String), String>,
     tokens: IndexMap<String, TokenRow>,
     paused: HashSet<Option<String>>,
     audit: Vec<AuditRecord>,
@@ -238,6 +239,9 @@ impl Data {
                 self.targets.insert(target, run);
             }
             Op::ReleaseTargets { run } => self.targets.retain(|_, holder| *holder != run),
+            Op::PutCursor { source, instance, cursor } => {
+                self.cursors.insert((source, instance), cursor);
+            }
             Op::PutSchedule { key, fired } => {
                 self.schedules.insert(key, fired);
             }
@@ -373,6 +377,10 @@ impl Store for MemoryStore {
             self.read(|d| d.journals.get(run).into_iter().flatten().filter(|r| r.seq > after).cloned().collect())?;
         self.lock().rows_read += rows.len() as u64;
         Ok(rows)
+    }
+
+    async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, StoreError> {
+        self.read(|d| d.cursors.get(&(source.to_owned(), instance.to_owned())).cloned())
     }
 
     async fn snapshot(&self, run: &str) -> Result<Option<SnapshotRow>, StoreError> {

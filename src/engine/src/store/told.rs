@@ -52,6 +52,7 @@ fn word(op: &Op) -> Option<&'static str> {
         Op::PutMark(_) => "a mark of `dedupe`, `limit` or `give up`",
         Op::PutWait(_) | Op::DropWait { .. } => "an event that waits in a window",
         Op::HoldTarget { .. } => "the hold on a target",
+        Op::PutCursor { .. } => "the place of a source",
         Op::PutSchedule { .. } => "the time of a schedule",
         Op::SetPaused { .. } => "a pause",
         Op::PutSnapshot(_) => "a run at rest",

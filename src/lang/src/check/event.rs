@@ -123,34 +123,22 @@ impl Checker {
             ast::EventSource::Poll { every, body, span } => {
                 let every_ms = self.constant_duration(every, "`poll every`").unwrap_or(60_000);
                 if every_ms < POLL_AT_LEAST {
-                    self.error(codes::CONST_RANGE, every.span, "a poll waits at least one second", "too short", "");
-                }
-                if let Some(ast::Verification::Scheme(v)) = &e.verify {
                     self.error(
-                        codes::EVENT_VERIFY,
-                        v.span,
-                        "a poll asks by itself, so there is no sender to verify",
-                        "",
-                        "leave `verify` out",
+                        codes::CONST_RANGE,
+                        every.span,
+                        "a poll waits at least one second",
+                        "too short",
+                        "write `1s` or more",
                     );
                 }
+                self.nobody_sends(e, "a poll asks by itself");
                 self.push_frame(FrameKind::Reading);
                 self.limit_to(Effect::Reads, "a poll only reads", *span);
                 let got = self.body(body, Some(&ty::json()), "a poll");
                 let function = self.close_frame(Made::plain("poll", 0, ty::json(), *span), got).function;
-                self.error(
-                    codes::EVENT_INVALID,
-                    *span,
-                    "this version of rrb does not poll for events",
-                    "nothing would ask",
-                    format!(
-                        "let the system send them (`from webhook \"/…\"`), or read in a runbook: `every {}` in its header and \
-                         `if … {{ finish not_needed \"…\" }}` in its body",
-                        crate::vm::print::duration(every_ms)
-                    ),
-                );
                 hir::EventSource::Poll { every_ms, function }
             }
+            ast::EventSource::Feed { stream, call, .. } => self.feed(e, *stream, call),
         }
     }
 
@@ -257,7 +245,7 @@ impl Checker {
         Some(Verify { scheme: scheme.name.into(), args: self.scheme_args(scheme, args, call.span) })
     }
 
-    fn scheme_args(&mut self, scheme: &Scheme, args: &[ast::NamedArg], span: Span) -> Vec<(SmolStr, FnId)> {
+    pub(super) fn scheme_args(&mut self, scheme: &Scheme, args: &[ast::NamedArg], span: Span) -> Vec<(SmolStr, FnId)> {
         let mut given: Vec<Option<&ast::Expr>> = vec![None; scheme.params.len()];
         let mut next = 0;
         for a in args {
@@ -304,7 +292,7 @@ impl Checker {
                         span,
                         format!("`{}` needs `{}`", scheme.name, p.name),
                         format!("`{}` missing", p.name),
-                        "",
+                        format!("it is written `{}`", scheme.signature()),
                     );
                     continue;
                 }
@@ -460,6 +448,9 @@ fn scheme_type(written: &str) -> Ty {
         "Secret" | "Secret?" => ty::optional(ty::secret()),
         "Text?" => ty::optional(ty::text()),
         "Duration" => ty::duration(),
+        "Url" => ty::of(Type::Url),
+        "Cron" => ty::of(Type::Cron),
+        "List<Text>" => ty::list(ty::text()),
         _ => ty::text(),
     }
 }
@@ -481,7 +472,8 @@ mod tests {
 
     #[test]
     fn every_default_of_a_scheme_is_a_value_of_its_type() {
-        for p in schemes::SCHEMES.iter().flat_map(|s| s.params) {
+        let feeds = crate::feeds::FEEDS.iter().map(|f| f.scheme);
+        for p in schemes::SCHEMES.iter().copied().chain(feeds).flat_map(|s| s.params) {
             let Some(default) = p.default else { continue };
             let fits = match (scheme_default(default), p.ty) {
                 (Value::Text(_), "Text") | (Value::Duration(_), "Duration") => true,

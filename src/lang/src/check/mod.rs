@@ -16,6 +16,7 @@ pub mod effects;
 mod event;
 mod exhaustive;
 mod expr;
+mod feeds;
 mod fit;
 mod fold;
 mod group;

@@ -239,6 +239,8 @@ pub enum EventSource {
     Webhook { path: Expr, span: Span },
     /// `poll every D { … }`
     Poll { every: Expr, body: Block, span: Span },
+    /// `file("/var/log/app.log")`, `stream nats(url, subject: "alerts.>")`: a call whose name the checker knows.
+    Feed { stream: bool, call: Expr, span: Span },
 }
 
 /// How a delivery shows who sent it.

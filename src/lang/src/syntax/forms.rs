@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     diag::{Diagnostic, codes},
+    feeds::FEEDS,
     span::{FileId, Span},
 };
 
@@ -32,14 +33,24 @@ fn source(context: &Context<'_>, found: Token<'_>, head: &str, rules: &[Rule]) -
     let span = context.token_span(found);
     let message = match found.text {
         "" | "{" => "an event says where it comes from".to_owned(),
+        word if FEEDS.iter().any(|f| f.scheme.name == word) => format!("`{word}` lacks its arguments"),
         word => format!("no event comes from `{word}`"),
     };
-    let d = Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, "`webhook` or `poll` goes here");
-    Some(match found.text {
-        "" | "{" | "webhook" | "poll" => d.help("write `from webhook \"/path\"`, or `from poll every 1m { … }`"),
-        _ => d.help(
-            "what sends to rrb is `from webhook \"/path\"`; what rrb has to look at is `from poll every 1m { … }`",
-        ),
+    let d = Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, "its source goes here");
+    let known = FEEDS.iter().find(|f| f.scheme.name == found.text);
+    Some(match (found.text, known) {
+        ("poll", _) => d.help("write `from poll every 1m { … }`"),
+        ("webhook", _) => d.help("write `from webhook \"/path\"`"),
+        (_, Some(feed)) => d.help(format!(
+            "what it takes stands in brackets: `from {}{}(…)`",
+            if feed.stream { "stream " } else { "" },
+            feed.scheme.name
+        )),
+        _ => {
+            let all: Vec<String> =
+                FEEDS.iter().filter(|f| !f.stream).map(|f| format!("`{}(…)`", f.scheme.name)).collect();
+            d.help(format!("the sources are `webhook \"/path\"`, `poll every 1m {{ … }}`, {}", all.join(", ")))
+        }
     })
 }
 

@@ -123,6 +123,10 @@ fn event(e: &mut Event) {
             expr(every);
             block(body);
         }
+        EventSource::Feed { call, span, .. } => {
+            gone(span);
+            expr(call);
+        }
     }
     match &mut e.verify {
         Some(Verification::None { because, span }) => {

@@ -170,6 +170,8 @@ pub struct Machine {
     pub(super) noted: usize,
     /// The thread that the budget is about.
     pub(super) prepared: Option<u32>,
+    /// What the entry gave: a runbook's body gives nothing, a function that is read something.
+    pub(super) value: Option<Value>,
 }
 
 impl Machine {
@@ -213,7 +215,7 @@ impl Machine {
         let limits = state.input.limits;
         let budget = Budget::new(limits.fuel, limits.memory, limits.depth);
         let out = Outbox::Live(Vec::new());
-        Self { program, state, out, budget, fork: None, aside: None, noted: 0, prepared: None }
+        Self { program, state, out, budget, fork: None, aside: None, noted: 0, prepared: None, value: None }
     }
 
     /// Takes what happened and says what is wanted next. The same inputs give the same commands, always.
@@ -241,11 +243,16 @@ impl Machine {
                 self.ask_to_stop(Stop::Cancel(why));
             }
         }
+        Ok(self.proceed())
+    }
+
+    /// Runs until the machine waits, and gives what it said on the way.
+    pub(super) fn proceed(&mut self) -> Vec<Command> {
         self.advance();
-        Ok(match &mut self.out {
+        match &mut self.out {
             Outbox::Live(commands) => std::mem::take(commands),
             Outbox::Plan(_) => Vec::new(),
-        })
+        }
     }
 
     /// The whole state. Restoring it gives a machine that goes on as this one would.
@@ -404,7 +411,10 @@ impl Machine {
         match kind {
             // A plain frame's value is in its register already.
             FrameKind::Plain => {}
-            FrameKind::Entry => self.entry_done(),
+            FrameKind::Entry => {
+                self.value = Some(value);
+                self.entry_done();
+            }
             FrameKind::Action => self.call_done(value),
             FrameKind::Probe => self.probed(&value),
             FrameKind::Undo => self.undo_done(),

@@ -83,6 +83,7 @@ impl Planner {
             aside: None,
             noted: 0,
             prepared: None,
+            value: None,
         };
         let first = Path { state, weight: SURE, rounds: Vec::new(), under: None };
         Ok(Self {

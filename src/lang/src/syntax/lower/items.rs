@@ -277,6 +277,10 @@ impl<'i> Lower<'i> {
         let span = self.span(&source);
         match source.as_rule() {
             Rule::src_poll => EventSource::Poll { every: self.expr_in(&source), body: self.block_in(&source), span },
+            Rule::src_feed => {
+                let stream = kid(&source, Rule::c_stream).is_some();
+                EventSource::Feed { stream, call: self.expr_in(&source), span }
+            }
             _ => EventSource::Webhook { path: self.expr_in(&source), span },
         }
     }

@@ -184,6 +184,9 @@ impl Printer {
                 self.push(" ");
                 self.block(body);
             }
+            EventSource::Feed { stream, call, .. } => {
+                self.word_expr(if *stream { "stream " } else { "" }, Some(call), OPERAND);
+            }
         }
         self.push(" ");
         self.braces_to(close, false, |p| p.event_clauses(e));

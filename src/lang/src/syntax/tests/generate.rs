@@ -564,6 +564,11 @@ fn event(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     let source = prop_oneof![
         x.clone().prop_map(|path| EventSource::Webhook { path, span: NOWHERE }),
         (x.clone(), block(x.clone())).prop_map(|(every, body)| EventSource::Poll { every, body, span: NOWHERE }),
+        (proptest::bool::ANY, call(x.clone())).prop_map(|(stream, call)| EventSource::Feed {
+            stream,
+            call,
+            span: NOWHERE
+        }),
     ];
     let verify = prop_oneof![
         option::of(x.clone()).prop_map(|because| Verification::None { because, span: NOWHERE }),

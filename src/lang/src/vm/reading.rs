@@ -1,0 +1,78 @@
+//! A function that reads, on a machine of its own: what a poll asks. Nothing of it is journaled, since what only reads may be asked again.
+
+use std::sync::Arc;
+
+use super::fiber::FrameKind;
+use super::image::Program;
+use super::machine::{Machine, MachineError, Phase};
+use super::protocol::{Command, Failure, Input, Limits, RunEnd, RunInput, SettingValues};
+use crate::ids::{FnId, RunbookId};
+use crate::value::Value;
+
+/// What a reading came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Read {
+    /// Carry these out, in order, and give the answers.
+    Wants(Vec<Command>),
+    Gave(Result<Value, Box<Failure>>),
+}
+
+/// A function that takes nothing and at most reads, being run.
+#[derive(Debug)]
+pub struct Reading {
+    machine: Machine,
+    function: FnId,
+    instance: smol_str::SmolStr,
+}
+
+impl Reading {
+    /// `instance` chooses the settings of the function's connector. `name` is in the ids of what it does: `poll:jobs.late`.
+    pub fn new(program: Arc<Program>, function: FnId, name: &str, settings: SettingValues, instance: &str) -> Self {
+        let input = RunInput {
+            run: name.into(),
+            // None: nothing but the function is run.
+            runbook: RunbookId(u32::MAX),
+            params: Vec::new(),
+            settings,
+            instances: None,
+            requester: name.into(),
+            limits: Limits::default(),
+            parent: None,
+        };
+        Self { machine: Machine::new(program, input), function, instance: instance.into() }
+    }
+
+    /// Takes [`Input::Start`] first, then the answers.
+    ///
+    /// # Errors
+    /// When the driver answered what was not asked.
+    pub fn step(&mut self, input: Input) -> Result<Read, MachineError> {
+        let commands = match input {
+            Input::Start { at } => {
+                if self.machine.state.phase != Phase::New {
+                    return Err(MachineError::AlreadyStarted);
+                }
+                self.machine.tick(at);
+                self.machine.state.fiber.since = at;
+                self.machine.state.phase = Phase::Body;
+                self.machine.state.fiber.instance = self.instance.clone();
+                self.machine.enter(self.function, Vec::new(), FrameKind::Entry);
+                self.machine.proceed()
+            }
+            other => self.machine.step(other)?,
+        };
+        let end = commands.iter().find_map(|c| if let Command::Finish(end) = c { Some(end.clone()) } else { None });
+        Ok(match end {
+            None => Read::Wants(commands),
+            Some(end) => Read::Gave(self.result(end)),
+        })
+    }
+
+    fn result(&mut self, end: RunEnd) -> Result<Value, Box<Failure>> {
+        match (end.failure, self.machine.value.take()) {
+            (None, Some(value)) => Ok(value),
+            (Some(failure), _) => Err(Box::new(failure)),
+            (None, None) => Err(super::failure::invalid("it ended without a value")),
+        }
+    }
+}
