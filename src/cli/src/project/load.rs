@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rrb_engine::policy::check_delegates;
 use rrb_lang::check::cost::{self, WindowCost};
-use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in};
+use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in, without_tests};
 use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
 use rrb_lang::program::{Program, compile};
@@ -95,6 +95,9 @@ fn read(place: &Place, live: bool, with: Option<ModuleFile>) -> Result<Loaded, C
         now: Some(crate::text::now()),
         files: Some(delegates),
     };
+    // What only tests bring in is no part of the program that runs, so that tests do not change its content address.
+    let lean = without_tests(&modules).filter(|_| live);
+    let lean = lean.map(|modules| (CheckInput { modules, project: config.clone() }, around.clone()));
     let checked = check_in(CheckInput { modules, project: config.clone() }, around);
     // Without the project's users, groups and settings the checker would blame the runbooks for what the file's own mistake hides.
     let hides = [codes::PROJECT_SYNTAX, codes::PROJECT_TOO_LARGE, codes::PROJECT_DUPLICATE_KEY];
@@ -107,7 +110,10 @@ fn read(place: &Place, live: bool, with: Option<ModuleFile>) -> Result<Loaded, C
     let windows = program.as_ref().map(|p| cost::windows(&p.runbooks));
     let mut sound = None;
     if let Some(program) = program.as_ref().filter(|_| live) {
-        let made = compile(program, &sources).and_then(|program| {
+        let lean = lean.map(|(input, around)| check_in(input, around));
+        let lean = lean.as_ref().and_then(|c| Some((c.program.as_ref()?, &c.sources)));
+        let compiled = lean.map_or_else(|| compile(program, &sources), |(program, sources)| compile(program, sources));
+        let made = compiled.and_then(|program| {
             let wrong = check_delegates(&program, &mut sources);
             if has_errors(&wrong) {
                 return Err(wrong);

@@ -30,6 +30,10 @@ pub(super) struct Unread {
     words: HashSet<SmolStr>,
     /// Names of declarations that are known, but not all that they say of themselves.
     heads: HashSet<SmolStr>,
+    /// Statements of those declarations that could be read.
+    sound: Vec<Span>,
+    /// Words of the statements that could not, which may name what stands in others.
+    bound: HashSet<SmolStr>,
 }
 
 impl Unread {
@@ -39,6 +43,14 @@ impl Unread {
             return unread;
         }
         let errors: Vec<Span> = c.syntax.iter().filter(|d| d.is_error()).map(Diagnostic::span).collect();
+        // Where a bracket or a text is not closed, nobody knows what is a statement.
+        let guessed = |d: &Diagnostic| d.code == codes::SYNTAX_UNCLOSED || d.code == codes::SYNTAX_NESTING;
+        let unclosed: Vec<Span> = c.syntax.iter().filter(|d| guessed(d)).map(Diagnostic::span).collect();
+        let readable = |s: &&Span| {
+            unread.spans.iter().filter(|b| covers(**b, **s)).all(|b| !unclosed.iter().any(|u| covers(*b, *u)))
+        };
+        unread.sound = c.sound.iter().filter(readable).copied().collect();
+        unread.bound = c.unsound.iter().flat_map(|s| bound(c.sources.text(*s))).map(SmolStr::new).collect();
         for item in c.modules.iter().flat_map(|m| &m.ast.items).flat_map(with_inner) {
             if unread.spans.contains(&item.span) {
                 unread.note(item, &c.sources, &errors);
@@ -81,13 +93,24 @@ impl Unread {
         }
     }
 
+    /// Whether `d` is of a statement that could be read whole and that nothing around it can make wrong.
+    fn stands_alone(&self, d: &Diagnostic, sources: &Sources) -> bool {
+        let family = d.code.name().strip_prefix("rrb::").and_then(|name| name.split("::").next());
+        let statement = self.sound.iter().filter(|s| covers(**s, d.span())).min_by_key(|s| s.end - s.start);
+        let clause = words(sources.text(d.span())).any(crate::syntax::is_word);
+        d.is_error()
+            && !clause
+            && matches!(family, Some("type" | "name"))
+            && statement.is_some_and(|s| !words(sources.text(*s)).any(|word| self.bound.contains(word)))
+    }
+
     /// Whether `d` may be there only because something could not be read.
     pub fn explains(&self, d: &Diagnostic, sources: &Sources) -> bool {
         if self.spans.is_empty() {
             return false;
         }
         let at = d.span();
-        if self.spans.iter().any(|b| covers(*b, at)) {
+        if self.spans.iter().any(|b| covers(*b, at)) && !self.stands_alone(d, sources) {
             return true;
         }
         let is_name = NAMES.contains(&d.code) || d.code == codes::SETTING_UNKNOWN;
@@ -180,6 +203,16 @@ fn with_inner(item: &Item) -> impl Iterator<Item = &Item> {
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty())
+}
+
+/// The words that text which could not be read may bind: all from a word that binds up to the end of what it binds.
+fn bound(text: &str) -> impl Iterator<Item = &str> {
+    const BINDING: [&str; 7] = ["let", "var", "for", "as", "catch", "otherwise", "match"];
+    let ends = |c: char| matches!(c, '=' | '\n' | ';');
+    let lines = text.split(ends).filter(|part| words(part).any(|w| BINDING.contains(&w)));
+    // What is assigned may have been meant to be declared.
+    let assigned = text.match_indices('=').filter_map(|(at, _)| words(text.get(..at)?).last());
+    lines.flat_map(words).filter(|w| !BINDING.contains(w)).chain(assigned)
 }
 
 /// The words that stand where a declaration has its name.

@@ -188,6 +188,9 @@ pub(super) struct Checker {
     /// What the parser said, and the declarations it could not read whole.
     pub syntax: Vec<Diagnostic>,
     pub broken: Vec<Span>,
+    /// In declarations that could not be read whole: the statements that could be, and those that could not.
+    pub sound: Vec<Span>,
+    pub unsound: Vec<Span>,
     pub project: ProjectConfig,
     pub modules: Vec<ModuleInfo>,
     pub module_index: HashMap<SmolStr, usize>,
@@ -240,6 +243,8 @@ impl Checker {
             diags: Vec::new(),
             syntax: Vec::new(),
             broken: Vec::new(),
+            sound: Vec::new(),
+            unsound: Vec::new(),
             project,
             modules: Vec::new(),
             module_index: HashMap::new(),

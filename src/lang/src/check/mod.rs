@@ -52,6 +52,7 @@ use smol_str::SmolStr;
 
 use self::causes::{Unread, Wrong};
 use self::cx::{Checker, Def};
+pub use self::modules::without_tests;
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, Program};
 use crate::ids::ConstId;

@@ -42,6 +42,20 @@ fn holds_only_tests(text: &str) -> bool {
     tests
 }
 
+/// The modules without those that hold only tests. None when these bring in nothing of the library that the others do not: then the
+/// program is the same with them.
+pub fn without_tests(modules: &[ModuleSource]) -> Option<Vec<ModuleSource>> {
+    let (tests, own): (Vec<&ModuleSource>, Vec<&ModuleSource>) =
+        modules.iter().partition(|m| holds_only_tests(&m.text));
+    let uses = |m: &&ModuleSource| {
+        let lines = m.text.lines().filter_map(|line| line.trim_start().strip_prefix("use std.").map(str::trim));
+        lines.map(|rest| rest.split([' ', '.']).next().unwrap_or_default().to_owned()).collect::<Vec<String>>()
+    };
+    let known: HashSet<String> = own.iter().flat_map(uses).collect();
+    let more = tests.iter().flat_map(uses).any(|name| !known.contains(&name));
+    more.then(|| own.into_iter().cloned().collect())
+}
+
 /// How many bytes of source make it worth while to read on several threads.
 const WORTH_THREADS: usize = 128 * 1024;
 
@@ -118,8 +132,16 @@ impl Checker {
         next
     }
 
-    fn is_native(&self, name: &str) -> bool {
-        self.module_index.get(name).and_then(|i| self.modules.get(*i)).is_some_and(|m| m.native)
+    /// How a primitive of the native module is called that somebody tried to bring in.
+    fn primitive(&self, name: &str) -> Option<String> {
+        let name = name.strip_prefix("std.").unwrap_or(name);
+        let module = self.module_index.get(name).and_then(|i| self.modules.get(*i)).filter(|m| m.native)?;
+        let action = module.ast.items.iter().find_map(|item| match &item.kind {
+            ast::ItemKind::Action(a) => Some(&a.name.name),
+            ast::ItemKind::Fn(f) => Some(&f.name.name),
+            _ => None,
+        })?;
+        Some(if name == "core" { format!("{action}(…)") } else { format!("{name}.{action}(…)") })
     }
 
     fn add_modules(&mut self, all: Vec<Unread<'_>>) {
@@ -257,8 +279,10 @@ impl Checker {
         let parent = name.rsplit_once('.').filter(|(m, _)| known.iter().any(|k| k == m));
         d = if let Some((module, item)) = parent {
             d.help(format!("to use `{item}` of `{module}`, write `use {module}.{{{item}}}`"))
-        } else if self.is_native(name) {
-            d.help(format!("`{name}` is in scope everywhere; remove this line"))
+        } else if let Some(primitive) = self.primitive(name) {
+            d.help(format!(
+                "the primitives need no `use`: remove this line, and call them by their name, e.g. `{primitive}`"
+            ))
         } else if let Some(near) = nearest(name, known.iter().map(SmolStr::as_str)) {
             d.help(format!("did you mean `{near}`?"))
                 .fix(format!("write `{near}`"), vec![(u.path.span, near.to_owned())])

@@ -116,7 +116,10 @@ impl<'a> Pass<'a> {
                 Some(near) => error
                     .help(format!("did you mean `{near}`?"))
                     .fix("correct the name", vec![(given.span, near.to_owned())]),
-                None => error.help(format!("take the table out, or use the connector: `use std.{name}`")),
+                None if crate::stdlib::names().any(|std| std.strip_prefix("std.") == Some(name)) => {
+                    error.help(format!("take the table out, or use the connector: `use std.{name}`"))
+                }
+                None => error.help("take the table out, or `use` the module that declares the connector"),
             });
             return;
         }

@@ -24,6 +24,9 @@ impl Checker {
 
     /// A block in the scope that is there.
     pub fn block_in_scope(&mut self, b: &ast::Block, want: &Want) -> (hir::Block, Ty) {
+        if !self.broken.is_empty() {
+            self.note_sound(b);
+        }
         let mut stmts = Vec::with_capacity(b.stmts.len());
         let mut value: Option<Box<hir::Expr>> = None;
         // Where the block always leaves, and whether that was said.
@@ -80,6 +83,32 @@ impl Checker {
             None => ty::nothing(),
         };
         (hir::Block { stmts, value }, t)
+    }
+
+    /// Notes which statements could be read whole, where not all could: what is wrong in those is no consequence.
+    fn note_sound(&mut self, b: &ast::Block) {
+        let errors = self.syntax.iter().filter(|d| d.is_error()).map(Diagnostic::span);
+        let within =
+            |outer: Span| move |e: &Span| e.file == outer.file && outer.start <= e.start && e.start <= outer.end;
+        let here: Vec<Span> = errors.filter(within(b.span)).collect();
+        let mut after_bad = false;
+        for s in &b.stmts {
+            // What could not be read may go on into a line that looks like a value.
+            let begins = self.sources.text(s.span).split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next();
+            let clause = matches!(&s.kind, StmtKind::Expr(_)) && begins.is_some_and(crate::syntax::begins_clause);
+            let loose = clause
+                || matches!(
+                    &s.kind,
+                    StmtKind::Expr(e) if !matches!(e.kind, ast::ExprKind::Call { .. } | ast::ExprKind::Do(_) | ast::ExprKind::If { .. })
+                );
+            if matches!(s.kind, StmtKind::Bad) || here.iter().any(|e| within(s.span)(e)) {
+                after_bad = true;
+                self.unsound.push(s.span);
+            } else if !(after_bad && loose) {
+                after_bad = false;
+                self.sound.push(s.span);
+            }
+        }
     }
 
     /// Reports a statement that only computes something; says whether the next one was cut off from it by a space.

@@ -115,8 +115,12 @@ fn is_reference(value: &str) -> bool {
 }
 
 fn is_token(value: &str) -> bool {
-    let digits = value.chars().filter(char::is_ascii_digit).count();
-    let letters = value.chars().filter(char::is_ascii_alphabetic).count();
     let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "_+=-".contains(c));
-    TOKENS.iter().any(|t| value.starts_with(t)) || (plain && value.len() >= 24 && digits >= 4 && letters >= 4)
+    // Names that people make have words and numbers between their dashes; what a machine made has both in one.
+    let random = |part: &str| {
+        let digits = part.chars().filter(char::is_ascii_digit).count();
+        part.len() >= 16 && digits >= 3 && part.len() - digits >= 3
+    };
+    let made = plain && value.len() >= 24 && value.split(['-', '_', '=', '+']).any(random);
+    TOKENS.iter().any(|t| value.starts_with(t)) || made
 }

@@ -5,7 +5,7 @@ use pest::error::{Error, ErrorVariant};
 use super::{
     MAX_NESTING, MAX_SOURCE, forms,
     grammar::Rule,
-    habits,
+    habits, others,
     scan::{Flaw, MAX_HASHES, Open, Opener},
     test_forms,
 };
@@ -31,7 +31,7 @@ pub(super) struct Token<'a> {
 }
 
 /// What a declaration begins with.
-const DECLARATIONS: &[&str] =
+pub(super) const DECLARATIONS: &[&str] =
     &["use", "let", "settings", "type", "enum", "fn", "action", "runbook", "connector", "policy", "test"];
 
 const MARKS: &[&str] = &[
@@ -147,7 +147,11 @@ pub(super) fn unexpected(context: &Context<'_>, at: usize, error: &Error<Rule>) 
     if let Some(token) = hole(context, at) {
         return nothing_follows(context, token);
     }
-    let known = forms::known(context, found, rules).or_else(|| habits::known(context, found, rules));
+    if let Some(d) = test_forms::alone(context, found) {
+        return d;
+    }
+    let others = others::known(context, found, rules);
+    let known = others.or_else(|| forms::known(context, found, rules)).or_else(|| habits::known(context, found, rules));
     let mut diagnostic = known.unwrap_or_else(|| plain(context, found, rules));
     if let Some(before) = lacks(context, at, rules)
         && diagnostic.span().start == context.token_span(found).start

@@ -32,7 +32,6 @@ const WORDS: &[(&str, &str)] = &[
     ("task", "action"),
     ("provider", "connector"),
     ("switch", "match"),
-    ("case", "match"),
     ("foreach", "for"),
     ("loop", "while"),
     ("until", "while"),
@@ -57,7 +56,7 @@ const CLAUSES: &[(&str, &str)] = &[
     ("tags", "tags [\"disk\"]"),
     ("controls", "controls [\"ISO 27001 A.8.6\"]"),
     ("every", "every 5m"),
-    ("at", "at cron\"0 4 * * *\" in \"UTC\""),
+    ("at", "at cron\"0 4 * * *\" in \"UTC\"`, or `at most 5 for xs"),
     ("dedupe", "dedupe by unit for 10m"),
     ("limit", "limit 3 per 1h"),
     ("concurrency", "concurrency 1 by unit queue"),
@@ -140,6 +139,10 @@ pub(super) fn statement(foreign: &str, span: Span) -> Option<Diagnostic> {
             Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, "no call behind it on this line")
                 .help(format!("write `{foreign} other(node: \"n1\")`, or `{foreign} other()` when it has none")),
         );
+    }
+    // In a body they are words of clauses that lost what they belong to.
+    if matches!(foreign, "from" | "require") {
+        return None;
     }
     let (_, rrb) = WORDS.iter().find(|(word, _)| *word == foreign)?;
     let fix = vec![(span, (*rrb).to_owned())];
@@ -313,6 +316,21 @@ fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[
         let d = error(context, found, codes::SYNTAX_PLACE, "a test stands at the top level of a file", "not here");
         return Some(d.help("move it out of these braces"));
     }
+    if found.text == "catch" && before.text == "}" {
+        let opener = context.groups.iter().find(|(_, close)| *close == before.start).map(|(o, _)| o.at);
+        let at = opener.map_or(context.token_span(found), |at| context.span(at, at + 1));
+        let d = Diagnostic::error(
+            codes::SYNTAX_UNEXPECTED,
+            "`try` is missing before this block",
+            at,
+            "`try` goes before this",
+        );
+        return Some(
+            d.label(context.token_span(found), "what it belongs to")
+                .help("write `try { … } catch f { … }`")
+                .fix("write `try`", vec![(at.before(), "try ".into())]),
+        );
+    }
     if found.text == "else" {
         return Some(
             error(context, found, codes::SYNTAX_UNEXPECTED, "this `else` has no `if`", "nothing before it")
@@ -328,11 +346,40 @@ fn keyword(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[
                 .help(format!("choose another name, e.g. `{}_`", found.text)),
         );
     }
+    let value = rules
+        .iter()
+        .any(|r| matches!(r, Rule::expr | Rule::operand | Rule::operation | Rule::mod_operand | Rule::condition));
+    let unnamed = matches!(
+        found.text,
+        "type"
+            | "event"
+            | "settings"
+            | "test"
+            | "policy"
+            | "connector"
+            | "enum"
+            | "action"
+            | "use"
+            | "or"
+            | "as"
+            | "with"
+    );
+    let within = matches!(before.text, "${" | "(" | "," | "=" | "??" | "+" | "-" | "*" | "[" | ":");
+    if reserved && value && unnamed && within {
+        let message = format!("`{}` is a reserved word and names nothing", found.text);
+        return Some(
+            error(context, found, codes::SYNTAX_RESERVED, message, "a value goes here")
+                .help(format!("choose another name, e.g. `{}_`", found.text)),
+        );
+    }
     let first = context.token(context.start);
     if context.head(found.start).lines().count() <= 1 && first != found {
         return statement(first.text, context.token_span(first));
     }
     if first == found && context.around(found.start).is_none() {
+        if matches!(found.text, "from" | "require") {
+            return Some(replace(context, found, format!("rrb has no `{}`", found.text), "use"));
+        }
         return statement(found.text, context.token_span(found));
     }
     None
@@ -450,6 +497,19 @@ fn block_for_record(context: &Context<'_>, found: Token<'_>, before: Token<'_>) 
     let value_position = matches!(opener.text, "=" | "(" | "," | "[" | ":" | "??" | "==" | "+" | "return");
     if !value_position || before.text == ":" || line_begins(context, around.at, "type ") {
         return None;
+    }
+    if is_reserved(before.text) && matches!(found.text, "}" | ",") {
+        let message = format!("`{}` is a reserved word, so it has no short form in a record", before.text);
+        return Some(
+            error(context, before, codes::SYNTAX_RESERVED, message, "names no variable")
+                .help(format!("write `{}: …` with its value", before.text)),
+        );
+    }
+    if found.text.starts_with('"') && found.text.contains("${") {
+        return Some(
+            error(context, found, codes::SYNTAX_UNEXPECTED, "a key of a map in quotes has no hole", "a hole in a key")
+                .help(format!("write a computed key: `[{}]: …`", found.text)),
+        );
     }
     let opened = context.span(around.at, around.at + 1);
     let message =

@@ -9,7 +9,9 @@ mod forms;
 mod grammar;
 mod habits;
 mod lower;
+mod missing;
 mod nodes;
+mod others;
 mod print;
 mod raw_file;
 mod recover;
@@ -21,6 +23,7 @@ mod test_forms;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::{recover::begins_clause, slips::is_word};
 pub use flat::flat;
 pub use format::{FormatError, format};
 pub use print::{print, print_expression, print_test_call, print_test_stmt, print_type};

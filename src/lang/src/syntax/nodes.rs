@@ -82,6 +82,24 @@ impl<'i> Nodes<'i> {
         })
     }
 
+    /// Those of them that can do nothing: a literal, or a name with its fields, behind which the block goes on.
+    pub(super) fn idle_on_line(&self) -> impl Iterator<Item = usize> {
+        let seconds: Vec<usize> = self.second_on_line().collect();
+        let values = self.all.iter().filter(|n| n.rule == Rule::expr_stmt);
+        values.filter(move |n| seconds.contains(&(n.start as usize)) && self.is_idle(n)).map(|n| n.start as usize)
+    }
+
+    fn is_idle(&self, n: &Node) -> bool {
+        let (start, end) = (n.start as usize, n.end as usize);
+        let code = self.text.get(start..end).unwrap_or("").trim_end();
+        let plain = code.chars().all(|c| c.is_ascii_alphanumeric() || "_.%".contains(c));
+        let named = code.starts_with(|c: char| c.is_ascii_digit()) || self.is_name(start);
+        let text = code.starts_with('"') && super::explain::text_length(code) == code.len();
+        let behind = self.text.get(end..).unwrap_or("");
+        let rest = behind.get(super::explain::trivia(behind)..).unwrap_or("");
+        ((plain && named) || text) && !rest.starts_with(['}', ',', ')']) && !rest.is_empty()
+    }
+
     /// Whether a name stands at `start`.
     pub(super) fn is_name(&self, start: usize) -> bool {
         self.all.iter().any(|n| matches!(n.rule, Rule::ident | Rule::word) && n.start as usize == start)

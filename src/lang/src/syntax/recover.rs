@@ -17,13 +17,15 @@ use super::{
     explain,
     grammar::{Grammar, Rule},
     lower::Lower,
+    missing::Declaration,
     nodes::{Nodes, P},
+    others,
     scan::{self, Flaw, Guess, Open, Opener, Repair, Scan},
     slips::{Search, Slip, Spelt},
 };
 use crate::{
-    diag::Diagnostic,
-    span::{FileId, Span},
+    diag::{Diagnostic, codes},
+    span::FileId,
 };
 
 /// What covers a place that could not be read.
@@ -34,6 +36,44 @@ pub(super) const MAX_ERRORS: usize = 50;
 
 /// How many bytes may be read again, beyond the text itself, to find further mistakes.
 const EXTRA_WORK: usize = 1024 * 1024;
+
+/// Words of clauses, which begin no statement.
+const CLAUSES: &[&str] = &[
+    "where",
+    "with",
+    "as",
+    "by",
+    "until",
+    "from",
+    "quorum",
+    "within",
+    "escalate",
+    "remind",
+    "ask",
+    "showing",
+    "require",
+    "allow",
+    "settle",
+    "retry",
+    "timeout",
+    "key",
+    "undo",
+    "backoff",
+    "unless",
+    "because",
+    "query",
+    "pausing",
+    "collect",
+    "otherwise",
+    "catch",
+    "else",
+    "between",
+];
+
+/// Whether the word begins a clause and can begin no statement: what could not be read goes on there.
+pub(crate) fn begins_clause(word: &str) -> bool {
+    CLAUSES.contains(&word) || matches!(word, "group" | "user" | "requester" | "comment" | "to" | "after")
+}
 
 /// In how many places two statements on one line are looked at for a misspelt word.
 const LINES: usize = 200;
@@ -226,14 +266,49 @@ fn cover(bytes: &mut [u8], start: usize, end: usize, with: u8) {
     }
 }
 
-/// Whether this is a clause of what stands before it and was covered.
-fn goes_on(place: &explain::Context<'_>, found: usize) -> bool {
-    let clause = matches!(place.token(found).text, "where" | "with" | "as");
-    clause && place.before(found).text == "\u{1}"
+/// The clause word that lacks at the byte `found`, in its declaration.
+fn missing(
+    search: &mut Search,
+    source: &str,
+    slips: &[Slip],
+    groups: &[(Opener, usize)],
+    (found, readable): (usize, bool),
+) -> Option<Slip> {
+    let around = groups.iter().filter(|(o, close)| o.at < found && found <= *close);
+    let (from, to) = match around.min_by_key(|(o, _)| o.at) {
+        Some((o, close)) => (declaration_start(source, groups, o.at), close + 1),
+        None => return None,
+    };
+    let to = to.min(source.len());
+    if source.get(found..).is_some_and(|t| t.starts_with("=>")) {
+        let opener = groups.iter().filter(|(o, close)| o.kind == Open::Curly && o.at < found && found <= *close);
+        let found = opener.map(|(o, _)| o.at).max()?;
+        return search.missing(&Declaration { source, from, to, found, readable: false, arms: true }, slips);
+    }
+    search.missing(&Declaration { source, from, to, found, readable, arms: false }, slips)
 }
 
-fn to_u32(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// Where the line begins that opens what `at` is in, with the lines that its brackets go over.
+fn declaration_start(source: &str, groups: &[(Opener, usize)], at: usize) -> usize {
+    let mut start = at;
+    loop {
+        start = source.get(..start).and_then(|t| t.rfind('\n')).map_or(0, |n| n + 1);
+        match groups.iter().find(|(o, close)| o.at < start && start <= *close && *close < at) {
+            Some((o, _)) => start = o.at,
+            None => return start,
+        }
+    }
+}
+
+/// Whether this is a clause of what stands before it and was covered, or goes on behind its block.
+fn goes_on(place: &explain::Context<'_>, found: usize) -> bool {
+    let word = place.token(found).text;
+    let before = place.before(found);
+    if before.text == "}" && matches!(word, "otherwise" | "catch" | "else" | "between" | "on") {
+        let opener = place.groups.iter().find(|(_, close)| *close == before.start).map(|(o, _)| o.at);
+        return opener.is_some_and(|at| place.before(at).text == "\u{1}");
+    }
+    before.text == "\u{1}" && CLAUSES.contains(&word)
 }
 
 struct Reader<'t> {
@@ -276,8 +351,25 @@ impl Reader<'_> {
             self.slips.push(slip);
             return true;
         }
+        if !reported
+            && diagnostics.len() < MAX_ERRORS
+            && let Some(slip) = missing(&mut self.search, &self.source, &self.slips, &groups, (found, false))
+        {
+            diagnostics.push(self.explain(slip));
+            self.slips.push(slip);
+            return true;
+        }
         if !reported && diagnostics.len() < MAX_ERRORS {
-            diagnostics.push(explain::unexpected(&explain::Context { start: element.start, ..place }, found, error));
+            let d = explain::unexpected(&explain::Context { start: element.start, ..place }, found, error);
+            // A word that can be no name is said once, and arms without their `match` are.
+            let again = d.code == codes::SYNTAX_RESERVED || d.message.starts_with("this `=>` belongs");
+            let other_language = others::ends_reading(&d);
+            if !(again && diagnostics.iter().any(|said| said.message == d.message)) {
+                diagnostics.push(d);
+            }
+            if other_language {
+                return self.give_up(element.start, &groups);
+            }
         }
         if self.work > EXTRA_WORK + self.source.len() || diagnostics.len() >= MAX_ERRORS {
             return self.give_up(element.start, &groups);
@@ -288,12 +380,17 @@ impl Reader<'_> {
     /// A misspelt word because of which a statement reads as two.
     fn second_on_line(search: &mut Search, source: &str, slips: &[Slip], nodes: &Nodes<'_>) -> Option<Slip> {
         let count = nodes.second_on_line().count();
-        nodes.second_on_line().take(LINES).find_map(|at| search.between(source, slips, at, count))
+        let misspelt = nodes.second_on_line().take(LINES).find_map(|at| search.between(source, slips, at, count));
+        misspelt.or_else(|| {
+            let groups = scan::scan(source, usize::MAX, Guess::Nothing).groups;
+            nodes.idle_on_line().take(LINES).find_map(|at| missing(search, source, slips, &groups, (at, true)))
+        })
     }
 
     fn explain(&self, slip: Slip) -> Diagnostic {
-        let word = self.source.get(slip.start..slip.end).unwrap_or("");
-        slip.explain(word, Span::new(self.file, to_u32(slip.start), to_u32(slip.end)))
+        let place = explain::Context { file: self.file, text: &self.source, groups: &[], start: slip.start };
+        let token = if slip.ends_clause() { place.before(slip.start) } else { place.token(slip.start) };
+        slip.explain(token.text, place.token_span(token))
     }
 
     /// Covers all from the declaration around `start` on; when that has been done, everything.
@@ -321,6 +418,12 @@ impl Reader<'_> {
 
     /// Whether this place has been reported already, in other words.
     fn is_consequence(&self, at: usize, element: Element) -> bool {
+        // Lines further in, behind one that is no declaration, are what it was to hold.
+        let line = self.source.get(..element.start).unwrap_or("");
+        let indented = line.ends_with([' ', '\t']) && line.trim_end().ends_with('\u{1}');
+        if indented && at <= element.end && !self.source.get(..at).unwrap_or("").contains('{') {
+            return true;
+        }
         // What is covered has been reported as what it was.
         let covered = self.source.as_bytes().get(at) == Some(&MARK);
         covered
@@ -333,7 +436,11 @@ impl Reader<'_> {
         let before = self.covered.iter().rposition(|c| c.start == element.start);
         let Some(before) = before else {
             let text = self.source.get(element.start..).unwrap_or("");
-            let is_data = ["type ", "enum ", "settings "].iter().any(|word| text.starts_with(word));
+            let top =
+                groups.iter().all(|(o, close)| o.kind != Open::Curly || element.start < o.at || *close < element.start);
+            let first = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or("");
+            let is_data = ["type ", "enum ", "settings "].iter().any(|word| text.starts_with(word))
+                || (top && others::is_unknown_head(first, explain::DECLARATIONS));
             let body = groups
                 .iter()
                 .filter(|_| !is_data)

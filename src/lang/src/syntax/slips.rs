@@ -14,7 +14,7 @@ use pest::{
 use super::{
     explain::{self, keyword},
     grammar::{Grammar, Rule},
-    habits,
+    habits, missing,
     nodes::Nodes,
 };
 use crate::{
@@ -28,15 +28,74 @@ pub(super) struct Slip {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) better: &'static str,
+    /// What else could be meant where a word lacks; empty when nothing is.
+    pub(super) others: [&'static str; OTHERS],
 }
 
+/// How many words are named beside the first where one lacks.
+pub(super) const OTHERS: usize = 2;
+
 impl Slip {
-    /// What is said of it.
+    fn misspelt(start: usize, end: usize, better: &'static str) -> Self {
+        Self { start, end, better, others: [""; OTHERS] }
+    }
+
+    /// A word that lacks before the byte `at`.
+    pub(super) fn missing(at: usize, better: &'static str) -> Self {
+        Self::misspelt(at, at, better)
+    }
+
+    /// The same in a text that begins at the byte `from` of this one.
+    pub(super) fn moved_back(self, from: usize) -> Self {
+        Self { start: self.start.saturating_sub(from), end: self.end.saturating_sub(from), ..self }
+    }
+
+    /// Whether what lacks is the last word of a clause.
+    pub(super) fn ends_clause(&self) -> bool {
+        self.is_missing() && missing::ENDS.contains(&self.better)
+    }
+
+    fn is_missing(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// How many bytes it is read as.
+    fn length(&self) -> usize {
+        self.better.len() + if self.is_missing() { 2 } else { 0 }
+    }
+
+    /// What is said of it; `word` is the misspelt one, or the token before which one lacks.
     pub(super) fn explain(&self, word: &str, span: Span) -> Diagnostic {
         let better = self.better;
+        if self.is_missing() {
+            return self.explain_missing(word, span);
+        }
         Diagnostic::error(codes::SYNTAX_UNEXPECTED, format!("rrb has no `{word}`"), span, "not a word of rrb")
             .help(format!("did you mean `{better}`?"))
             .fix(format!("write `{better}`"), vec![(span, better.to_owned())])
+    }
+
+    fn explain_missing(&self, next: &str, span: Span) -> Diagnostic {
+        let better = self.better;
+        if self.ends_clause() {
+            let message = format!("`{better}` is missing behind `{next}`");
+            return Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, format!("`{better}` goes behind this"))
+                .help(format!("write `{next} {better}`"))
+                .fix(format!("write `{better}`"), vec![(span.after(), format!(" {better}"))]);
+        }
+        let next = if next.len() > 30 || next.contains('\n') { "…" } else { next };
+        let others: Vec<&str> = self.others.into_iter().filter(|o| !o.is_empty()).collect();
+        if others.is_empty() {
+            let message = format!("`{better}` is missing before `{next}`");
+            return Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, format!("`{better}` goes before this"))
+                .help(format!("write `{better} {next}`"))
+                .fix(format!("write `{better}`"), vec![(span.before(), format!("{better} "))]);
+        }
+        let all: Vec<String> = std::iter::once(better).chain(others).map(|w| format!("`{w}`")).collect();
+        let (last, first) = all.split_last().map_or(("", [].as_slice()), |(l, f)| (l.as_str(), f));
+        let message = format!("a word is missing before `{next}`");
+        Diagnostic::error(codes::SYNTAX_UNEXPECTED, message, span, "something goes before this")
+            .help(format!("write {} or {last} before it", first.join(", ")))
     }
 }
 
@@ -50,9 +109,12 @@ pub(super) struct Spelt<'t> {
 impl<'t> Spelt<'t> {
     /// A slip in what has been covered since is left out.
     pub(super) fn new(source: &'t str, slips: &[Slip]) -> Self {
-        let is_word = |s: &&Slip| source.get(s.start..s.end).is_some_and(|w| !w.contains('\u{1}'));
+        let is_word = |s: &&Slip| {
+            let end = if s.is_missing() { s.end + 1 } else { s.end };
+            source.get(s.start..end).is_none_or(|w| !w.contains('\u{1}'))
+        };
         let mut slips: Vec<Slip> = slips.iter().filter(is_word).copied().collect();
-        slips.sort_by_key(|s| s.start);
+        slips.sort_by_key(|s| (s.start, s.end));
         if slips.is_empty() {
             return Self { text: Cow::Borrowed(source), slips };
         }
@@ -60,7 +122,8 @@ impl<'t> Spelt<'t> {
         let mut from = 0;
         for slip in &slips {
             text.push_str(source.get(from..slip.start).unwrap_or(""));
-            text.push_str(slip.better);
+            let space = if slip.is_missing() { " " } else { "" };
+            text.extend([space, slip.better, space]);
             from = slip.end;
         }
         text.push_str(source.get(from..).unwrap_or(""));
@@ -72,13 +135,19 @@ impl<'t> Spelt<'t> {
         let (mut written, mut read) = (0, 0);
         for slip in &self.slips {
             let start = read + (slip.start - written);
-            let end = start + slip.better.len();
+            let end = start + slip.length();
             if at < end {
                 return if at <= start { written + at - read } else { (slip.start + at - start).min(slip.end) };
             }
             (written, read) = (slip.end, end);
         }
         written + at - read
+    }
+
+    /// The place in this text of a place in the source, behind what is put in there.
+    pub(super) fn behind(&self, at: usize) -> usize {
+        let before = self.slips.iter().filter(|s| s.end <= at);
+        before.fold(at, |at, s| at + s.length() - (s.end - s.start))
     }
 }
 
@@ -91,6 +160,11 @@ static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     words
 });
 
+/// Whether it is a word of the grammar.
+pub(crate) fn is_word(word: &str) -> bool {
+    WORDS.iter().any(|w| w == word)
+}
+
 /// How many words are tried in one place, and how many of the grammar for each.
 const TRIES: usize = 6;
 const NEAR: usize = 3;
@@ -100,16 +174,19 @@ const BACK: usize = 400;
 
 /// The search for misspelt words in one text.
 pub(super) struct Search {
-    rule: Rule,
+    pub(super) rule: Rule,
     /// The bytes that may still be read to try words.
-    budget: usize,
+    pub(super) budget: usize,
     /// Words for which nothing was found, each with the mistake it was tried for.
     tried: Vec<(usize, usize)>,
+    /// Places where no word was found to lack, and how many words may still be put in.
+    pub(super) searched: Vec<usize>,
+    pub(super) insertions: usize,
 }
 
 impl Search {
     pub(super) fn new(rule: Rule, budget: usize) -> Self {
-        Self { rule, budget, tried: Vec::new() }
+        Self { rule, budget, tried: Vec::new(), searched: Vec::new(), insertions: missing::MOST }
     }
 
     /// The word because of which the text cannot be read behind `found`.
@@ -166,7 +243,7 @@ impl Search {
         for better in near(word) {
             let Some(left) = self.budget.checked_sub(source.len()) else { break };
             self.budget = left;
-            let slip = Slip { start, end, better };
+            let slip = Slip::misspelt(start, end, better);
             let with: Vec<Slip> = slips.iter().copied().chain([slip]).collect();
             let spelt = Spelt::new(source, &with);
             match Grammar::parse(self.rule, &spelt.text) {
@@ -266,7 +343,7 @@ mod tests {
     #[test]
     fn places_in_the_spelt_text_are_places_in_the_source() {
         let source = "stp x roolback y";
-        let slips = [Slip { start: 6, end: 14, better: "rollback" }, Slip { start: 0, end: 3, better: "step" }];
+        let slips = [Slip::misspelt(6, 14, "rollback"), Slip::misspelt(0, 3, "step")];
         let spelt = Spelt::new(source, &slips[..]);
         assert_eq!(spelt.text, "step x rollback y");
         let places: Vec<usize> = [0, 3, 4, 5, 7, 15, 16, 17].iter().map(|at| spelt.place(*at)).collect();
@@ -295,7 +372,7 @@ mod tests {
 
     #[test]
     fn what_was_covered_stays_covered() {
-        let slips = [Slip { start: 0, end: 3, better: "step" }];
+        let slips = [Slip::misspelt(0, 3, "step")];
         assert_eq!(Spelt::new("\u{1}\u{1}\u{1} x", &slips).text, "\u{1}\u{1}\u{1} x");
     }
 

@@ -4,6 +4,7 @@ use super::{
     explain::{Context, Token},
     scan::Open,
 };
+use crate::diag::{Diagnostic, codes};
 
 /// The forms by the word that they begin with.
 const FORMS: &[(&str, &str)] = &[
@@ -27,6 +28,32 @@ const EXPECT: &str = "write `expect k8s.drain called once with node: \"n7\"`, `e
                       `expect log \"…\"`, `expect runs 1`, `expect running` and the like";
 const CALLED: &str = "behind the action stands `called`, `called once`, `called 2 times`, `called at least 2 times`, `called before k8s.drain` or `not called`";
 const STATEMENTS: &str = "a test is made of `given`, `when`, `run`, `approve by`, `deny by`, `advance`, `crash`, `cancel`, `resolve` and `expect`";
+
+/// A statement of a test of which only the first word stands there.
+pub(super) fn alone(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> {
+    let missing = match found.text {
+        "given" => "what is given",
+        "expect" => "what is expected",
+        "advance" => "how much time passes",
+        "deny" => "who denies",
+        "resolve" => "what happened",
+        _ => return None,
+    };
+    let rest = context.text.get(found.start + found.text.len()..)?.trim_start_matches([' ', '\t']);
+    let ends = rest.is_empty() || rest.starts_with(['\n', '\r', '}']) || rest.starts_with("//");
+    if !ends || !in_test(context) {
+        return None;
+    }
+    let message = format!("this `{}` does not say {missing}", found.text);
+    let d = Diagnostic::error(
+        codes::SYNTAX_UNEXPECTED,
+        message,
+        context.token_span(found),
+        "nothing behind it on this line",
+    );
+    let form = FORMS.iter().find(|(form, _)| *form == found.text).map(|(_, help)| *help);
+    Some(d.help(form.unwrap_or(if found.text == "given" { GIVEN } else { EXPECT })))
+}
 
 /// Advice for a mistake in a test, or in what begins one.
 pub(super) fn advice(context: &Context<'_>, found: Token<'_>) -> Option<String> {

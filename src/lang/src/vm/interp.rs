@@ -587,6 +587,9 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
                 for i in 0..n {
                     let part = get!(a + i);
                     unknown |= fiber.plan && limits::has_unknown(part);
+                    if i > 0 {
+                        print::meet(&mut out, get!(a + i - 1), part);
+                    }
                     print::write_value(&mut out, part);
                     if out.len() > limits::MAX_TEXT {
                         fail!(methods::too_long());

@@ -51,6 +51,14 @@ pub fn write_value(out: &mut String, value: &Value) {
     };
 }
 
+/// A text that goes on behind a Url: where the Url ends in the `/` that the text begins with, one of them is left out.
+pub(crate) fn meet(out: &mut String, before: &Value, next: &Value) {
+    let (Value::Url(url), Value::Text(next)) = (before, next) else { return };
+    if url.ends_with('/') && next.starts_with('/') && !url.contains(['?', '#']) && out.ends_with('/') {
+        out.pop();
+    }
+}
+
 /// A Url as people write it: an address that is nothing but a host has no `/` at its end, so that `"${base}/path"` has one.
 fn url(u: &str) -> &str {
     let host = u.strip_suffix('/').filter(|rest| rest.split_once("://").is_some_and(|(_, host)| !host.contains('/')));

@@ -11,7 +11,7 @@ use rrb_lang::project::{self, Declared};
 use rrb_lang::span::Sources;
 use rrb_lang::value::Value;
 
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check").join(name)
 }
 

@@ -18,3 +18,4 @@ mod mistakes;
 mod mutations;
 mod reference;
 mod vm;
+mod words;

@@ -119,6 +119,15 @@ impl Checker {
             "cron" | "cidr" | "re" | "regex" => {
                 "write such a literal without a space: `cron\"0 3 * * *\"`, `cidr\"10.0.0.0/8\"`, `re\"^a+\"`"
             }
+            "f" if self
+                .sources
+                .get(name.span.file)
+                .and_then(|s| s.text.get(name.span.end as usize..))
+                .is_some_and(|t| t.starts_with('"')) =>
+            {
+                "write the text without `f`: every text in double quotes may have holes, `\"node ${node}\"`"
+            }
+            "when" => "to do it only then, put it into an `if`: `if node == \"n1\" { do f(node) }`",
             "result" => "`result` is what an `undo { … }` gets from its call",
             "approval" => "`approval` is known inside the block of an `approve`",
             _ if self.variants_named(&name.name).is_some() => {

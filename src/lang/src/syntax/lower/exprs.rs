@@ -93,6 +93,9 @@ impl<'i> Lower<'i> {
                 let message = format!("`{word}` belongs to a call that is the whole expression");
                 let d = self.error(codes::SYNTAX_MODIFIER, message, span, "no call for it");
                 d.help.push("put the call and its modifiers in parentheses: `(f(x) timeout 3s) ?? y`".into());
+                if word == "timeout" {
+                    d.help.push("to limit the whole run, write it in the header, before the first statement".into());
+                }
             }
         }
     }
@@ -278,7 +281,15 @@ impl<'i> Lower<'i> {
             "*" => BinaryOp::Mul,
             "/" => BinaryOp::Div,
             "mod" => BinaryOp::Mod,
-            _ => BinaryOp::NotIn,
+            // A misspelt word, which has been reported and is read as the one that it is near to.
+            _ => match p.as_rule() {
+                Rule::logic_op if text.starts_with('a') => BinaryOp::And,
+                Rule::logic_op => BinaryOp::Or,
+                Rule::mul_op => BinaryOp::Mod,
+                Rule::compare_op if text.starts_with('m') => BinaryOp::Matches,
+                Rule::compare_op if text.starts_with('i') => BinaryOp::In,
+                _ => BinaryOp::NotIn,
+            },
         }
     }
 

@@ -48,6 +48,15 @@ pub(super) struct Lower<'i> {
     pub(super) consequences: Vec<u32>,
 }
 
+/// Units as people say them.
+const SPOKEN: &[(&str, &[&str])] = &[
+    ("s", &["second", "seconds", "sec", "secs"]),
+    ("m", &["minute", "minutes", "min", "mins"]),
+    ("h", &["hour", "hours", "hr", "hrs"]),
+    ("d", &["day", "days"]),
+    ("w", &["week", "weeks"]),
+];
+
 impl<'i> Lower<'i> {
     /// `reported` are the places of what has been found wrong and was covered.
     pub(super) fn new(file: FileId, text: &'i str, comments: Comments<'i>, most: usize, reported: Vec<u32>) -> Self {
@@ -227,7 +236,8 @@ impl<'i> Lower<'i> {
     fn check_units(&mut self, stmts: &[Stmt]) {
         for stmt in stmts {
             let StmtKind::Expr(Expr { kind: ExprKind::Name(word), span }) = &stmt.kind else { continue };
-            let unit = DURATIONS.iter().chain(SIZES).any(|(unit, _)| *unit == word.name);
+            let spoken = SPOKEN.iter().find(|(_, names)| names.contains(&word.name.as_str())).map(|(unit, _)| *unit);
+            let unit = spoken.is_some() || DURATIONS.iter().chain(SIZES).any(|(unit, _)| *unit == word.name);
             let before = self.text.get(..span.start as usize).unwrap_or("");
             let code = before.trim_end_matches([' ', '\t']);
             let digits = code.len() - code.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').len();
@@ -235,12 +245,18 @@ impl<'i> Lower<'i> {
                 continue;
             }
             let number = code.get(code.len() - digits..).unwrap_or("");
-            let better = format!("{number}{}", word.name);
+            let better = format!("{number}{}", spoken.unwrap_or(&word.name));
             let place = self.span_at(code.len() - digits, span.end as usize);
             let gap = self.span_at(code.len(), span.start as usize);
             let d = self.error(codes::SYNTAX_UNEXPECTED, "a number and its unit touch", place, "a space between");
             d.help.push(format!("write `{better}`"));
-            d.fixes.push(crate::diag::Fix { title: format!("write `{better}`"), edits: vec![(gap, String::new())] });
+            d.fixes.push(crate::diag::Fix {
+                title: format!("write `{better}`"),
+                edits: match spoken {
+                    Some(unit) => vec![(gap.to(*span), unit.to_owned())],
+                    None => vec![(gap, String::new())],
+                },
+            });
         }
     }
 

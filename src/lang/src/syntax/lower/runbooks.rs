@@ -39,7 +39,7 @@ impl<'i> Lower<'i> {
                 let early = runbook.on_failure.is_none() && runbook.finally.is_none();
                 if early && runbook.body.iter().all(|s| s.kind == StmtKind::Bad || is_idle(s)) {
                     self.not_a_clause(&runbook.body);
-                } else {
+                } else if runbook.body.last().is_none_or(|s| s.kind != StmtKind::Bad) {
                     let word = part.as_str().split_whitespace().next().unwrap_or("").to_owned();
                     let message = format!("`{word}` stands before the first statement of a runbook");
                     self.error(codes::SYNTAX_PLACE, message, span, "too late")

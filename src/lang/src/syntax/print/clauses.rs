@@ -247,8 +247,7 @@ impl Printer {
         self.clauses("approve ", &a.question, clauses);
         self.block(&a.body);
         if let Some((binder, block)) = &a.otherwise {
-            self.comments(block.span.start);
-            self.push(" otherwise ");
+            self.behind_brace(" otherwise ", binder.as_ref().map_or(block.span.start, |b| b.span.start));
             self.binder(binder.as_ref());
             self.block(block);
         }
@@ -296,7 +295,7 @@ impl Printer {
     }
 
     /// What goes on with a line whose end a comment has taken goes to the next one.
-    fn behind_comment(&mut self) {
+    pub(super) fn behind_comment(&mut self) {
         if self.after_trailing {
             self.pending = self.pending.max(Pending::Line);
         }

@@ -52,7 +52,9 @@ impl Printer {
             }
             ItemKind::Settings(s) => {
                 self.push("settings ");
-                self.braces_to(close, s.fields.is_empty(), |p| s.fields.iter().for_each(|f| p.setting(f)));
+                self.braces((self.opening(item.span.start), close), s.fields.is_empty(), |p| {
+                    s.fields.iter().for_each(|f| p.setting(f))
+                });
             }
             ItemKind::Type(t) => {
                 self.named_head("type ", &t.name, &t.generics);
@@ -61,7 +63,7 @@ impl Printer {
             }
             ItemKind::Enum(e) => {
                 self.named_head("enum ", &e.name, &[]);
-                let open = e.name.span.end;
+                let open = self.opening(e.name.span.end);
                 let broken = !self.has_source() || e.variants.iter().any(|v| !v.docs.is_empty());
                 let starts = |p: &Self, v: &Variant| p.docs_start(v.span.start);
                 let place = Place { open, close, braces: true, broken };
@@ -79,7 +81,7 @@ impl Printer {
             ItemKind::Connector(c) => {
                 self.named_head("connector ", &c.name, &[]);
                 self.push(" ");
-                self.braces_to(close, c.items.is_empty(), |p| p.items(&c.items));
+                self.braces((self.opening(c.name.span.end), close), c.items.is_empty(), |p| p.items(&c.items));
             }
             ItemKind::Event(e) => self.event(e, close),
             ItemKind::Policy(p) => self.policy(p, close),
@@ -90,6 +92,7 @@ impl Printer {
     }
 
     fn use_item(&mut self, u: &Use) {
+        self.comments_above(u.path.span.end);
         self.push("use ");
         self.path(&u.path);
         if let Some(alias) = &u.alias {
@@ -97,6 +100,7 @@ impl Printer {
             self.push(&alias.name);
         }
         if let Some(names) = &u.names {
+            self.comments(self.opening(u.path.span.end));
             self.push(".{");
             let close = names.last().map_or(0, |n| self.closing(n.span.end));
             if self.has_comment(close) {
@@ -189,7 +193,11 @@ impl Printer {
             }
         }
         self.push(" ");
-        self.braces_to(close, false, |p| p.event_clauses(e));
+        let head = match &e.source {
+            EventSource::Webhook { path, .. } => path.span.end,
+            EventSource::Poll { body, .. } => body.span.end,
+        };
+        self.braces((self.opening(head), close), false, |p| p.event_clauses(e));
     }
 
     fn runbook(&mut self, r: &Runbook, close: u32) {
@@ -197,7 +205,8 @@ impl Printer {
         self.params(&r.params);
         self.push(" ");
         let empty = r.header.is_empty() && r.body.is_empty() && r.on_failure.is_none() && r.finally.is_none();
-        self.braces_to(close, empty, |p| {
+        let open = self.opening(r.params.last().map_or(r.name.span.end, |l| self.closing(l.span.end)));
+        self.braces((open, close), empty, |p| {
             for clause in &r.header {
                 p.before(clause.span.start);
                 p.header(&clause.kind);
@@ -205,21 +214,21 @@ impl Printer {
             }
             let (early, late) = parts(r);
             p.stmts(early);
-            p.handlers(r);
+            p.handlers(r, open);
             p.stmts(late);
         });
     }
 
-    fn handlers(&mut self, r: &Runbook) {
+    fn handlers(&mut self, r: &Runbook, open: u32) {
         let failure_first = match (&r.on_failure, &r.finally) {
             (Some((_, failure)), Some(finally)) => failure.span.start <= finally.span.start,
             _ => true,
         };
         if !failure_first {
-            self.finally(r);
+            self.finally(r, open);
         }
         if let Some((binder, block)) = &r.on_failure {
-            self.before_handler(block);
+            self.before_handler(r, open, block);
             self.push("on failure ");
             if let Some(binder) = binder {
                 self.push(&format!("as {} ", binder.name));
@@ -228,22 +237,26 @@ impl Printer {
             self.end_line();
         }
         if failure_first {
-            self.finally(r);
+            self.finally(r, open);
         }
     }
 
-    fn finally(&mut self, r: &Runbook) {
+    fn finally(&mut self, r: &Runbook, open: u32) {
         if let Some(block) = &r.finally {
-            self.before_handler(block);
+            self.before_handler(r, open, block);
             self.push("finally ");
             self.block(block);
             self.end_line();
         }
     }
 
-    /// The handler's words stand on the line of its brace.
-    fn before_handler(&mut self, block: &Block) {
-        let words = self.line_start(block.span.start);
+    /// The handler's words come behind whatever ends before its brace.
+    fn before_handler(&mut self, r: &Runbook, open: u32, block: &Block) {
+        let clauses = r.header.iter().map(|c| c.span.end);
+        let handlers = r.on_failure.iter().map(|(_, b)| b).chain(&r.finally).map(|b| b.span.end);
+        let ends = clauses.chain(r.body.iter().map(|s| s.span.end)).chain(handlers);
+        let before = ends.filter(|end| *end <= block.span.start).max().unwrap_or(open.saturating_add(1));
+        let words = self.closing(before);
         self.before(words);
     }
 

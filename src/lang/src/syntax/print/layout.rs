@@ -28,6 +28,8 @@ pub(super) enum Step {
     Hard,
     /// An empty line; follows a line break.
     Blank,
+    /// The end of the line, when a comment waits for it: what follows is a brace, and no comment goes behind one that it stood before.
+    Brace,
     /// Lines from here on stand further in, when the group is broken.
     Indent,
     /// The same in any case, for what has its own lines.
@@ -159,6 +161,8 @@ impl<'d> Setter<'d> {
                 self.end_of_line();
                 self.out.push('\n');
             }
+            Step::Brace if self.waiting.is_empty() => {}
+            Step::Brace => self.new_line(),
             Step::Indent | Step::Nest => {
                 let more = usize::from(!flat || matches!(step, Step::Nest));
                 self.indents.push(more);
@@ -261,7 +265,7 @@ impl<'d> Setter<'d> {
                     around = around.saturating_sub(1);
                     0
                 }
-                Step::Comma | Step::Trailing(..) | Step::Indent | Step::Nest | Step::Dedent => 0,
+                Step::Comma | Step::Brace | Step::Trailing(..) | Step::Indent | Step::Nest | Step::Dedent => 0,
             };
             match room.checked_sub(taken) {
                 Some(left) => room = left,

@@ -117,6 +117,9 @@ impl Printer {
         }
         self.opening = false;
         self.after_comment = false;
+        if text.trim_start_matches([' ', '.']).starts_with(['{', '}']) {
+            self.doc.step(Step::Brace);
+        }
         self.after_trailing = false;
         self.doc.text(text);
     }
@@ -189,8 +192,9 @@ impl Printer {
         self.doc.end_nest();
     }
 
-    /// `{`, the lines, `}`; `{}` when there are none. The `}` stands at the byte `close` of the source, for the comments before it.
-    fn braces_to(&mut self, close: u32, empty: bool, lines: impl FnOnce(&mut Self)) {
+    /// `{`, the lines, `}`; `{}` when there are none. The braces stand at these bytes of the source, for the comments before them.
+    fn braces(&mut self, (open, close): (u32, u32), empty: bool, lines: impl FnOnce(&mut Self)) {
+        self.comments(open);
         if empty && !self.has_comment(close) {
             return self.push("{}");
         }
@@ -258,8 +262,12 @@ impl Printer {
                 self.ty(inner);
                 self.push("?");
             }
-            TypeKind::Record(fields) if fields.is_empty() => self.push("{ }"),
+            TypeKind::Record(fields) if fields.is_empty() => {
+                self.comments(ty.span.end.saturating_sub(1));
+                self.push("{ }");
+            }
             TypeKind::Record(fields) => {
+                self.comments(ty.span.start);
                 let broken = fields.iter().any(|f| !f.docs.is_empty());
                 let starts = |p: &Self, f: &FieldDecl| p.docs_start(f.span.start);
                 let place =
@@ -318,12 +326,18 @@ impl Printer {
                 }
             }
             PatternKind::Record { fields, rest } => {
+                self.comments(pattern.span.start);
                 self.push("{ ");
-                self.list(fields, |p, (name, pattern)| match pattern {
+                if let Some((first, _)) = fields.first() {
+                    self.comments(first.span.start);
+                }
+                let start = |(name, _): &(Ident, Option<Pattern>)| name.span.start;
+                self.list_at(fields, start, |p, (name, pattern)| match pattern {
                     Some(pattern) => p.named_pattern(Some(name), pattern),
                     None => p.push(&name.name),
                 });
                 self.rest(*rest, fields.is_empty());
+                self.comments(pattern.span.end.saturating_sub(1));
                 self.push(" }");
             }
             PatternKind::List { items, rest } => {
@@ -349,6 +363,7 @@ impl Printer {
     fn alternatives(&mut self, all: &[Pattern]) {
         for (i, one) in all.iter().enumerate() {
             if i > 0 {
+                self.comments(one.span.start);
                 self.space();
                 self.push("| ");
             }

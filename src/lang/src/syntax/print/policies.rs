@@ -11,7 +11,7 @@ impl Printer {
         self.push("policy ");
         self.push(&policy.name.name);
         self.push(" ");
-        self.braces_to(close, policy.rules.is_empty(), |p| {
+        self.braces((self.opening(policy.name.span.end), close), policy.rules.is_empty(), |p| {
             for rule in &policy.rules {
                 p.before(rule.span.start);
                 p.group(|p| p.indented(|p| p.policy_rule(rule)));

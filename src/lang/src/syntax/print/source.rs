@@ -3,7 +3,7 @@
 use super::{Pending, Printer};
 use crate::{
     span::Span,
-    syntax::ast::{Block, Stmt},
+    syntax::ast::{Block, Comment, Stmt},
 };
 
 /// Where the elements between two brackets stand.
@@ -81,6 +81,19 @@ impl Printer {
             self.after_trailing = true;
             return self.doc.trailing(&comment.text);
         }
+        self.comment_line(&comment);
+    }
+
+    /// Prints the comments that stand before the byte `at` on lines of their own, before what is not begun yet.
+    pub(super) fn comments_above(&mut self, at: u32) {
+        while self.has_comment(at) {
+            let Some(comment) = self.comments.get(self.printed).cloned() else { return };
+            self.printed += 1;
+            self.comment_line(&comment);
+        }
+    }
+
+    fn comment_line(&mut self, comment: &Comment) {
         if !self.doc.is_empty() {
             self.new_line(comment.span.start);
         }
@@ -145,6 +158,23 @@ impl Printer {
         }
     }
 
+    /// Where the first `{` stands behind the byte `at`.
+    pub(super) fn opening(&self, at: u32) -> u32 {
+        let mut rest = self.source.get(at as usize..).unwrap_or("");
+        while let Some(found) = rest.find(['{', '/']) {
+            let (code, comment) = (rest.get(found..).unwrap_or(""), rest.get(found + 1..).unwrap_or(""));
+            if code.starts_with('{') {
+                return u32::try_from(self.source.len() - code.len()).unwrap_or(at);
+            }
+            rest = if comment.starts_with('/') {
+                comment.find('\n').and_then(|n| comment.get(n..)).unwrap_or("")
+            } else {
+                comment
+            };
+        }
+        at
+    }
+
     /// Whether there is a line break between two places.
     pub(super) fn is_broken(&self, start: u32, end: u32) -> bool {
         self.has_source() && self.slice(start, end).contains('\n')
@@ -169,6 +199,9 @@ impl Printer {
         start: impl Fn(&Self, &T) -> u32,
         mut one: impl FnMut(&mut Self, &T),
     ) {
+        if open.ends_with('{') {
+            self.comments(place.open);
+        }
         self.push(open);
         if all.is_empty() {
             if self.has_comment(place.close) {

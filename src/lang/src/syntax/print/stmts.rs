@@ -37,6 +37,7 @@ const CLAUSE_WORDS: &[&str] = &[
 impl Printer {
     /// On one line when it was, has one statement and fits.
     pub(super) fn block(&mut self, block: &Block) {
+        self.comments(block.span.start);
         match self.one_liner(block) {
             Some(only) => self.group(|p| p.inline_block(block, only)),
             None => self.open_block(block),
@@ -44,12 +45,13 @@ impl Printer {
     }
 
     fn open_block(&mut self, block: &Block) {
-        let close = block.span.end.saturating_sub(1);
-        self.braces_to(close, block.stmts.is_empty(), |p| p.stmts(&block.stmts));
+        let places = (block.span.start, block.span.end.saturating_sub(1));
+        self.braces(places, block.stmts.is_empty(), |p| p.stmts(&block.stmts));
     }
 
     /// A block that is as broken as the group around it.
     fn inline_block(&mut self, block: &Block, only: &Stmt) {
+        self.comments(block.span.start);
         self.push("{");
         self.indented(|p| {
             p.space();
@@ -150,7 +152,7 @@ impl Printer {
             ExprKind::Match { value, arms } => {
                 self.push("match ");
                 self.indented(|p| p.expr(value, OPERATION));
-                let (open, close) = (value.span.end, e.span.end.saturating_sub(1));
+                let (open, close) = (self.opening(value.span.end), e.span.end.saturating_sub(1));
                 let place = Place { open, close, braces: true, broken: !self.has_source() && self.flat == 0 };
                 self.bracketed((" {", "}"), place, arms, |_, a| a.span.start, Self::arm);
             }
@@ -223,7 +225,7 @@ impl Printer {
                 self.push("during ");
                 self.block(body);
                 for handler in handlers {
-                    self.push(" on ");
+                    self.behind_brace(" on ", handler.event.span.start);
                     self.awaited(&handler.event);
                     self.push(" ");
                     self.block(&handler.body);
@@ -247,8 +249,8 @@ impl Printer {
             ExprKind::FanOut(fan) => self.fan_out(fan),
             ExprKind::Together { race, branches } => {
                 self.push(if *race { "race " } else { "parallel " });
-                let close = e.span.end.saturating_sub(1);
-                self.braces_to(close, branches.is_empty(), |p| branches.iter().for_each(|b| p.branch(b)));
+                let places = (self.opening(e.span.start), e.span.end.saturating_sub(1));
+                self.braces(places, branches.is_empty(), |p| branches.iter().for_each(|b| p.branch(b)));
             }
             ExprKind::While { condition, max, body } => {
                 self.group(|p| {
@@ -264,8 +266,7 @@ impl Printer {
                 self.push("try ");
                 self.block(body);
                 if let Some(handler) = handler {
-                    self.comments(handler.span.start);
-                    self.push(" catch ");
+                    self.behind_brace(" catch ", binder.as_ref().map_or(handler.span.start, |b| b.span.start));
                     self.binder(binder.as_ref());
                     self.block(handler);
                 }
@@ -300,8 +301,7 @@ impl Printer {
         });
         self.block(&fan.body);
         if let Some(between) = &fan.between {
-            self.comments(between.span.start);
-            self.push(" between ");
+            self.behind_brace(" between ", between.span.start);
             self.block(between);
         }
     }
@@ -348,6 +348,13 @@ impl Printer {
         self.block(body);
     }
 
+    /// Words that go on behind a `}`, on its line unless a comment ends that; what they belong to goes on at the byte `at`.
+    pub(super) fn behind_brace(&mut self, words: &str, at: u32) {
+        self.before_words(words, at);
+        self.behind_comment();
+        self.push(words);
+    }
+
     pub(super) fn binder(&mut self, binder: Option<&Ident>) {
         if let Some(binder) = binder {
             self.push(&binder.name);
@@ -375,14 +382,14 @@ impl Printer {
         self.push(" ");
         self.if_block(then, inline);
         let Some(otherwise) = otherwise else { return };
-        self.comments(otherwise.span.start);
+        // Nothing may stand between the two words of `else if`.
+        let at = if let ExprKind::If { condition, .. } = &otherwise.kind { condition } else { otherwise }.span.start;
+        self.behind_brace(" else ", at);
         match &otherwise.kind {
             ExprKind::If { condition, then, otherwise } => {
-                self.push(" else ");
                 self.if_chain(condition, then, otherwise.as_deref(), inline);
             }
             ExprKind::Block(block) => {
-                self.push(" else ");
                 self.if_block(block, inline);
             }
             _ => {}

@@ -25,7 +25,7 @@ impl Printer {
         self.expr(&test.name, OPERAND);
         self.push(" ");
         let empty = test.stmts.iter().all(|s| s.kind == TestStmtKind::Bad);
-        self.braces_to(close, empty, |p| {
+        self.braces((self.opening(test.name.span.end), close), empty, |p| {
             for stmt in test.stmts.iter().filter(|s| s.kind != TestStmtKind::Bad) {
                 p.before(stmt.span.start);
                 p.group(|p| p.indented(|p| p.test_stmt(stmt)));
@@ -35,6 +35,9 @@ impl Printer {
     }
 
     fn test_stmt(&mut self, stmt: &TestStmt) {
+        if let Some(same_line) = operand_on_line(stmt) {
+            self.comments_above(same_line.span.start);
+        }
         match &stmt.kind {
             TestStmtKind::Given { call, answers } => {
                 self.push("given ");
@@ -256,5 +259,15 @@ impl Printer {
         self.space();
         self.push("with ");
         self.list_at(with, |a| a.span.start, Self::test_arg);
+    }
+}
+
+/// What must stand on the line of the words before it, so that no remark can stand between.
+fn operand_on_line(stmt: &TestStmt) -> Option<&Expr> {
+    match &stmt.kind {
+        TestStmtKind::When { payload, .. } => payload.as_ref(),
+        TestStmtKind::Expect(Expected::Seen { text, .. }) => text.as_ref(),
+        TestStmtKind::Expect(Expected::Evidence { name, .. }) => Some(name),
+        _ => None,
     }
 }

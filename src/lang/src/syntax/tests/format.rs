@@ -151,6 +151,67 @@ fn comments_survive_wherever_they_stand() {
     assert!(tried > 50, "{tried}");
 }
 
+/// Every place between two characters of which one does not go on with the other as a word.
+fn gaps(text: &str) -> Vec<usize> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let pairs = text.char_indices().zip(text.chars().skip(1));
+    pairs.filter(|((_, a), b)| !(is_word(*a) && is_word(*b))).map(|((at, a), _)| at + a.len_utf8()).collect()
+}
+
+/// The braces and the remarks of a text, in order; braces in texts and remarks are none.
+fn braces_and_remarks(text: &str) -> Vec<String> {
+    let scan = scan::scan(text, usize::MAX, scan::Guess::Nothing);
+    let curly = scan.groups.iter().filter(|(o, _)| o.kind == scan::Open::Curly);
+    let braces = curly.flat_map(|(o, close)| [(o.at, "{".to_owned()), (*close, "}".to_owned())]);
+    let remarks = scan.comments.iter().map(|(start, end)| (*start, text[*start..*end].trim_end().to_owned()));
+    let remarks = remarks.filter(|(_, r)| !r.starts_with("//!") && !r.starts_with("///"));
+    let mut all: Vec<(usize, String)> = braces.chain(remarks).collect();
+    all.sort();
+    all.into_iter().map(|(_, what)| what).collect()
+}
+
+/// What is said when a remark at the byte `at` does not stay where it is, or when that cannot be formatted.
+fn moved_remark(neat: &str, at: usize, noted: &str) -> Option<String> {
+    let why = match format(FileId(0), noted) {
+        Ok(once) if braces_and_remarks(&once) != braces_and_remarks(noted) => format!("jumps:\n{once}"),
+        Ok(once) if format(FileId(0), &once).as_ref() != Ok(&once) => format!("is not stable:\n{once}"),
+        Ok(_) => return None,
+        Err(e) => format!("{e:?}"),
+    };
+    let line = neat[..at].rfind('\n').map_or(0, |n| n + 1);
+    Some(format!("{}⟨note⟩{}: {why}", &neat[line..at], neat[at..].lines().next().unwrap_or("")))
+}
+
+/// A remark in one gap after another of right files: all survive, in order, and none jumps over a brace. `RRB_FORMAT_GAPS=1` tries
+/// every gap.
+#[test]
+fn no_remark_jumps_over_a_brace() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    let every = std::env::var("RRB_FORMAT_GAPS").ok().and_then(|n| n.parse().ok()).unwrap_or(149);
+    let fixtures = ["check/ok", "check/kit", "fmt"].iter().flat_map(|f| files(&folder.join(f)));
+    let (mut tried, mut moved) = (0, Vec::new());
+    for (nth, path) in project_files().into_iter().chain(fixtures).enumerate() {
+        // Clauses stand in order, so that none has to move with its remark.
+        let Ok(neat) = format(FileId(0), &std::fs::read_to_string(&path).unwrap()) else { continue };
+        // Of the long ones one declaration after another: what is tried is read several times.
+        for part in neat.split("\n\n").filter(|part| parse(FileId(0), part).diagnostics.is_empty()) {
+            let known = scan::scan(part, usize::MAX, scan::Guess::Nothing).comments.len();
+            for at in gaps(part).into_iter().skip((nth + part.len()) % every).step_by(every) {
+                for remark in ["// note\n", "\n// note\n"] {
+                    let noted = format!("{}{remark}{}", &part[..at], &part[at..]);
+                    let remarks = scan::scan(&noted, usize::MAX, scan::Guess::Nothing).comments.len();
+                    if parse(FileId(0), &noted).diagnostics.is_empty() && remarks == known + 1 {
+                        tried += 1;
+                        moved.extend(moved_remark(part, at, &noted).map(|m| format!("{path:?}\n{m}")));
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+    assert!(moved.is_empty(), "{} of {tried}:\n{}", moved.len(), moved.join("\n"));
+}
+
 /// Every order of some clauses, each on a line with a remark of what it is.
 fn orders<'a>(clauses: &[&'a str]) -> Vec<Vec<&'a str>> {
     let Some((first, others)) = clauses.split_first() else { return vec![Vec::new()] };

@@ -6,6 +6,7 @@ mod format;
 mod generate;
 mod limits;
 mod parts;
+mod reached;
 mod trees;
 
 use proptest::{

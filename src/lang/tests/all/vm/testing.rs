@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rrb_lang::check::{CheckInput, Checked, ModuleSource, PROJECT_FILE, check};
+use rrb_lang::check::{CheckInput, Checked, ModuleSource, PROJECT_FILE, check, without_tests};
 use rrb_lang::diag::plain;
 use rrb_lang::hir::testing::{AnswerKind, Expect, StepKind, When};
 use rrb_lang::ids::FnId;
@@ -173,6 +173,23 @@ fn tests_leave_nothing_in_the_program() {
     let apart = format!("use main.{{k8s}}\n{TEST}");
     let modules = [("a_test", apart.as_str()), ("main", SOURCE), ("z", "fn last() -> Int { 1 }\n")];
     assert_eq!(bytes(&modules), without, "a module of tests, in front of all others");
+}
+
+/// What of the library only tests bring in is left out by whoever runs the program.
+#[test]
+fn the_library_of_tests_is_no_part_of_the_program() {
+    let module =
+        |name: &str, text: &str| ModuleSource { name: name.into(), file: format!("{name}.rrb"), text: text.into() };
+    let own = [module("main", SOURCE)];
+    let names = |modules: &[ModuleSource]| {
+        without_tests(modules).map(|kept| kept.into_iter().map(|m| m.name.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(names(&own), None);
+    let test = |uses: &str| module("a_test", &format!("{uses}{TEST}"));
+    assert_eq!(names(&[test(""), own[0].clone()]), None, "it brings nothing in");
+    assert_eq!(names(&[test("use std.slack\n"), own[0].clone()]), Some(vec!["main".to_owned()]));
+    let uses_it = module("main", &format!("use std.slack\n{SOURCE}"));
+    assert_eq!(names(&[test("use std.slack.{post}\n"), uses_it]), None, "the program has it anyway");
 }
 
 /// The example of the language's reference.
