@@ -211,7 +211,12 @@ fn bound(text: &str) -> impl Iterator<Item = &str> {
     let ends = |c: char| matches!(c, '=' | '\n' | ';');
     let lines = text.split(ends).filter(|part| words(part).any(|w| BINDING.contains(&w)));
     // What is assigned may have been meant to be declared.
-    let assigned = text.match_indices('=').filter_map(|(at, _)| words(text.get(..at)?).last());
+    let plain = |at: &usize| {
+        let (before, behind) = (text.get(..*at).unwrap_or(""), text.get(at + 1..).unwrap_or(""));
+        !before.ends_with(['=', '!', '<', '>']) && !behind.starts_with(['=', '>'])
+    };
+    let assigned = text.match_indices('=').map(|(at, _)| at).filter(plain);
+    let assigned = assigned.filter_map(|at| words(text.get(..at)?).last());
     lines.flat_map(words).filter(|w| !BINDING.contains(w)).chain(assigned)
 }
 

@@ -10,6 +10,10 @@ use crate::span::Span;
 use crate::syntax::ast::{self, AssignOp, StmtKind};
 use crate::types::{Ty, Type};
 
+/// Clauses of a header, which people write like assignments.
+const HEADER: [&str; 9] =
+    ["owner", "severity", "tags", "controls", "timeout", "limit", "every", "dedupe", "concurrency"];
+
 impl Checker {
     /// A block as an expression.
     pub fn block_expr(&mut self, b: &ast::Block, want: &Want) -> hir::Expr {
@@ -366,6 +370,10 @@ impl Checker {
         let d = match near {
             Some(near) => {
                 d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), vec![(name.span, near)])
+            }
+            None if HEADER.contains(&name.name.as_str()) => {
+                let clause = format!("to mean the clause of the header, leave the `=` out: `{} …`", name.name);
+                d.help(clause).help(format!("to mean a variable, declare it first: `var {} = …`", name.name))
             }
             None => d.help(format!("declare it first: `var {} = …`", name.name)),
         };

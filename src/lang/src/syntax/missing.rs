@@ -193,6 +193,12 @@ impl Declaration<'_> {
         if (TAGS.iter().any(|tag| before.ends_with(tag)) && word.starts_with('"')) || before.ends_with(" advance") {
             return &[];
         }
+        let path = text.get(at..).unwrap_or("");
+        let path = path.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        let line = before.rsplit('\n').next().unwrap_or("").trim_start();
+        if line.starts_with("on ") && path.starts_with(" as ") && behind.starts_with('.') {
+            return &["then", "and", "without", "of"];
+        }
         match word.chars().next() {
             Some('"') => BEFORE_TEXT,
             Some('[') => BEFORE_LIST,

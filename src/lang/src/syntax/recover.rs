@@ -280,7 +280,10 @@ fn missing(
         None => return None,
     };
     let to = to.min(source.len());
-    if source.get(found..).is_some_and(|t| t.starts_with("=>")) {
+    // An arm with a bare name reads as a function.
+    let line = source.get(..found).and_then(|t| t.rsplit('\n').next()).unwrap_or("");
+    let arm = source.get(found..).is_some_and(|t| t.starts_with("=>") || (t.starts_with(',') && line.contains("=>")));
+    if arm {
         let opener = groups.iter().filter(|(o, close)| o.kind == Open::Curly && o.at < found && found <= *close);
         let found = opener.map(|(o, _)| o.at).max()?;
         return search.missing(&Declaration { source, from, to, found, readable: false, arms: true }, slips);

@@ -196,6 +196,7 @@ impl Printer {
         let head = match &e.source {
             EventSource::Webhook { path, .. } => path.span.end,
             EventSource::Poll { body, .. } => body.span.end,
+            EventSource::Feed { call, .. } => call.span.end,
         };
         self.braces((self.opening(head), close), false, |p| p.event_clauses(e));
     }

@@ -564,10 +564,12 @@ fn event(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     let source = prop_oneof![
         x.clone().prop_map(|path| EventSource::Webhook { path, span: NOWHERE }),
         (x.clone(), block(x.clone())).prop_map(|(every, body)| EventSource::Poll { every, body, span: NOWHERE }),
-        (proptest::bool::ANY, call(x.clone())).prop_map(|(stream, call)| EventSource::Feed {
-            stream,
-            call,
-            span: NOWHERE
+        (proptest::bool::ANY, call(x.clone())).prop_map(|(stream, mut call)| {
+            // What it is given stands in its brackets only.
+            if let ExprKind::Call { modifiers, .. } = &mut call.kind {
+                *modifiers = Modifiers::default();
+            }
+            EventSource::Feed { stream, call, span: NOWHERE }
         }),
     ];
     let verify = prop_oneof![
