@@ -102,7 +102,7 @@ fn loaded(folder: &Path) -> Result<(Loaded, Vec<String>), String> {
     };
     let path_of = |e: &Event| match &e.source {
         EventSource::Webhook { path } => Some(path.to_string()),
-        EventSource::Poll { .. } => None,
+        EventSource::Poll { .. } | EventSource::Feed { .. } => None,
     };
     let paths = program.events.iter().filter_map(path_of).collect();
     let program = rrb_lang::program::compile(&program, &checked.sources).unwrap();

@@ -18,6 +18,7 @@ use rrb_serve::{App, LocalToken, ServeConfig};
 use rrb_store::{OpenError, Options, SqliteStore};
 use rrb_world::live::{LiveConfig, LiveWorld};
 use rrb_world::plan::PlanWorld;
+use rrb_world::sources::Sources;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,7 @@ pub struct Daemon {
     engine: Arc<Engine>,
     registry: Arc<Registry>,
     world: Outside,
+    sources: Sources,
     shadow: bool,
     url: String,
     project: String,
@@ -89,7 +91,11 @@ impl Daemon {
         let world = Outside::new(world_config(&sound.project), start.shadow);
         let engine_config = EngineConfig { shadow: start.shadow, ..engine_config(Some(&sound.project)) };
         let engine = Engine::open(Arc::clone(&store) as _, world.world(), Arc::clone(&clock), engine_config).await?;
+        // A command that ends with its run hears nothing.
+        let specs = if start.schedules { crate::sources::specs(sound)? } else { Vec::new() };
         engine.load(loaded(sound, start)).await?;
+        let sources = Sources::new(engine.sink(), Arc::clone(&clock), world.world());
+        sources.set(specs).await;
         let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
         let registry = Arc::new(Registry::new(Arc::clone(&clock), current(sound)));
         let app = App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local));
@@ -100,7 +106,8 @@ impl Daemon {
         let file =
             DaemonFile { url: url.clone(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
         file.write(&state)?;
-        Ok(Self { engine, registry, world, shadow: start.shadow, url, project: project_name(sound), state, stop, http })
+        let project = project_name(sound);
+        Ok(Self { engine, registry, world, sources, shadow: start.shadow, url, project, state, stop, http })
     }
 
     /// What commands ask.
@@ -119,10 +126,12 @@ impl Daemon {
     /// When the engine refuses it; the one before goes on.
     pub async fn reload(&self, sound: &Sound) -> Result<(), CliError> {
         crate::secrets::doors(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
+        let specs = crate::sources::specs(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
         let start = Start { listen: ([127, 0, 0, 1], 0).into(), schedules: true, shadow: self.shadow };
         self.engine.load(loaded(sound, start)).await?;
         self.registry.set(current(sound));
         self.world.configure(world_config(&sound.project));
+        self.sources.set(specs).await;
         Ok(())
     }
 
@@ -146,6 +155,7 @@ impl Daemon {
     pub async fn stop(self) {
         // First the address goes, so that nobody begins to talk to a daemon that ends.
         DaemonFile::remove(&self.state);
+        self.sources.stop().await;
         self.engine.shutdown(GRACE).await;
         self.stop.cancel();
         if let Err(e) = self.http.await {

@@ -32,6 +32,7 @@ pub mod replay;
 pub mod run_text;
 pub mod sarif;
 pub mod secrets;
+pub mod sources;
 pub mod terminal;
 pub mod testing;
 pub mod text;

@@ -201,6 +201,32 @@ pub struct ConditionAnswer {
     pub detail: String,
 }
 
+/// How it stands with a source that rrb reads by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SourceState {
+    Reading,
+    /// It is tried again by itself.
+    Failing {
+        why: String,
+    },
+}
+
+/// A source as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceView {
+    /// `shop.placed`
+    pub event: String,
+    pub instance: String,
+    #[serde(flatten)]
+    pub state: SourceState,
+    /// When it came to this state.
+    pub since: Millis,
+    /// What it has brought since rrb began, and when the last of it came.
+    pub taken: u64,
+    pub last: Option<Millis>,
+}
+
 /// What the daemon is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -209,6 +235,9 @@ pub struct Status {
     pub runbooks: Vec<String>,
     /// `(webhook path, event names)`
     pub webhooks: Vec<(String, Vec<String>)>,
+    /// The sources that rrb reads by itself.
+    #[serde(default)]
+    pub sources: Vec<SourceView>,
     pub open_runs: u64,
     pub open_approvals: u64,
     pub queued_events: u64,

@@ -451,6 +451,7 @@ impl ControlPlane for Engine {
             program: code.id().to_owned(),
             runbooks: runbook_names(code),
             webhooks,
+            sources: self.intake.sources(),
             open_runs: self.core.open_runs.get(),
             open_approvals: self.core.open_approvals.get(),
             queued_events: self.inbox.queued() as u64,

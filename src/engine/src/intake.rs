@@ -16,62 +16,20 @@ use rrb_lang::vm::protocol::Millis;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::api::{Actor, ApiError, Delivery, EmitEvent, Receipt, TimelineItem, What};
+use crate::api::{Actor, ApiError, Delivery, EmitEvent, Receipt, SourceState, SourceView, TimelineItem, What};
 use crate::audit::AuditDraft;
 use crate::code::{Code, event_name};
 use crate::matcher::{Inbox, Task};
 use crate::programs::{Loaded, Programs};
 use crate::run::cap;
-use crate::shared::Core;
+use crate::shared::{Core, lock};
+use crate::sink::{Batch, Fed, MAX_BATCH, Sink};
 use crate::store::{DeliveryRow, EventRow, Op};
 use crate::stored_event::{event_named, with_meta};
 use known::Coming;
 pub use known::REMEMBER_MS;
 pub use read::MAX_ITEMS;
 use read::{Item, Read, decode, on_path};
-
-/// Items of one [`Batch`].
-pub const MAX_BATCH: usize = 500;
-
-/// What a source brings that rrb reads by itself: taken whole, in one commit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
-    /// `shop.logged`
-    pub event: String,
-    pub instance: String,
-    /// At most [`MAX_BATCH`], in their order.
-    pub items: Vec<Fed>,
-    /// Where to go on after them; kept with them, so that nothing is read twice and nothing is left out.
-    pub cursor: Option<String>,
-}
-
-/// One thing that a source has brought.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fed {
-    /// JSON.
-    pub body: Vec<u8>,
-    /// What the source says about it.
-    pub headers: BTreeMap<String, String>,
-    /// Names it in its source, so that it is taken once although the source gives it again. Stands in for the `id` of an event
-    /// without one.
-    pub position: Option<String>,
-}
-
-/// Where sources that rrb reads by itself bring what they have read.
-#[async_trait]
-pub trait Sink: Send + Sync + 'static {
-    /// Takes a batch: durable when this returns `Ok`, together with the source's place.
-    ///
-    /// # Errors
-    /// [`ApiError::Overloaded`] when it is to be brought again later; everything else when it is of no use now.
-    async fn feed(&self, batch: Batch) -> Result<Vec<Receipt>, ApiError>;
-
-    /// Where this source is to go on; none when nothing was read yet.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, ApiError>;
-}
 
 #[async_trait]
 impl Sink for Intake {
@@ -81,6 +39,25 @@ impl Sink for Intake {
 
     async fn cursor(&self, source: &str, instance: &str) -> Result<Option<String>, ApiError> {
         Ok(self.core.store.cursor(source, instance).await?)
+    }
+
+    fn report(&self, source: &str, instance: &str, state: Option<SourceState>) {
+        let key = (source.to_owned(), instance.to_owned());
+        let mut board = lock(&self.board);
+        let Some(state) = state else {
+            board.remove(&key);
+            return;
+        };
+        let since = self.core.now();
+        let fresh = || {
+            let (event, instance) = key.clone();
+            SourceView { event, instance, state: SourceState::Reading, since, taken: 0, last: None }
+        };
+        let view = board.entry(key.clone()).or_insert_with(fresh);
+        if view.state != state {
+            view.state = state;
+            view.since = since;
+        }
     }
 }
 
@@ -108,6 +85,8 @@ pub struct Intake {
     arrived: Notify,
     /// Bytes of all events of one delivery as JSON: they are written in one commit.
     most_events: usize,
+    /// The sources that rrb reads by itself.
+    board: Mutex<BTreeMap<(String, String), SourceView>>,
 }
 
 impl Intake {
@@ -115,7 +94,13 @@ impl Intake {
     pub fn new(core: Arc<Core>, programs: Arc<Programs>, inbox: Inbox, queue: u32, most_events: usize) -> Self {
         let queue = queue.max(1) as usize;
         let room = Semaphore::new(queue);
-        Self { core, programs, inbox, room, queue, coming: Mutex::default(), arrived: Notify::new(), most_events }
+        let (coming, arrived, board) = Default::default();
+        Self { core, programs, inbox, room, queue, coming, arrived, most_events, board }
+    }
+
+    /// How it stands with the sources that rrb reads by itself.
+    pub fn sources(&self) -> Vec<SourceView> {
+        lock(&self.board).values().cloned().collect()
     }
 
     /// Takes a delivery: durable when this returns `Ok`, with its events or as a dead letter.
@@ -143,7 +128,7 @@ impl Intake {
         let events = on_path(&*loaded.code, &batch.event)?;
         let named = events.iter().any(|e| e.id.is_some());
         let mut coming = Coming::new(self);
-        let mut all = Vec::with_capacity(batch.items.len());
+        let (mut all, mut told) = (Vec::with_capacity(batch.items.len()), Vec::new());
         for Fed { body, headers, position } in batch.items {
             let (path, instance) = (batch.event.clone(), batch.instance.clone());
             let delivery = Delivery { path, instance, body, headers, query: BTreeMap::new() };
@@ -154,11 +139,25 @@ impl Intake {
                     .enumerate()
                     .for_each(|(n, item)| item.sender_id = Some(format!("{position}/{n}")));
             }
-            all.push(self.make_ready(&loaded, &events, delivery, read, &mut coming).await?);
+            let ready = self.make_ready(&loaded, &events, delivery, read, &mut coming).await?;
+            // What a poll sees again and again is not kept again and again.
+            if ready.rows.is_empty() && ready.receipt.dead.is_none() {
+                told.push(Some(ready.receipt));
+            } else {
+                told.push(None);
+                all.push(ready);
+            }
         }
+        let brought = all.len() as u64;
         let (source, instance) = (batch.event, batch.instance);
+        let key = (source.clone(), instance.clone());
         let cursor = batch.cursor.map(|cursor| Op::PutCursor { source, instance, cursor });
-        self.write(&*loaded.code, all, cursor.into_iter().collect()).await
+        let mut written = self.write(&*loaded.code, all, cursor.into_iter().collect()).await?.into_iter();
+        if let Some(view) = lock(&self.board).get_mut(&key).filter(|_| brought > 0) {
+            view.taken += brought;
+            view.last = Some(self.core.now());
+        }
+        Ok(told.into_iter().filter_map(|known| known.or_else(|| written.next())).collect())
     }
 
     /// Takes an event as if its source had sent it.

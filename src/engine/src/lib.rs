@@ -12,6 +12,8 @@ pub mod store;
 
 pub mod api;
 
+pub mod sink;
+
 pub mod code;
 
 pub mod stored_event;

@@ -71,3 +71,19 @@ pub fn choices(param: &str) -> Option<&'static [&'static str]> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_shows_every_source() {
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/language/connectors-and-events.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        for feed in FEEDS {
+            let (stream, signature) = (if feed.stream { "stream " } else { "" }, feed.scheme.signature());
+            let row = format!("| `{stream}{signature}` | {} |\n", feed.scheme.docs);
+            assert!(guide.contains(&row), "missing in the table of sources:\n{row}");
+        }
+    }
+}

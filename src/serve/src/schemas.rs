@@ -74,6 +74,19 @@ pub(crate) const OBJECTS: &[(&str, &str, Fields)] = &[
         &[("delivery", "text"), ("events", "[]text"), ("duplicates", "int"), ("dead", "text?")],
     ),
     (
+        "Source",
+        "A source that rrb reads by itself. `state` is `reading` or `failing`, with `why`; `taken` counts what it has brought since rrb began, `last` is when.",
+        &[
+            ("event", "text"),
+            ("instance", "text"),
+            ("state", "text"),
+            ("…why", "text"),
+            ("since", "int"),
+            ("taken", "int"),
+            ("last", "int?"),
+        ],
+    ),
+    (
         "Status",
         "What is loaded and what is open. `webhooks` holds pairs of a path and its events; with `shadow` every run only says what it would do.",
         &[
@@ -81,6 +94,7 @@ pub(crate) const OBJECTS: &[(&str, &str, Fields)] = &[
             ("program", "text"),
             ("runbooks", "[]text"),
             ("webhooks", "[]any"),
+            ("sources", "[]Source"),
             ("open_runs", "int"),
             ("open_approvals", "int"),
             ("queued_events", "int"),

@@ -4,6 +4,8 @@
 //! `live` and `sources` stand on `secrets` and know nothing of each other; `plan` stands on those primitives of `live` that read. A test
 //! holds them to it.
 
+mod process;
+
 pub mod secrets;
 
 pub mod live;

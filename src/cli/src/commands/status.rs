@@ -1,10 +1,12 @@
 //! `rrb status`, `rrb pause`, `rrb unpause`: the daemon as a whole.
 
 use clap::Args;
+use rrb_engine::api::{SourceState, SourceView};
 
 use crate::connect::{Need, alone, connect};
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
+use crate::out::Look;
 use crate::text::{clean, count};
 
 /// How to print it.
@@ -58,6 +60,9 @@ pub async fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliErr
     for (path, events) in &status.webhooks {
         fact("webhook", format!("/hooks{} → {}", clean(path), clean(&events.join(", "))));
     }
+    for source in &status.sources {
+        fact("source", source_line(look, source));
+    }
     fact("runs", format!("{} open", status.open_runs));
     fact("approvals", format!("{} open", status.open_approvals));
     fact("queue", n(status.queued_events, "event"));
@@ -65,6 +70,18 @@ pub async fn status(context: &Context, args: &StatusArgs) -> Result<Exit, CliErr
         fact("paused", look.warn(clean(&status.paused.join(", "))));
     }
     Ok(Exit::Ok)
+}
+
+/// `shop.logged: 12 taken`, and what is wrong with it.
+fn source_line(look: &Look, source: &SourceView) -> String {
+    let name = match source.instance.as_str() {
+        "default" => clean(&source.event).into_owned(),
+        instance => format!("{} of {}", clean(&source.event), clean(instance)),
+    };
+    match &source.state {
+        SourceState::Reading => format!("{name}: {} taken", source.taken),
+        SourceState::Failing { why } => format!("{name}: {}", look.warn(clean(why))),
+    }
 }
 
 /// Pauses or lets go on.

@@ -12,5 +12,6 @@ mod lsp;
 mod operations;
 mod render;
 mod samples;
+mod sources;
 mod testing;
 mod testing_rules;

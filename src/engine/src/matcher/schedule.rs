@@ -30,7 +30,30 @@ pub struct Schedule {
 enum Rule {
     /// At whole multiples since 1970-01-01T00:00:00Z.
     Every(i64),
-    Cron(Box<Cron>, TimeZone),
+    Cron(Calendar),
+}
+
+/// The times that a cron expression means in a time zone.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    cron: Box<Cron>,
+    zone: TimeZone,
+}
+
+impl Calendar {
+    /// # Errors
+    /// When the expression or the time zone is not known.
+    pub fn new(cron: &str, zone: &str) -> Result<Self, String> {
+        let in_zone = TimeZone::get(zone).map_err(|e| format!("the time zone `{zone}` is not known: {e}"))?;
+        let parsed = Cron::from_str(cron).map_err(|e| format!("`{cron}` is no cron expression: {e}"))?;
+        Ok(Self { cron: Box::new(parsed), zone: in_zone })
+    }
+
+    /// The first time after `after`.
+    pub fn next(&self, after: Millis) -> Option<Millis> {
+        let found = self.cron.find_next_occurrence(&zoned(after, &self.zone)?, false).ok()?;
+        Some(found.timestamp().as_millisecond()).filter(|at| *at > after)
+    }
 }
 
 impl Schedule {
@@ -49,10 +72,8 @@ impl Schedule {
             ),
             TriggerKind::Cron { cron, zone, missed, with } => {
                 let zone_name = zone.as_deref().unwrap_or("UTC");
-                let zone =
-                    TimeZone::get(zone_name).map_err(|e| format!("the time zone `{zone_name}` is not known: {e}"))?;
-                let rule = Cron::from_str(cron).map_err(|e| format!("`{cron}` is no cron expression: {e}"))?;
-                (format!("{name} at {cron} in {zone_name}"), *missed, *with, Rule::Cron(Box::new(rule), zone))
+                let calendar = Calendar::new(cron, zone_name)?;
+                (format!("{name} at {cron} in {zone_name}"), *missed, *with, Rule::Cron(calendar))
             }
         };
         Ok(Some(Self { key, runbook, missed, with, rule }))
@@ -62,10 +83,7 @@ impl Schedule {
     pub fn next(&self, after: Millis) -> Option<Millis> {
         match &self.rule {
             Rule::Every(ms) => after.div_euclid(*ms).checked_add(1)?.checked_mul(*ms),
-            Rule::Cron(cron, zone) => {
-                let found = cron.find_next_occurrence(&zoned(after, zone)?, false).ok()?;
-                Some(found.timestamp().as_millisecond()).filter(|at| *at > after)
-            }
+            Rule::Cron(calendar) => calendar.next(after),
         }
     }
 

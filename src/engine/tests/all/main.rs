@@ -8,6 +8,7 @@ mod children;
 mod classes;
 mod correlation;
 mod crash;
+mod feeding;
 mod foresee;
 mod gates;
 mod groups;

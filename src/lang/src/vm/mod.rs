@@ -17,6 +17,7 @@ mod failure;
 mod fiber;
 pub mod foresight;
 mod fork;
+mod heard;
 pub mod image;
 mod interp;
 pub mod limits;

@@ -262,6 +262,7 @@ impl ControlPlane for Plane {
             program: "x".into(),
             runbooks: vec!["disk".into()],
             webhooks: vec![("/a".into(), vec!["a.b".into()])],
+            sources: vec![],
             open_runs: 3,
             open_approvals: 2,
             queued_events: 1,

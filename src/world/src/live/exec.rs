@@ -7,13 +7,13 @@ use std::time::Duration;
 use rrb_lang::json::Json;
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{Failure, FailureKind, Happened};
-use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::Cx;
 use super::fail::{forbidden, invalid, not_found, timeout, unavailable};
+use crate::process::{self, Group};
 use crate::secrets::Scrubber;
 
 /// How much of the start and of the end of an output is kept, in bytes.
@@ -23,17 +23,11 @@ const PART: usize = 512 << 10;
 const MAX_ARGS: usize = 4096;
 const MAX_STDIN: usize = 16 << 20;
 
-/// From TERM to KILL.
-const GRACE: Duration = Duration::from_secs(2);
-
 /// How long an output may stay open after the program's end, held by something it left behind.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// How much of an output a failure shows, in bytes.
 const SHOWN: usize = 4 << 10;
-
-/// Variables that a program gets from the engine's environment.
-const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
 
 /// `exec.run`
 pub async fn run(cx: Cx<'_>) -> Result<Value, Failure> {
@@ -83,15 +77,8 @@ async fn prepare(cx: Cx<'_>, command: &[&str], stdin: &str) -> Result<(String, C
     }
     let dir = cx.args.text_or_none("dir")?.unwrap_or("/");
     check_dir(dir).await?;
-    let mut cmd = Command::new(program);
-    cmd.args(args).current_dir(dir).env_clear().process_group(0).kill_on_drop(true);
-    cmd.stdout(Stdio::piped()).stderr(Stdio::piped());
-    cmd.stdin(if stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
-    for name in PASSED_ON {
-        if let Some(value) = std::env::var_os(name) {
-            cmd.env(name, value);
-        }
-    }
+    let mut cmd = process::bare(program, args);
+    cmd.current_dir(dir).stdin(if stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
     for (name, value) in cx.args.text_map("env")?.unwrap_or_default() {
         check_variable(name, value)?;
         cmd.env(name, value);
@@ -160,50 +147,6 @@ async fn watch(child: &mut Child, stdin: &[u8], output: &mut Output, group: &mut
         let _ = tokio::time::timeout(LINGER, talk).await;
     }
     Ok(status)
-}
-
-/// The process group of a program. Ends it when dropped before the program's own end.
-struct Group {
-    pid: Option<Pid>,
-}
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self { pid: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) }
-    }
-
-    /// The program came to its end by itself: what it left behind stays.
-    fn ended(&mut self) {
-        self.pid = None;
-    }
-
-    fn signal(&self, signal: Signal) -> bool {
-        self.pid.is_some_and(|pid| kill_process_group(pid, signal).is_ok())
-    }
-
-    /// Asks the group to end, then makes it.
-    async fn end(&mut self, child: &mut Child) {
-        self.signal(Signal::TERM);
-        if tokio::time::timeout(GRACE, self.gone(child)).await.is_err() {
-            self.signal(Signal::KILL);
-            let _ = tokio::time::timeout(GRACE, self.gone(child)).await;
-        }
-        self.pid = None;
-    }
-
-    /// Returns when the program is gone, and all that it started too, which may take longer.
-    async fn gone(&self, child: &mut Child) {
-        let _ = child.wait().await;
-        while self.pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok()) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-    }
 }
 
 #[derive(Default)]
