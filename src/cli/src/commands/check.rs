@@ -142,7 +142,7 @@ fn unfinished(checked: &[Checked]) -> Vec<String> {
     all
 }
 
-const PARTIAL: &str = "declarations that could not be read whole were not checked any further";
+const PARTIAL: &str = "declarations that could not be read whole were checked only in part";
 
 /// The name of the one file that is asked about, when it belongs to a larger project.
 fn only(place: &project::Place, path: &Path) -> Option<String> {

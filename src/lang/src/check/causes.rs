@@ -50,7 +50,10 @@ impl Unread {
             unread.spans.iter().filter(|b| covers(**b, **s)).all(|b| !unclosed.iter().any(|u| covers(*b, *u)))
         };
         unread.sound = c.sound.iter().filter(readable).copied().collect();
-        unread.bound = c.unsound.iter().flat_map(|s| bound(c.sources.text(*s))).map(SmolStr::new).collect();
+        for s in &c.unsound {
+            let own = without_inner(c.sources.text(*s), *s, &c.sound);
+            unread.bound.extend(bound(&own).map(SmolStr::new));
+        }
         for item in c.modules.iter().flat_map(|m| &m.ast.items).flat_map(with_inner) {
             if unread.spans.contains(&item.span) {
                 unread.note(item, &c.sources, &errors);
@@ -203,6 +206,18 @@ fn with_inner(item: &Item) -> impl Iterator<Item = &Item> {
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty())
+}
+
+/// The text of a statement without those in it that could be read: they bind names for themselves only.
+fn without_inner(text: &str, statement: Span, sound: &[Span]) -> String {
+    let mut own = text.to_owned();
+    for inner in sound.iter().filter(|s| covers(statement, **s)) {
+        let (from, to) = ((inner.start - statement.start) as usize, (inner.end - statement.start) as usize);
+        if let Some(blank) = own.get(from..to).map(|t| " ".repeat(t.len())) {
+            own.replace_range(from..to, &blank);
+        }
+    }
+    own
 }
 
 /// The words that text which could not be read may bind: all from a word that binds up to the end of what it binds.

@@ -20,7 +20,7 @@ use super::{
 
 /// How many places of a line are tried, and how many words in each.
 const PLACES: usize = 8;
-const TRIES: usize = 6;
+const TRIES: usize = 8;
 
 /// How many words are put in for all mistakes of a text.
 pub(super) const MOST: usize = 300;
@@ -39,6 +39,7 @@ const BEFORE_BRACE: &[&str] = &["showing", "undo", "otherwise", "else", "catch",
 const BEFORE_PEOPLE: &[&str] = &["from", "to", "for"];
 const BEFORE_CALL: &[&str] = &["ask", "where", "by", "when", "with", "called", "returns", "fails", "within", "until"];
 const BEFORE_NAME: &[&str] = &[
+    "of",
     "requester",
     "comment",
     "rollback",
@@ -46,14 +47,12 @@ const BEFORE_NAME: &[&str] = &[
     "times",
     "keys",
     "up",
-    "escalate",
-    "remind",
     "as",
     "where",
     "by",
+    "escalate",
+    "remind",
     "distinct",
-    "of",
-    "when",
     "with",
     "within",
     "to",
@@ -70,7 +69,6 @@ const BEFORE_NAME: &[&str] = &[
     "returns",
     "fails",
     "from",
-    "change",
     "undo",
     "key",
     "max",
@@ -167,6 +165,12 @@ impl Declaration<'_> {
             let foreign = habits::is_foreign(token(text, at)) || token(text, at) == "{";
             return if first && !foreign { vec!["match"] } else { Vec::new() };
         }
+        if self.is_second_event(at) {
+            return vec!["and", "then", "without"];
+        }
+        if self.names_event(at) {
+            return vec!["as"];
+        }
         let line = text.get(at..).unwrap_or("").lines().next().unwrap_or("");
         let has = |clause: &str| line.split(|c: char| !(c.is_ascii_lowercase() || c == '{')).any(|w| w == clause);
         let heads = HEADS.iter().filter(|(_, clauses)| first && clauses.iter().any(|c| has(c)));
@@ -178,6 +182,33 @@ impl Declaration<'_> {
         }
         let heads = heads.map(|(head, _)| *head).filter(|head| *head == "wait" || !slips::is_word(word) || self.arms);
         heads.filter(|head| !matches!(*head, "step" | "if") || named == (*head == "step")).collect()
+    }
+
+    /// `on A as a B as b`: whether the second event begins at `at`.
+    fn is_second_event(&self, at: usize) -> bool {
+        let text = self.text();
+        let line = text.get(..at).unwrap_or("").rsplit('\n').next().unwrap_or("").trim();
+        let event = text.get(at..).unwrap_or("");
+        let path =
+            event.len() - event.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_.".contains(c)).len();
+        let dotted = event.get(..path).is_some_and(|p| p.contains('.') && !p.starts_with('.'));
+        line.starts_with("on ")
+            && line.contains(" as ")
+            && dotted
+            && event.get(path..).is_some_and(|t| t.starts_with(" as "))
+    }
+
+    /// `on A a`: whether a bare name stands behind the event that it is to name.
+    fn names_event(&self, at: usize) -> bool {
+        let text = self.text();
+        let line = text.get(..at).unwrap_or("").rsplit('\n').next().unwrap_or("");
+        let mut words = line.split_whitespace().rev();
+        let event = words.next().is_some_and(|w| w.contains('.') && !w.contains(['(', '"']));
+        let joint = words
+            .next()
+            .is_some_and(|w| matches!(w, "on" | "of" | "and" | "then" | "without" | "later" | "for" | "when"));
+        let name = token(text, at);
+        event && joint && name.starts_with(|c: char| c.is_ascii_lowercase()) && !slips::is_word(name)
     }
 
     /// The clauses that may lack before the token at `at`, by what it is.
@@ -192,12 +223,6 @@ impl Declaration<'_> {
         let before = text.get(..at).unwrap_or("").trim_end();
         if (TAGS.iter().any(|tag| before.ends_with(tag)) && word.starts_with('"')) || before.ends_with(" advance") {
             return &[];
-        }
-        let path = text.get(at..).unwrap_or("");
-        let path = path.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        let line = before.rsplit('\n').next().unwrap_or("").trim_start();
-        if line.starts_with("on ") && path.starts_with(" as ") && behind.starts_with('.') {
-            return &["then", "and", "without", "of"];
         }
         match word.chars().next() {
             Some('"') => BEFORE_TEXT,
