@@ -143,6 +143,7 @@ fn a_source_that_cannot_be_read_is_said_and_the_daemon_goes_on() {
     std::fs::write(dir.path().join("main.rrb"), "runbook idle() { finish resolved \"x\" }\n").unwrap();
     std::fs::write(dir.path().join("rrb.toml"), "[project]\nname = \"t\"\n[serve]\nlisten = \"127.0.0.1:0\"\n")
         .unwrap();
+    signal(&daemon, "-HUP");
     until(|| json(&ask(dir.path(), &["status", "--json"]))["sources"].as_array().unwrap().is_empty());
     signal(&daemon, "-TERM");
 }

@@ -33,6 +33,7 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
     }
     let mut child = process::bare(program, rest).spawn().map_err(|e| not_started(program, &e))?;
     let mut group = Group::of(&child);
+    source.reading();
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let mut complaint = String::new();
     let read = async { tokio::join!(lines(source, out, format), last_line(err, &mut complaint)).0 };

@@ -58,6 +58,10 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
     }
     let format = Format::named(args.choice("format")?);
     let mut reading = begin(source, &path, args.choice("begin")?).await?;
+    source.report(match &reading {
+        Some(_) => SourceState::Reading,
+        None => SourceState::Failing { why: format!("there is no file `{}`, yet", path.display()) },
+    });
     loop {
         if let Some(at) = &mut reading
             && at.more(source, &path, format).await?
@@ -71,7 +75,6 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
                 last.finish(source, &path, format).await?;
             }
             source.bring(Vec::new(), Some(next.place.written())).await?;
-            source.reading();
             reading = Some(next);
             continue;
         }
@@ -84,10 +87,7 @@ async fn begin(source: &Source, path: &Path, begin: &str) -> Result<Option<Readi
     let place: Option<Place> = match source.cursor().await? {
         Some(cursor) => serde_json::from_str(&cursor).ok(),
         None => {
-            let Some(mut at) = open(path).await? else {
-                missing(source, path);
-                return Ok(None);
-            };
+            let Some(mut at) = open(path).await? else { return Ok(None) };
             if begin == "end" {
                 let end = at.file.metadata().await.map_err(|e| unread(path, &e))?.len();
                 at.place.read = end;
@@ -110,10 +110,6 @@ async fn begin(source: &Source, path: &Path, begin: &str) -> Result<Option<Readi
     }
     tracing::warn!(path = %path.display(), "the file that was read before is gone: lines at its end may be missing");
     open(path).await
-}
-
-fn missing(source: &Source, path: &Path) {
-    source.report(SourceState::Failing { why: format!("there is no file `{}`, yet", path.display()) });
 }
 
 /// The files beside this one, where rotation leaves those of before.

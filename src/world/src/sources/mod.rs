@@ -128,9 +128,9 @@ impl Sources {
 
 /// Runs a source until it is stopped: one that fails is begun again, after a pause that grows.
 async fn keep(source: Source, world: Arc<dyn World>) {
+    source.reading();
     let mut pause = PAUSES.0;
     loop {
-        source.reading();
         let began = tokio::time::Instant::now();
         let why = match run(&source, &world).await {
             Ok(()) => "it came to its end".to_owned(),
@@ -140,7 +140,6 @@ async fn keep(source: Source, world: Arc<dyn World>) {
         if began.elapsed() >= HELD {
             pause = PAUSES.0;
         }
-        tracing::warn!(event = %source.spec.event, instance = %source.spec.instance, %why, "a source is not read");
         source.report(SourceState::Failing { why });
         tokio::select! {
             () = source.stop.cancelled() => return,

@@ -39,13 +39,9 @@ pub(super) async fn run(source: &Source, world: &Arc<dyn World>, poll: Poll<'_>)
         match answer.and_then(|value| body(&value)) {
             Ok(body) => {
                 source.bring(vec![Fed { body, headers: BTreeMap::new(), position: None }], None).await?;
-                source.reading();
             }
             // The next asking may go well: a poll is not given up.
-            Err(why) => {
-                tracing::warn!(event = %source.spec.event, instance = %source.spec.instance, %why, "a poll failed");
-                source.report(SourceState::Failing { why });
-            }
+            Err(why) => source.report(SourceState::Failing { why }),
         }
         let every = i64::try_from(poll.every.as_millis()).unwrap_or(i64::MAX);
         source.unless_stopped(source.clock.sleep_until(began.saturating_add(every))).await?;

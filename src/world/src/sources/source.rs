@@ -1,6 +1,6 @@
 //! One source at work: what it is asked, and how it hands over what it has read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rrb_engine::api::{ApiError, SourceState};
@@ -36,11 +36,12 @@ pub(super) struct Source {
     pub sink: Arc<dyn Sink>,
     pub clock: Arc<dyn Clock>,
     pub stop: CancellationToken,
+    last: Mutex<Option<SourceState>>,
 }
 
 impl Source {
     pub fn new(spec: Spec, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
-        Self { spec, sink, clock, stop }
+        Self { spec, sink, clock, stop, last: Mutex::default() }
     }
 
     /// All is well.
@@ -48,7 +49,19 @@ impl Source {
         self.report(SourceState::Reading);
     }
 
+    /// Tells how it stands. A failure that goes on is logged once.
     pub fn report(&self, state: SourceState) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref() != Some(&state) {
+            let (event, instance) = (&self.spec.event, &self.spec.instance);
+            match &state {
+                SourceState::Failing { why } => tracing::warn!(%event, %instance, %why, "a source cannot be read"),
+                SourceState::Reading if last.is_some() => tracing::info!(%event, %instance, "the source is read again"),
+                SourceState::Reading => tracing::debug!(%event, %instance, "the source is read"),
+            }
+            *last = Some(state.clone());
+        }
+        drop(last);
         self.sink.report(&self.spec.event, &self.spec.instance, Some(state));
     }
 
@@ -65,7 +78,10 @@ impl Source {
         let mut pause = FULL.0;
         loop {
             match self.sink.feed(batch.clone()).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.reading();
+                    return Ok(());
+                }
                 Err(ApiError::Overloaded(_)) => {}
                 Err(other) => return Err(Stopped::Failed(other.line())),
             }

@@ -39,6 +39,7 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
         "tcp" => Box::pin(connections(TcpListener::bind(address).await.map_err(taken)?, send)),
         _ => return Err(Stopped::Failed(wrong())),
     };
+    source.reading();
     tokio::select! {
         why = source.unless_stopped(listening) => Err(why?.err().unwrap_or_else(|| "nothing can come any more".to_owned()).into()),
         stopped = hand_over(source, receive) => stopped,
