@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, init, plan, replay, run, runs, serve,
-    status, test, token, watch, why, why_not,
+    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, import, init, plan, replay, run, runs,
+    serve, status, test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -120,6 +120,9 @@ pub enum Command {
     Graph(graph::GraphArgs),
     /// Explain a diagnostic's code at length.
     Explain(explain::ExplainArgs),
+    /// Make connectors of other people's descriptions.
+    #[command(subcommand, after_help = "Example:\n  rrb import openapi github.json --only issues --out lib/github.rrb")]
+    Import(import::ImportCommand),
     /// Make a new project in a folder.
     Init(init::InitArgs),
     /// Speak the language server protocol on standard input and output.

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod fmt;
 pub mod graph;
 pub mod help;
+pub mod import;
 pub mod init;
 pub mod plan;
 pub mod replay;
@@ -58,6 +59,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Doc(args) => doc::doc(context, &args),
         Command::Graph(args) => graph::graph(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
+        Command::Import(command) => import::dispatch(context, &command),
         Command::Init(args) => init::init(context, &args),
         Command::Lsp { .. } => match rrb_lsp::serve_stdio().await {
             true => Ok(Exit::Ok),

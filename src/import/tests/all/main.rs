@@ -1,0 +1,13 @@
+//! Descriptions in, connectors out: small ones of our own by feature, and real ones where they are given.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod samples;
+mod support;
+mod whole;

@@ -1,0 +1,33 @@
+//! What the tests share.
+
+use rrb_import::{Imported, Options, openapi};
+use rrb_lang::check::{CheckInput, ModuleSource, check};
+
+/// The connector of a description in YAML or JSON.
+pub fn import(text: &str) -> Imported {
+    let options = Options { source: "api.yaml".to_owned(), ..Options::default() };
+    openapi::import(text.as_bytes(), &options).unwrap_or_else(|e| panic!("{e}\n{}", e.help))
+}
+
+/// What `rrb check` says of a connector, warnings too.
+pub fn problems(text: &str) -> Vec<String> {
+    let module = ModuleSource { name: "api".into(), file: "api.rrb".into(), text: text.into() };
+    let checked = check(CheckInput { modules: vec![module], ..CheckInput::default() });
+    let place = |d: &rrb_lang::diag::Diagnostic| {
+        let at = d.labels.first().map_or(0, |l| l.span.start as usize);
+        let before = text.get(..at).unwrap_or_default();
+        let line = before.matches('\n').count();
+        format!("{}: {} in `{}`", line + 1, d.message, text.lines().nth(line).unwrap_or_default().trim())
+    };
+    checked.diagnostics.iter().map(place).collect()
+}
+
+/// The connector, which checks without a word and is formatted.
+pub fn checked(text: &str) -> Imported {
+    let imported = import(text);
+    assert_eq!(problems(&imported.text), Vec::<String>::new(), "{}", imported.text);
+    let mut sources = rrb_lang::span::Sources::default();
+    let file = sources.add("api.rrb", "");
+    assert_eq!(rrb_lang::syntax::format(file, &imported.text).as_deref(), Ok(imported.text.as_str()));
+    imported
+}
