@@ -129,8 +129,13 @@ fn head(connector: &Connector<'_, '_>, counts: Counts) -> String {
 fn write_event(out: &mut String, event: &crate::openapi::Event, codec: &mut Codec<'_>) {
     out.push_str(&docs(&event.docs, "  "));
     let _ = writeln!(out, "  // review: {}", event.review);
-    let ty = codec.ty(&event.shape);
-    let value = codec.read(&event.shape, "body");
+    let mut ty = codec.ty(&event.shape);
+    let mut value = codec.read(&event.shape, "body");
+    // An event is a record: what is none becomes a field of one.
+    if codec.fields(&event.shape).is_none_or(<[_]>::is_empty) {
+        ty = format!("{{ body: {ty} }}");
+        value = format!("{{ body: {value} }}");
+    }
     let _ = writeln!(
         out,
         "  event {}: {ty} from webhook {} {{\n    verify {}\n    id headers[\"webhook-id\"]\n    emit {value}\n  }}\n",

@@ -131,8 +131,8 @@ impl<'a> Plan<'a> {
 
         let taken = OWN_TYPES.iter().copied().map(str::to_owned).chain([names::pascal(connector, "Connector")]);
         let mut schemas = Schemas::new(doc, notes, Names::with(taken));
-        let named = identity::action_names(&operations, &mut schemas.notes);
         let reserved = reserved_names(&settings, &auth, &operations);
+        let named = identity::action_names(&operations, reserved.clone(), &mut schemas.notes);
         let mut actions = Vec::new();
         let mut callbacks = Vec::new();
         for (operation, name) in operations.into_iter().zip(named) {
@@ -141,7 +141,8 @@ impl<'a> Plan<'a> {
             let mut maker = Maker { schemas: &mut schemas, auth: &mut auth, reserved: reserved.clone() };
             actions.extend(maker.action(operation, name, base));
         }
-        let taken = Names::with(actions.iter().map(|a| a.name.clone()));
+        let mut taken = reserved;
+        actions.iter().for_each(|a: &Action<'_>| taken.keep(&a.name));
         let events = events::events(doc, connector, callbacks, taken, &mut schemas, &mut settings);
         schemas.finish();
         settings.extend(auth.settings);
@@ -254,7 +255,7 @@ fn reserved_names(settings: &[Setting], auth: &Auth, operations: &[operations::O
     let hosts = operations.iter().filter_map(|o| o.servers.as_ref()).count();
     let mut taken: Vec<String> = OWN_NAMES.iter().take(8).map(|n| (*n).to_owned()).collect();
     taken.extend(settings.iter().chain(&auth.settings).map(|s| s.name.clone()));
-    taken.extend(["token".to_owned(), "authorization".to_owned(), "api_key".to_owned()]);
+    taken.extend(["token".to_owned(), "authorization".to_owned(), "api_key".to_owned(), "webhook_secret".to_owned()]);
     if hosts > 0 {
         let labels = operations.iter().filter_map(|o| o.servers.as_ref()).flat_map(|s| s.items());
         for server in labels {

@@ -409,7 +409,7 @@ fn credentials(action: &Action<'_>) -> Vec<String> {
             Credential::Bearer { setting } => args.push(format!("bearer: {}", value(setting))),
             Credential::Basic { user, password } => {
                 args.push(format!("basic_user: {user}"));
-                args.push(format!("basic_password: {password}"));
+                args.push(format!("basic_password: {}", value(password)));
             }
             Credential::Header { name, setting } => {
                 headers = format!("_secret({headers}, {}, {})", quoted(name), value(setting))

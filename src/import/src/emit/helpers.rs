@@ -134,7 +134,7 @@ pub fn used_by(text: &str, connector: &str) -> String {
         let next = HELPERS
             .iter()
             .enumerate()
-            .find(|(i, (name, _))| !wanted.get(*i).copied().unwrap_or(true) && all.contains(&format!("{name}(")));
+            .find(|(i, (name, _))| !wanted.get(*i).copied().unwrap_or(true) && calls(&all, name));
         let Some((i, (_, body))) = next else { break };
         if let Some(flag) = wanted.get_mut(i) {
             *flag = true;
@@ -143,4 +143,14 @@ pub fn used_by(text: &str, connector: &str) -> String {
     }
     let chosen = HELPERS.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
     chosen.map(|((_, body), _)| body.replace("CONNECTOR", connector) + "\n").collect()
+}
+
+/// Whether `name` is called: not a longer name that ends so.
+fn calls(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let before = text.get(..at).and_then(|t| t.chars().next_back());
+        let behind = text.get(at + name.len()..).is_some_and(|t| t.starts_with('('));
+        behind && !before.is_some_and(is_part)
+    })
 }

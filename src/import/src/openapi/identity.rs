@@ -102,8 +102,9 @@ fn is_native(name: &str) -> bool {
 }
 
 /// A name for each operation, in their order: from its id, else from method and path. The same whatever is chosen later.
-pub fn action_names(operations: &[Operation<'_>], notes: &mut Notes) -> Vec<String> {
-    let mut taken = Names::default();
+///
+/// Those in `taken` have another use.
+pub fn action_names(operations: &[Operation<'_>], mut taken: Names, notes: &mut Notes) -> Vec<String> {
     operations
         .iter()
         .map(|operation| {

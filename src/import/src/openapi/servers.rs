@@ -111,6 +111,10 @@ fn plain(value: &Value) -> String {
 
 /// An address of HTTP in its usual form, without a slash at its end.
 fn absolute(text: &str) -> Option<String> {
+    // What is left of a template is no host.
+    if text.contains(['{', '}']) {
+        return None;
+    }
     let text = if text.starts_with("//") { format!("https:{text}") } else { text.to_owned() };
     let mut url =
         url::Url::parse(text.trim()).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.host().is_some())?;

@@ -1,6 +1,6 @@
 //! What the tests share.
 
-use rrb_import::{Imported, Options, openapi};
+use rrb_import::{Imported, Loss, Options, openapi};
 use rrb_lang::check::{CheckInput, ModuleSource, check};
 
 /// The connector of a description in YAML or JSON.
@@ -30,4 +30,26 @@ pub fn checked(text: &str) -> Imported {
     let file = sources.add("api.rrb", "");
     assert_eq!(rrb_lang::syntax::format(file, &imported.text).as_deref(), Ok(imported.text.as_str()));
     imported
+}
+
+/// A description with these paths, each line indented by two.
+pub fn api(paths: &str) -> String {
+    format!(
+        "openapi: 3.1.0\ninfo: {{ title: Test, version: \"1\" }}\nservers: [ {{ url: 'https://api.example' }} ]\npaths:\n{}",
+        paths.trim_start_matches('\n')
+    )
+}
+
+/// A description with these components; its one operation takes and gives the schema `T`.
+pub fn components(kind: &str, all: &str) -> String {
+    let both = "{ content: { application/json: { schema: { $ref: '#/components/schemas/T' } } } }";
+    let paths = format!(
+        "  /t: {{ put: {{ operationId: put_t, requestBody: {{ required: true, content: {{ application/json: {{ schema: {{ $ref: '#/components/schemas/T' }} }} }} }}, responses: {{ 200: {both} }} }} }}\n"
+    );
+    format!("{}components:\n  {kind}:\n{}", api(&paths), all.trim_start_matches('\n'))
+}
+
+/// The notes of one kind, each with its place.
+pub fn notes(imported: &Imported, loss: Loss) -> Vec<String> {
+    imported.report.notes.iter().filter(|n| n.loss == loss).map(|n| format!("{}: {}", n.at, n.what)).collect()
 }

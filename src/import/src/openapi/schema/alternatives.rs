@@ -265,7 +265,7 @@ impl<'a> Schemas<'a> {
             let name = taken.take(&names::snake(first, "case"));
             let shape = if self.subtypes_of(&target).is_some() {
                 self.fields_only(&target, &names::pascal(first, "Case"))
-            } else if target.place.starts_with("/components/") || target.place.starts_with("/definitions/") {
+            } else if self.given.contains_key(&target.place) {
                 self.referred(&target)
             } else {
                 self.shape(&target, &format!("{hint}{}", names::pascal(first, "Case")))
