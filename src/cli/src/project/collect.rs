@@ -15,7 +15,7 @@ pub const MAX_DEPTH: usize = 32;
 /// Bytes of all files together.
 pub const MAX_TOTAL: u64 = 64 << 20;
 /// Bytes read of one file: one more than the parser takes, so that it says itself that there are too many.
-const MAX_FILE: u64 = (1 << 20) + 1;
+const MAX_FILE: u64 = rrb_lang::syntax::MAX_SOURCE as u64 + 1;
 
 /// What was read.
 #[derive(Debug, Clone, Default)]

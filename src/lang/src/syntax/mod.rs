@@ -38,8 +38,8 @@ use crate::{
     span::{FileId, Span},
 };
 
-/// How large a source file may be, in bytes.
-pub const MAX_SOURCE: usize = 1024 * 1024;
+/// How large a source file may be, in bytes. What people write has a few KiB; a connector made of the description of a large API has some MiB.
+pub const MAX_SOURCE: usize = 8 * 1024 * 1024;
 
 /// How deep brackets, blocks and texts may nest.
 pub const MAX_NESTING: usize = 128;

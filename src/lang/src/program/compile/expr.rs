@@ -49,7 +49,8 @@ impl<'a> Compiler<'a, '_> {
             }),
             ExprKind::List(items) => self.list(items, d),
             ExprKind::Record(values) => self.scratch(|c| {
-                let names = c.field_names(&e.ty);
+                let made = c.built(&e.ty);
+                let names = c.field_names(&made);
                 let a = c.in_row(values.iter());
                 c.emit(Op::Record { d, a, names });
             }),
@@ -364,7 +365,8 @@ impl<'a> Compiler<'a, '_> {
     fn update(&mut self, e: &'a Expr, base: &'a Expr, given: &'a [(smol_str::SmolStr, Expr)], d: Reg) {
         self.scratch(|c| {
             let s = c.operand(base);
-            let (target, source) = (fields(&c.hir.types, &e.ty), fields(&c.hir.types, &base.ty));
+            let made = c.built(&e.ty);
+            let (target, source) = (fields(&c.hir.types, &made), fields(&c.hir.types, &base.ty));
             let a = c.temps(target.len());
             for (name, value) in given {
                 if let Some(i) = target.iter().position(|f| f.name == *name) {
@@ -378,7 +380,7 @@ impl<'a> Compiler<'a, '_> {
                 let at = source.iter().position(|f| f.name == field.name).unwrap_or(usize::MAX);
                 c.emit(Op::Field { d: offset(a, i), s, index: u16::try_from(at).unwrap_or(u16::MAX) });
             }
-            let names = c.field_names(&e.ty);
+            let names = c.field_names(&made);
             c.emit(Op::Record { d, a, names });
         });
     }

@@ -9,6 +9,14 @@ use crate::vm::code::Shape;
 use crate::vm::typing::{fields, resolve};
 
 impl Compiler<'_, '_> {
+    /// The type of the record that an expression makes: where a `T?` is expected, its type says that, and what is made is a `T`.
+    pub(super) fn built(&self, ty: &Ty) -> Ty {
+        match &*resolve(&self.hir.types, ty) {
+            Type::Optional(inner) => inner.clone(),
+            _ => ty.clone(),
+        }
+    }
+
     pub(super) fn field_names(&mut self, ty: &Type) -> u32 {
         let names: Vec<SmolStr> = fields(&self.hir.types, ty).into_iter().map(|f| f.name).collect();
         self.tables.names(names)

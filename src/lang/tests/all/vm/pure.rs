@@ -23,6 +23,7 @@ fn expressions_have_their_values() {
              fn evens(n: Int) -> List<Int> { var out: List<Int> = []  for i in 0..n { if i mod 2 == 1 { continue }  if i > 6 { break }  out = out.push(i) }  out }
              fn count(n: Int) -> Int { var i = 0  while i < n { i += 1 }  i }
              fn early(xs: List<Int>) -> Int { for x in xs { try { if x > 2 { return x } } catch f { return -1 } }  0 }
+             fn maybe(p: Pod?) -> Text { if let q = p { \"${q.name} ${q.ready} ${q.restarts}\" } else { \"none\" } }
              fn json(t: Text) -> Json { t.parse_json() ?? fail \"no json\" }"
         );
         match try_program(&text).map(|p| call(&p, "holds", vec![])) {
