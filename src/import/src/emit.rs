@@ -138,10 +138,11 @@ fn write_event(out: &mut String, event: &crate::openapi::Event, codec: &mut Code
     }
     let _ = writeln!(
         out,
-        "  event {}: {ty} from webhook {} {{\n    verify {}\n    id headers[\"webhook-id\"]\n    emit {value}\n  }}\n",
+        "  event {}: {ty} from webhook {} {{\n    verify {}\n    id headers[{}]\n    emit {value}\n  }}\n",
         event.name,
         quoted(&event.path),
-        event.verify
+        event.verify,
+        quoted(event.id_header)
     );
 }
 

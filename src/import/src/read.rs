@@ -96,6 +96,8 @@ fn yaml(text: &str) -> Result<Read, ImportError> {
             if let Some(line) = message.find('\n') {
                 message.truncate(line);
             }
+            // The reader's own advice is for those who program with it.
+            let message = message.replace("; use from_str_multiple or from_str_multiple_with_options", "");
             Err(ImportError::new(
                 format!("the description is no YAML: {message}"),
                 "check that the file is whole, and that it is one document of YAML 1.2 or JSON",

@@ -8,6 +8,7 @@ mod daemon;
 mod documents;
 mod fmt;
 mod guardrails;
+mod import;
 mod lsp;
 mod operations;
 mod render;

@@ -19,6 +19,8 @@ pub struct Event {
     /// As it stands behind `verify`.
     pub verify: String,
     pub review: String,
+    /// The header that holds the id of a delivery.
+    pub id_header: &'static str,
 }
 
 /// A callback of an operation, with a name for its event.
@@ -136,5 +138,10 @@ fn event<'a>(
         shape,
         verify: verify.to_owned(),
         review: said.to_owned(),
+        id_header: if has("x-github-delivery") || has("x-hub-signature-256") {
+            "x-github-delivery"
+        } else {
+            "webhook-id"
+        },
     }
 }

@@ -8,7 +8,9 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod mutated;
 mod odd;
+mod refused;
 mod samples;
 mod support;
 mod whole;

@@ -11,6 +11,15 @@ pub fn import(text: &str) -> Imported {
 
 /// What `rrb check` says of a connector, warnings too.
 pub fn problems(text: &str) -> Vec<String> {
+    said(text, |_| true)
+}
+
+/// The errors alone.
+pub fn errors(text: &str) -> Vec<String> {
+    said(text, rrb_lang::diag::Diagnostic::is_error)
+}
+
+fn said(text: &str, which: impl Fn(&rrb_lang::diag::Diagnostic) -> bool) -> Vec<String> {
     let module = ModuleSource { name: "api".into(), file: "api.rrb".into(), text: text.into() };
     let checked = check(CheckInput { modules: vec![module], ..CheckInput::default() });
     let place = |d: &rrb_lang::diag::Diagnostic| {
@@ -19,7 +28,7 @@ pub fn problems(text: &str) -> Vec<String> {
         let line = before.matches('\n').count();
         format!("{}: {} in `{}`", line + 1, d.message, text.lines().nth(line).unwrap_or_default().trim())
     };
-    checked.diagnostics.iter().map(place).collect()
+    checked.diagnostics.iter().filter(|d| which(d)).map(place).collect()
 }
 
 /// The connector, which checks without a word and is formatted.
