@@ -53,6 +53,8 @@ fn body(value: &Value) -> Result<Vec<u8>, String> {
     serde_json::to_vec(&json).map_err(|e| e.to_string())
 }
 
+type Answer<'a> = Pin<Box<dyn Future<Output = (EffectId, EffectOutcome)> + Send + 'a>>;
+
 /// Runs the function once.
 async fn ask(source: &Source, world: &dyn World, poll: &Poll<'_>) -> Result<Value, String> {
     let name = format!("poll:{}", source.spec.event);
@@ -75,7 +77,7 @@ async fn ask(source: &Source, world: &dyn World, poll: &Poll<'_>) -> Result<Valu
 struct Open<'a> {
     world: &'a dyn World,
     clock: &'a dyn Clock,
-    answers: FuturesUnordered<Pin<Box<dyn Future<Output = (EffectId, EffectOutcome)> + Send + 'a>>>,
+    answers: FuturesUnordered<Answer<'a>>,
     given_up: HashSet<EffectId>,
 }
 
