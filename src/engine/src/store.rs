@@ -49,6 +49,9 @@ pub trait Store: Send + Sync + 'static {
         skip: u32,
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError>;
+    /// The events received since `since`, oldest first, each with what became of it in the order in which that was written; without the
+    /// first `skip` of them.
+    async fn history(&self, since: Millis, skip: u32, limit: u32) -> Result<Vec<Remembered>, StoreError>;
     /// Whether an event of this source with this sender's id came since `since`.
     async fn seen(&self, source: &str, sender_id: &str, since: Millis) -> Result<Option<String>, StoreError>;
     async fn dispositions(&self, event: &str) -> Result<Vec<DispositionRow>, StoreError>;
@@ -67,6 +70,9 @@ pub trait Store: Send + Sync + 'static {
     }
     async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError>;
 }
+
+/// An event with what became of it.
+pub type Remembered = (EventRow, Vec<DispositionRow>);
 
 /// What a commit gave back.
 #[derive(Debug, Clone, Default, PartialEq)]

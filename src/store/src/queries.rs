@@ -1,6 +1,11 @@
 //! The questions of the engine as SQL.
 
-use rrb_engine::store::{ApprovalRow, DeliveryRow, EventFilter, EventRow, Recovered, RunFilter, RunRow};
+use std::collections::HashMap;
+
+use rrb_engine::store::{
+    ApprovalRow, DeliveryRow, DispositionRow, EventFilter, EventRow, Recovered, Remembered, RunFilter, RunRow,
+};
+use rrb_lang::vm::protocol::Millis;
 use rusqlite::{Connection, params, params_from_iter, types::Value};
 
 use crate::codec::spell;
@@ -44,6 +49,21 @@ impl Where {
     fn sql(&self) -> String {
         if self.clauses.is_empty() { String::new() } else { format!(" WHERE {}", self.clauses.join(" AND ")) }
     }
+}
+
+pub(crate) fn history(db: &Connection, since: Millis, skip: u32, limit: u32) -> Result<Vec<Remembered>, Fault> {
+    let page = "received >= ?1 ORDER BY received, n LIMIT ?2 OFFSET ?3";
+    let asked = params![since, limit.min(MAX_LIMIT), skip];
+    let events = all(db, &format!("SELECT {EVENT} FROM events WHERE {page}"), asked, rows::event)?;
+    let sql = format!(
+        "SELECT event, runbook, verdict, run, detail, at FROM dispositions
+         WHERE event IN (SELECT id FROM events WHERE {page}) ORDER BY n"
+    );
+    let mut became: HashMap<String, Vec<DispositionRow>> = HashMap::new();
+    for row in all(db, &sql, asked, rows::disposition)? {
+        became.entry(row.event.clone()).or_default().push(row);
+    }
+    Ok(events.into_iter().map(|e| (became.remove(&e.id).unwrap_or_default(), e)).map(|(b, e)| (e, b)).collect())
 }
 
 pub(crate) fn runs(db: &Connection, filter: RunFilter) -> Result<Vec<RunRow>, Fault> {

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use rrb_engine::audit::AuditRecord;
 use rrb_engine::store::{
-    ApprovalRow, Committed, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, Op, Recovered, RunFilter,
-    RunRow, SnapshotRow, Store, StoreError, TokenRow,
+    ApprovalRow, Committed, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, Op, Recovered, Remembered,
+    RunFilter, RunRow, SnapshotRow, Store, StoreError, TokenRow,
 };
 use rrb_lang::vm::protocol::Millis;
 use rusqlite::{Connection, params};
@@ -208,6 +208,10 @@ impl Store for SqliteStore {
             "SELECT {EVENT} FROM events WHERE source = ?1 AND received >= ?2 ORDER BY received, n LIMIT ?3 OFFSET ?4"
         );
         self.ask(move |db| rows::all(db, &sql, params![source, since, limit, skip], rows::event)).await
+    }
+
+    async fn history(&self, since: Millis, skip: u32, limit: u32) -> Result<Vec<Remembered>, StoreError> {
+        self.ask(move |db| queries::history(db, since, skip, limit)).await
     }
 
     async fn seen(&self, source: &str, sender_id: &str, since: Millis) -> Result<Option<String>, StoreError> {

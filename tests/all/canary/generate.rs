@@ -5,6 +5,9 @@ use std::fmt::Write;
 /// Runbooks of one module.
 pub const RUNBOOKS: usize = 25;
 
+/// Kinds of events.
+pub const KINDS: usize = 4;
+
 /// How deep statements nest.
 const DEPTH: u32 = 4;
 
@@ -17,6 +20,11 @@ connector lab {
   event calm: { node: Text } from webhook "/calm" {
     verify none because "a test"
     emit { node: body.node as Text }
+  }
+
+  event came: { node: Text, kind: Int } from webhook "/came" {
+    verify none because "a test"
+    emit { node: body.node as Text, kind: body.kind as Int }
   }
 
   action look(what: Text) -> Text reads { http.get("${base}/look/${what}").text }
@@ -59,6 +67,18 @@ impl Random {
     }
 }
 
+/// What starts the runbook `i` by itself: an event of its kind, or the clock.
+fn trigger(i: usize, random: &mut Random) -> String {
+    let dedupe = random.pick(&["", "  dedupe by n for 1m\n", "  limit 5 per 1h\n"]);
+    let on = match random.below(6) {
+        0 => "  every 10m with n: \"tick\"\n".to_owned(),
+        1 => "  on lab.came as e with n: e.node\n".to_owned(),
+        2 => "  on lab.came as e, lab.calm as c within 1h where c.node == e.node with n: e.node\n".to_owned(),
+        _ => format!("  on lab.came as e where e.kind == {} with n: e.node\n", i % KINDS),
+    };
+    format!("{on}{dedupe}")
+}
+
 /// A module of runbooks; each takes `n: Text`.
 pub fn module(seed: u64) -> String {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x00ca_4a47);
@@ -68,7 +88,8 @@ pub fn module(seed: u64) -> String {
         random.below(2);
         let body = writer.block(DEPTH, Inside::default());
         let failure = writer.random.below(2) == 0;
-        let _ = write!(text, "\nrunbook r{i}(n: Text) {{\n  timeout 1h\n{body}");
+        let trigger = trigger(i, &mut writer.random);
+        let _ = write!(text, "\nrunbook r{i}(n: Text) {{\n{trigger}  timeout 1h\n{body}");
         if failure {
             let handler = writer.block(1, Inside::default());
             let _ = write!(text, "  on failure as f {{\n  log f.message\n{handler}  }}\n");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rrb_cli::project::Place;
 use rrb_lang::check::{CheckInput, Files, ModuleSource, PROJECT_FILE, Surroundings, check_in};
 use rrb_lang::diag::plain;
 use rrb_lang::program::{Program, compile};
@@ -18,6 +19,20 @@ pub struct Sound {
     pub program: Arc<Program>,
     pub settings: SettingValues,
     pub project: Arc<ProjectConfig>,
+    /// Its sources: what stands in conditions makes events that meet them.
+    pub text: String,
+}
+
+impl Sound {
+    /// As the command line has it.
+    pub fn for_commands(&self) -> rrb_cli::project::Sound {
+        rrb_cli::project::Sound {
+            place: Place { root: PathBuf::new(), single: None },
+            project: Arc::clone(&self.project),
+            program: Arc::clone(&self.program),
+            settings: self.settings.clone(),
+        }
+    }
 }
 
 fn root() -> PathBuf {
@@ -39,6 +54,7 @@ fn module(path: &Path) -> ModuleSource {
 fn sound(name: &str, modules: Vec<ModuleSource>, toml: &str, delegates: Files) -> Sound {
     let (config, wrong) = project::parse(PROJECT_FILE, toml);
     assert!(wrong.is_empty(), "{name}: {wrong:?}");
+    let text = modules.iter().map(|m| m.text.to_string()).collect();
     let around = Surroundings { project_text: Some(toml.into()), now: Some(1_764_000_000_000), files: Some(delegates) };
     let checked = check_in(CheckInput { modules, project: config.clone() }, around);
     let tree =
@@ -51,7 +67,7 @@ fn sound(name: &str, modules: Vec<ModuleSource>, toml: &str, delegates: Files) -
         Ok(settings) => settings,
         Err(wrong) => panic!("{name}: {}", plain::render(&wrong, &checked.sources)),
     };
-    Sound { name: name.to_owned(), program: Arc::new(program), settings, project: Arc::new(config) }
+    Sound { name: name.to_owned(), program: Arc::new(program), settings, project: Arc::new(config), text }
 }
 
 /// The example projects, without their tests.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use rrb_engine::audit::AuditRecord;
 use rrb_engine::store::memory::MemoryStore;
 use rrb_engine::store::{
-    ApprovalRow, Committed, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, Op, Recovered, RunFilter,
-    RunRow, SnapshotRow, Store, StoreError, TokenRow,
+    ApprovalRow, Committed, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, Op, Recovered, Remembered,
+    RunFilter, RunRow, SnapshotRow, Store, StoreError, TokenRow,
 };
 use rrb_lang::vm::protocol::Millis;
 
@@ -31,6 +31,11 @@ impl Ledger {
     /// What was decided since the last time.
     pub fn take(&self) -> Decided {
         std::mem::take(&mut *self.decided.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets a run that is over: everything of it was taken.
+    pub fn forget(&self, run: &str) {
+        self.kept.forget(run);
     }
 
     fn collect(&self, ops: Vec<Op>) -> Vec<Op> {
@@ -105,6 +110,10 @@ impl Store for Ledger {
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
         self.kept.events_since(source, since, skip, limit).await
+    }
+
+    async fn history(&self, since: Millis, skip: u32, limit: u32) -> Result<Vec<Remembered>, StoreError> {
+        self.kept.history(since, skip, limit).await
     }
 
     async fn seen(&self, source: &str, sender_id: &str, since: Millis) -> Result<Option<String>, StoreError> {

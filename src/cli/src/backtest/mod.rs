@@ -3,13 +3,13 @@
 
 mod compare;
 mod ledger;
+mod pages;
 mod play;
 mod reads;
 mod record;
 mod text;
 
-pub use compare::{Difference, Figures, Kind, Report, report};
-pub use play::{Asked, Played, play};
+pub use compare::{Difference, Figures, Kind, Report, Row};
+pub use play::{Asked, backtest};
 pub use reads::{Reads, Recorded};
-pub use record::{Past, past};
 pub use text::{details, lines};

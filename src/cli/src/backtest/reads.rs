@@ -14,17 +14,30 @@ use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, Mill
 /// Primitive and arguments, as JSON.
 type Question = Vec<u8>;
 
+/// What was answered from one time to another.
+struct Answer {
+    from: Millis,
+    to: Millis,
+    outcome: EffectOutcome,
+}
+
 /// What was read when, by question.
 #[derive(Default)]
 pub struct Reads {
-    answers: HashMap<Question, Vec<(Millis, EffectOutcome)>>,
+    answers: HashMap<Question, Vec<Answer>>,
 }
 
 impl Reads {
     /// A read that a run made.
     pub fn add(&mut self, call: &NativeCall, at: Millis, outcome: EffectOutcome) {
-        if call.effect <= EffectClass::Reads {
-            self.answers.entry(question(call)).or_default().push((at, outcome));
+        if call.effect > EffectClass::Reads {
+            return;
+        }
+        let known = self.answers.entry(question(call)).or_default();
+        match known.last_mut() {
+            // The same again says nothing new.
+            Some(last) if at >= last.from && last.outcome == outcome => last.to = last.to.max(at),
+            _ => known.push(Answer { from: at, to: at, outcome }),
         }
     }
 
@@ -41,7 +54,8 @@ impl Reads {
     /// The answer that was given nearest to `at`.
     fn near(&self, call: &NativeCall, at: Millis) -> Option<&EffectOutcome> {
         let answers = self.answers.get(&question(call))?;
-        answers.iter().min_by_key(|(then, _)| then.abs_diff(at)).map(|(_, outcome)| outcome)
+        let apart = |a: &&Answer| a.from.saturating_sub(at).max(at.saturating_sub(a.to)).max(0);
+        answers.iter().min_by_key(apart).map(|a| &a.outcome)
     }
 }
 

@@ -1,27 +1,24 @@
-//! What a project's state remembers of a span of time: its events, what became of each, what runs did and read.
+//! What a project's state remembers of a span of time: what became of events, what runs did and read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use rrb_engine::matcher::{LEFT_OUT, SCHEDULE};
 use rrb_engine::run::journal::{self, Act};
-use rrb_engine::store::{EventFilter, EventRow, RunRow, Store, StoreError};
+use rrb_engine::store::{DispositionRow, EventRow, JournalRow, Store, StoreError};
 use rrb_lang::syntax::ast::Effect as EffectClass;
-use rrb_lang::vm::protocol::{Effect, EffectId, Millis, NativeCall, Note};
+use rrb_lang::vm::protocol::{Effect, EffectId, NativeCall, Note};
 
+use super::pages::{Pages, Span};
 use super::reads::Reads;
 
-/// Events read from the state at a time.
-const PAGE: u32 = 1_000;
-
 /// What one run did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Did {
-    pub run: String,
-    pub changes: u64,
-    pub destroys: u64,
-    pub asked: u64,
+    pub changes: u32,
+    pub destroys: u32,
+    pub asked: u32,
     /// Calls and starts that a policy denied.
-    pub denied: u64,
+    pub denied: u32,
 }
 
 /// What became of an event at a runbook.
@@ -29,63 +26,61 @@ pub struct Did {
 pub struct Then {
     pub verdict: String,
     pub detail: String,
+    pub run: Option<String>,
     pub did: Option<Did>,
 }
 
-/// A span of time, as the state has it.
+/// The runs that the events of a span began.
 #[derive(Default)]
 pub struct Past {
-    /// Oldest first, firings of schedules not among them.
-    pub events: Vec<EventRow>,
-    /// By event (of a schedule's firing its name, for its id is another each time) and runbook.
-    pub became: BTreeMap<(String, String), Then>,
     pub reads: Reads,
-    pub runs: usize,
+    did: HashMap<String, Did>,
 }
 
-/// Reads the span from `since` up to `until`; `sources` are events that may have come.
-///
-/// # Errors
-/// When the state cannot be read.
-pub async fn past(
-    store: &dyn Store,
-    sources: &[String],
-    since: Millis,
-    until: Millis,
-    reads: bool,
-) -> Result<Past, StoreError> {
-    let latest = store.events(EventFilter { source: None, since: Some(since), limit: u32::MAX }).await?;
-    let mut sources: BTreeSet<String> = sources.iter().cloned().collect();
-    sources.extend(latest.into_iter().map(|e| e.source));
-    sources.insert(SCHEDULE.to_owned());
-    let mut past = Past::default();
-    for source in sources {
-        for event in of_source(store, &source, since, until).await? {
-            remember(store, &event, &mut past, reads).await?;
-            if event.source != SCHEDULE {
-                past.events.push(event);
+impl Past {
+    /// Reads their journals, one after the other.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn read(store: &dyn Store, span: Span, reads: bool) -> Result<Self, StoreError> {
+        let mut past = Self::default();
+        let mut pages = Pages::new(store, span);
+        while let Some(page) = pages.next().await? {
+            for run in page.iter().flat_map(|(_, rows)| rows).filter(|r| judged(r)).filter_map(|r| r.run.as_ref()) {
+                if past.did.contains_key(run) {
+                    continue;
+                }
+                let journal = store.journal(run, 0).await?;
+                if !journal.is_empty() {
+                    let did = did(journal, reads.then_some(&mut past.reads));
+                    past.did.insert(run.clone(), did);
+                }
             }
         }
+        Ok(past)
     }
-    past.events.sort_by(|a, b| (a.received, &a.id).cmp(&(b.received, &b.id)));
-    Ok(past)
+
+    /// How many there are.
+    pub fn runs(&self) -> usize {
+        self.did.len()
+    }
+
+    /// What became of an event, by runbook.
+    pub fn became(&self, rows: Vec<DispositionRow>) -> BTreeMap<String, Then> {
+        let then = |row: DispositionRow| {
+            let did = row.run.as_ref().and_then(|run| self.did.get(run).copied());
+            (row.runbook, Then { verdict: row.verdict, detail: row.detail, run: row.run, did })
+        };
+        rows.into_iter().filter(judged).map(then).collect()
+    }
 }
 
-async fn of_source(store: &dyn Store, source: &str, since: Millis, until: Millis) -> Result<Vec<EventRow>, StoreError> {
-    let mut all: Vec<EventRow> = Vec::new();
-    loop {
-        let from = all.last().map_or(since, |e| e.received);
-        let skip = all.iter().rev().take_while(|e| e.received == from).count();
-        let page = store.events_since(source, from, u32::try_from(skip).unwrap_or(u32::MAX), PAGE).await?;
-        let last = page.len() < PAGE as usize || page.last().is_some_and(|e| e.received >= until);
-        all.extend(page.into_iter().filter(|e| e.received < until));
-        if last {
-            return Ok(all);
-        }
-    }
+/// Whether it says something of a trigger: not what befell runs under way, and not that the index left an event out.
+pub fn judged(row: &DispositionRow) -> bool {
+    !matches!(row.verdict.as_str(), "cancelled" | "taken" | "no_trigger") && row.runbook != LEFT_OUT
 }
 
-/// By what an event is known in both worlds.
+/// By what an event is known in both worlds: of a schedule's firing its name, for its id is another each time.
 pub fn name_of(event: &EventRow) -> String {
     match (&event.sender_id, event.source == SCHEDULE) {
         (Some(firing), true) => firing.clone(),
@@ -93,49 +88,29 @@ pub fn name_of(event: &EventRow) -> String {
     }
 }
 
-async fn remember(store: &dyn Store, event: &EventRow, past: &mut Past, reads: bool) -> Result<(), StoreError> {
-    for row in store.dispositions(&event.id).await? {
-        // What befell runs under way says nothing of triggers; what the index left out said no.
-        if matches!(row.verdict.as_str(), "cancelled" | "taken" | "no_trigger") || row.runbook == LEFT_OUT {
-            continue;
-        }
-        let did = match &row.run {
-            Some(run) => match store.run(run).await? {
-                Some(run) => Some(did(store, &run, past, reads).await?),
-                None => None,
-            },
-            None => None,
-        };
-        let then = Then { verdict: row.verdict, detail: row.detail, did };
-        past.became.insert((name_of(event), row.runbook), then);
-    }
-    Ok(())
-}
-
-async fn did(store: &dyn Store, run: &RunRow, past: &mut Past, reads: bool) -> Result<Did, StoreError> {
-    past.runs += 1;
-    let mut did = Did { run: run.id.clone(), ..Did::default() };
+fn did(journal: Vec<JournalRow>, mut reads: Option<&mut Reads>) -> Did {
+    let mut did = Did::default();
     let mut open: BTreeMap<EffectId, NativeCall> = BTreeMap::new();
-    for row in store.journal(&run.id, 0).await? {
+    for row in journal {
         // What another version wrote says nothing here.
         let Ok(entry) = journal::read(&row) else { continue };
         for note in &entry.notes {
             count(note.parts().1, &mut did);
         }
         match entry.act {
-            Act::Intent { id, effect: Some(Effect::Call(call)), .. } if reads => {
+            Act::Intent { id, effect: Some(Effect::Call(call)), .. } if reads.is_some() => {
                 open.insert(id, call);
             }
             Act::Intent { effect_kind, .. } if effect_kind == "approval" => did.asked += 1,
             Act::Outcome { id, outcome } => {
-                if let Some(call) = open.remove(&id) {
-                    past.reads.add(&call, row.at, outcome);
+                if let (Some(call), Some(reads)) = (open.remove(&id), reads.as_mut()) {
+                    reads.add(&call, row.at, outcome);
                 }
             }
             _ => {}
         }
     }
-    Ok(did)
+    did
 }
 
 fn count(note: &Note, did: &mut Did) {

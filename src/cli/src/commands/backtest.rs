@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use rrb_engine::code::event_name;
-use rrb_engine::compiled::Compiled;
 
 use super::serve::sound;
 use crate::backtest::{self, Asked, Kind, Report};
@@ -111,17 +109,14 @@ pub async fn backtest(context: &Context, args: &BacktestArgs) -> Result<Exit, Cl
         return Err(CliError::not_found(format!("there is no state in `{}`", clean(&folder.to_string_lossy())))
             .help("`rrb serve` and `rrb watch` record events there"));
     };
-    let asked = Asked { since: args.since, from: args.since.saturating_sub(args.warm_up), until };
-    let code = Compiled(sound.program.clone());
-    let names: Vec<String> = sound.program.events.iter().map(|e| event_name(&code, e)).collect();
-    let failed = |e: rrb_engine::store::StoreError| CliError::internal(e.to_string());
-    let mut past =
-        backtest::past(&store, &names, asked.from, until, args.reads == Reads::Recorded).await.map_err(failed)?;
-    let reads = std::mem::take(&mut past.reads);
-    let known = reads.len();
-    let played = backtest::play(&sound, &past.events, reads, asked).await?;
-    let mut report = backtest::report(&past, &played, asked, &sound.program.id, args.runbook.as_deref());
-    report.reads = known;
+    let asked = Asked {
+        since: args.since,
+        from: args.since.saturating_sub(args.warm_up),
+        until,
+        reads: args.reads == Reads::Recorded,
+        only: args.runbook.clone(),
+    };
+    let report = backtest::backtest(&store, &sound, &asked, |recorded| recorded).await?;
     say(context, args, &report)?;
     let fails = report.differences.iter().any(|d| args.fail_on.iter().any(|f| f.is(d.kind)));
     Ok(if fails { Exit::Failed } else { Exit::Ok })

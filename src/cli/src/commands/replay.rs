@@ -1,11 +1,9 @@
 //! `rrb replay`: a stored run once more, from its journal alone.
 
-use std::sync::Arc;
-
 use clap::Args;
-use rrb_engine::retrace::{Difference, Moment, Retrace};
+use rrb_engine::retrace::{Difference, Moment};
 use rrb_engine::run::journal::Act;
-use rrb_engine::store::{RunRow, Store};
+use rrb_engine::store::RunRow;
 use rrb_lang::program::Program;
 use rrb_lang::vm::protocol::EffectOutcome;
 use serde_json::{Value, json};
@@ -13,7 +11,7 @@ use tokio::signal::unix::SignalKind;
 
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
-use crate::replay::{Scene, line_of, lines, list};
+use crate::replay::{Scene, Traced, line_of, lines, list, traced};
 use crate::terminal::{Key, KeyMode, Panel, keys, rows};
 use crate::text::clean;
 use crate::{connect, daemon, desk, follow, project, run_text};
@@ -42,7 +40,7 @@ pub struct ReplayArgs {
 /// # Errors
 /// When there is no such run, or its program cannot be read.
 pub async fn replay(context: &Context, args: &ReplayArgs) -> Result<Exit, CliError> {
-    let (run, program, moments, difference) = retrace(context, &args.run).await?;
+    let Traced { run, program, moments, difference } = retrace(context, &args.run).await?;
     let out = &context.out;
     let well = if difference.is_none() { Exit::Ok } else { Exit::Failed };
     if args.json {
@@ -80,9 +78,7 @@ fn find(moments: &[Moment], at: u64) -> Result<&Moment, CliError> {
     })
 }
 
-type Retraced = (RunRow, Arc<Program>, Vec<Moment>, Option<Difference>);
-
-async fn retrace(context: &Context, named: &str) -> Result<Retraced, CliError> {
+async fn retrace(context: &Context, named: &str) -> Result<Traced, CliError> {
     let place = context.place()?;
     let config = project::config(&place)?;
     let folder = place.state(&config);
@@ -91,24 +87,7 @@ async fn retrace(context: &Context, named: &str) -> Result<Retraced, CliError> {
     };
     let plane = daemon::offline(&place, &config, false).await?;
     let id = connect::run_id(plane.as_ref(), named).await?;
-    let failed = |e: rrb_engine::store::StoreError| CliError::internal(e.to_string());
-    let run = store.run(&id).await.map_err(failed)?;
-    let run = run.ok_or_else(|| CliError::not_found(format!("there is no run `{}`", clean(&id))))?;
-    let bytes = store.program(&run.program).await.map_err(failed)?;
-    let bytes = bytes.ok_or_else(|| CliError::internal("the program of this run is not in the state"))?;
-    let program = Program::from_bytes(&bytes).map_err(|e| CliError::refused(e.to_string()))?;
-    let program = Arc::new(program);
-    let journal = store.journal(&id, 0).await.map_err(failed)?;
-    let mut retrace = Retrace::new(program.clone(), &run, journal).map_err(CliError::internal)?;
-    let mut moments = Vec::new();
-    let difference = loop {
-        match retrace.step() {
-            Ok(Some(moment)) => moments.push(moment),
-            Ok(None) => break None,
-            Err(difference) => break Some(difference),
-        }
-    };
-    Ok((run, program, moments, difference))
+    traced(&store, &id).await
 }
 
 fn document(

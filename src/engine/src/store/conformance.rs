@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::{
-    ApprovalRow, ApprovalState, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, MarkRow, Op, RunFilter,
-    RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, VoteRow, WaitRow,
+    ApprovalRow, ApprovalState, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, MarkRow, Op,
+    Remembered, RunFilter, RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, VoteRow, WaitRow,
 };
 use crate::audit::{AuditDraft, GENESIS, Verdict, Verifier};
 
@@ -223,6 +223,13 @@ async fn events_are_recovered_until_matched<S: Subject>(subject: &S) {
     assert_eq!(store.dispositions("evt_1").await.unwrap(), vec![second, row], "in the order they were written");
     assert_eq!(store.event("evt_1").await.unwrap(), Some(event("evt_1", None, 100)));
     assert_eq!(store.event("evt_9").await.unwrap(), None);
+    let became = |events: Vec<Remembered>| events.into_iter().map(|(e, b)| (e.id, b.len())).collect::<Vec<_>>();
+    let both = vec![("evt_1".to_owned(), 2), ("evt_2".to_owned(), 0)];
+    assert_eq!(became(store.history(100, 0, 10).await.unwrap()), both, "oldest first");
+    assert_eq!(became(store.history(100, 0, 1).await.unwrap()), both[..1]);
+    assert_eq!(became(store.history(100, 1, 10).await.unwrap()), both[1..]);
+    assert_eq!(became(store.history(101, 0, 10).await.unwrap()), both[1..]);
+    assert_eq!(became(store.history(201, 0, 10).await.unwrap()), []);
     let newest = store.events(EventFilter { limit: 1, ..EventFilter::default() }).await.unwrap();
     assert_eq!(newest, vec![event("evt_2", None, 200)]);
     let since = EventFilter { since: Some(101), source: Some("alertmanager.firing".to_owned()), limit: 0 };

@@ -11,7 +11,7 @@ use rrb_lang::vm::protocol::Millis;
 use super::told::{Told, told};
 use super::{
     ApprovalRow, ApprovalState, Committed, DeliveryRow, DispositionRow, EventFilter, EventRow, JournalRow, MarkRow, Op,
-    Recovered, RunFilter, RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, WaitRow,
+    Recovered, Remembered, RunFilter, RunRow, RunStatus, SnapshotRow, Store, StoreError, TokenRow, WaitRow,
 };
 use crate::audit::{AuditRecord, GENESIS};
 
@@ -90,6 +90,16 @@ impl MemoryStore {
     /// From now on commits answer [`StoreError::Full`], or no longer.
     pub fn set_full(&self, full: bool) {
         self.lock().full = full;
+    }
+
+    /// Forgets a run that is over, with its journal: for those who keep of it what they want.
+    pub fn forget(&self, run: &str) {
+        let data = &mut self.lock().data;
+        if data.runs.get(run).is_some_and(|r| r.status == RunStatus::Done) {
+            data.runs.shift_remove(run);
+            data.journals.remove(run);
+            data.snapshots.remove(run);
+        }
     }
 
     /// How many commits were tried.
@@ -414,6 +424,16 @@ impl Store for MemoryStore {
             let mut rows: Vec<&EventRow> = d.events.values().filter(fits).collect();
             rows.sort_by_key(|e| e.received);
             rows.into_iter().skip(skip as usize).take(limit as usize).cloned().collect()
+        })
+    }
+
+    async fn history(&self, since: Millis, skip: u32, limit: u32) -> Result<Vec<Remembered>, StoreError> {
+        let became = |d: &Data, id: &str| d.dispositions.get(id).cloned().unwrap_or_default();
+        self.read(|d| {
+            let mut rows: Vec<&EventRow> = d.events.values().filter(|e| e.received >= since).collect();
+            rows.sort_by_key(|e| e.received);
+            let page = rows.into_iter().skip(skip as usize).take(limit as usize);
+            page.map(|e| (e.clone(), became(d, &e.id))).collect()
         })
     }
 
