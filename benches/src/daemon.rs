@@ -10,13 +10,14 @@ use crate::Outcome;
 use crate::load::{Load, drive};
 use crate::report::table;
 
-const TOKEN: &str = "bench-token-of-the-loopback";
+/// What the daemon takes deliveries with.
+pub const TOKEN: &str = "bench-token-of-the-loopback";
 const SECONDS: u64 = 5;
 /// Runs that wait in the memory measurement.
 const WAITING: u64 = 100_000;
 
 /// A child that is killed when it is no longer needed.
-struct Server(Child, String);
+pub struct Server(Child, pub String);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -55,7 +56,8 @@ runbook waiter(node: Text) {
 const PROJECT: &str = "[project]\nname = \"bench\"\n[users.ana]\nname = \"Ana\"\n[groups]\nsre = [\"ana\"]\n\
                        [connectors.alertmanager]\ntoken = \"env:RRB_BENCH_TOKEN\"\n";
 
-fn rrb(binary: &Path, dir: &Path, source: &str) -> Outcome<Server> {
+/// Starts the daemon on a project of one module.
+pub fn rrb(binary: &Path, dir: &Path, source: &str) -> Outcome<Server> {
     std::fs::write(dir.join("rrb.toml"), PROJECT)?;
     std::fs::write(dir.join("bench.rrb"), source)?;
     serve(binary, dir)
@@ -89,7 +91,8 @@ fn serve(binary: &Path, dir: &Path) -> Outcome<Server> {
     Ok(server)
 }
 
-fn alert(name: &str, id: u64) -> String {
+/// A delivery of Alertmanager with one alert.
+pub fn alert(name: &str, id: u64) -> String {
     format!(
         "{{\"version\":\"4\",\"groupKey\":\"{{}}:{{}}\",\"truncatedAlerts\":0,\"status\":\"firing\",\"receiver\":\"rrb\",\"groupLabels\":{{}},\
          \"commonLabels\":{{\"alertname\":\"{name}\"}},\"commonAnnotations\":{{}},\"externalURL\":\"http://alertmanager:9093\",\"alerts\":[{{\

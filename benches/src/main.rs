@@ -1,6 +1,7 @@
 //! Measures rrb: front end, machine, matching, ingest, memory, beside its peers in the same run. `benches/run` builds everything and
 //! calls this.
 
+mod backtest;
 mod bare;
 mod daemon;
 mod language;
@@ -30,7 +31,8 @@ fn main() -> Outcome {
             matching::run()?;
             daemon::ingest(&binary(rrb)?)?;
             daemon::memory(&binary(rrb)?)?;
-            testing::run(&binary(rrb)?)
+            testing::run(&binary(rrb)?)?;
+            backtest::run(&binary(rrb)?)
         }
         ["language", peers] => {
             language::front_end()?;
@@ -41,6 +43,7 @@ fn main() -> Outcome {
         ["ingest", rrb] => daemon::ingest(&binary(rrb)?),
         ["memory", rrb] => daemon::memory(&binary(rrb)?),
         ["testing", rrb] => testing::run(&binary(rrb)?),
-        _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB".into()),
+        ["backtest", rrb] => backtest::run(&binary(rrb)?),
+        _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB | backtest RRB".into()),
     }
 }

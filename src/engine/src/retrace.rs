@@ -37,6 +37,9 @@ pub struct Moment {
 pub struct Retrace {
     machine: Machine,
     rows: VecDeque<JournalRow>,
+    /// What the journal has told and the machine does not know yet, with the entry and its kind: two answers that came at the same
+    /// time are written one after the other, before the machine is told the first of them.
+    told: VecDeque<(u64, String, Input)>,
     /// What the machine wanted and the journal has not said yet.
     wanted: VecDeque<Command>,
 }
@@ -48,7 +51,12 @@ impl Retrace {
     /// When the row is not one that this version wrote.
     pub fn new(program: Arc<Program>, run: &RunRow, journal: Vec<JournalRow>) -> Result<Self, String> {
         let input = RunInput::deserialize(&run.input).map_err(|e| format!("the run's input cannot be read: {e}"))?;
-        Ok(Self { machine: Machine::new(program, input), rows: journal.into(), wanted: VecDeque::new() })
+        Ok(Self {
+            machine: Machine::new(program, input),
+            rows: journal.into(),
+            told: VecDeque::new(),
+            wanted: VecDeque::new(),
+        })
     }
 
     /// The next entry; none behind the last.
@@ -59,8 +67,17 @@ impl Retrace {
         let Some(row) = self.rows.pop_front() else { return Ok(None) };
         let differs = |journal: String, machine: String| Difference { seq: row.seq, journal, machine };
         let entry = journal::read(&row).map_err(|e| differs(e, "nothing: it was not asked".to_owned()))?;
-        self.notes(&entry).map_err(|(j, m)| differs(j, m))?;
-        self.command(&entry.act).map_err(|(j, m)| differs(j, m))?;
+        while self.wanted.is_empty() && self.tell()? {}
+        for note in &entry.notes {
+            match self.next()? {
+                Some(Command::Note(said)) if said == *note => {}
+                Some(Command::Note(said)) => {
+                    return Err(differs(format!("the note {note:?}"), format!("the note {said:?}")));
+                }
+                other => return Err(differs(format!("the note {note:?}"), shown(other.as_ref()))),
+            }
+        }
+        self.command(&entry.act)?.map_err(|(j, m)| differs(j, m))?;
         let moment = Moment {
             seq: row.seq,
             at: row.at,
@@ -68,68 +85,53 @@ impl Retrace {
             open: self.machine.open_effects().iter().map(|(id, e)| (id.to_string(), described(e))).collect(),
             entry,
         };
-        if let Some(input) = input(&moment.entry.act, row.at) {
+        self.told.extend(input(&moment.entry.act, row.at).map(|input| (row.seq, row.kind.clone(), input)));
+        if self.rows.is_empty() && matches!(moment.entry.act, Act::End(_)) {
             if let Some(left) = self.unsaid() {
-                return Err(differs(format!("`{}`", row.kind), left));
+                return Err(differs("the end".to_owned(), left));
             }
-            let more = self.machine.step(input).map_err(|e| differs(format!("`{}`", row.kind), e.to_string()))?;
-            self.wanted.extend(more);
-        }
-        if self.rows.is_empty() && matches!(moment.entry.act, Act::End(_)) && !self.wanted.is_empty() {
-            return Err(differs("the end".to_owned(), self.unsaid().unwrap_or_default()));
         }
         Ok(Some(moment))
     }
 
-    /// The notes that stand before an entry.
-    fn notes(&mut self, entry: &Entry) -> Result<(), (String, String)> {
-        for note in &entry.notes {
-            match self.next() {
-                Some(Command::Note(said)) if said == *note => {}
-                Some(Command::Note(said)) => return Err((format!("the note {note:?}"), format!("the note {said:?}"))),
-                other => return Err((format!("the note {note:?}"), shown(other.as_ref()))),
-            }
-        }
-        Ok(())
+    /// Tells the machine what comes next; whether there was something.
+    fn tell(&mut self) -> Result<bool, Difference> {
+        let Some((seq, kind, input)) = self.told.pop_front() else { return Ok(false) };
+        let differs = |e: String| Difference { seq, journal: format!("`{kind}`"), machine: e };
+        let more = self.machine.step(input).map_err(|e| differs(e.to_string()))?;
+        // That a child is to stop is written down by the child.
+        self.wanted.extend(more.into_iter().filter(|c| !matches!(c, Command::Stop { .. })));
+        Ok(true)
     }
 
-    /// What the machine must have wanted for this entry.
-    fn command(&mut self, act: &Act) -> Result<(), (String, String)> {
-        let wrong = |other: Option<Command>| Err((shown_act(act), shown(other.as_ref())));
-        match act {
-            Act::Intent { id, effect_kind, effect, .. } => match self.next() {
-                Some(Command::Start { id: wanted, effect: by })
-                    if wanted == *id && by.kind() == effect_kind && effect.as_ref().is_none_or(|e| *e == by) =>
-                {
-                    Ok(())
-                }
-                other => wrong(other),
-            },
-            Act::Abandon { id, why } => match self.next() {
-                Some(Command::Abandon { id: wanted, why: because }) if wanted == *id && because == *why => Ok(()),
-                other => wrong(other),
-            },
-            Act::End(end) => match self.next() {
-                Some(Command::Finish(by)) if by == *end => Ok(()),
-                other => wrong(other),
-            },
-            _ => Ok(()),
+    /// What the machine must have wanted for this entry: what the journal says and what the machine says, where they differ.
+    fn command(&mut self, act: &Act) -> Result<Result<(), (String, String)>, Difference> {
+        if !matches!(act, Act::Intent { .. } | Act::Abandon { .. } | Act::End(_)) {
+            return Ok(Ok(()));
         }
+        let wanted = self.next()?;
+        let same = match (act, &wanted) {
+            (Act::Intent { id, effect_kind, effect, .. }, Some(Command::Start { id: wanted, effect: by })) => {
+                wanted == id && by.kind() == effect_kind && effect.as_ref().is_none_or(|e| e == by)
+            }
+            (Act::Abandon { id, why }, Some(Command::Abandon { id: wanted, why: because })) => {
+                wanted == id && because == why
+            }
+            (Act::End(end), Some(Command::Finish(by))) => by == end,
+            _ => false,
+        };
+        Ok(if same { Ok(()) } else { Err((shown_act(act), shown(wanted.as_ref()))) })
     }
 
-    /// The next wish that stands in a journal: that a child is to stop is written down by the child.
-    fn next(&mut self) -> Option<Command> {
-        loop {
-            match self.wanted.pop_front() {
-                Some(Command::Stop { .. }) => {}
-                other => return other,
-            }
-        }
+    /// The next wish of the machine; it is told what it must know to have one.
+    fn next(&mut self) -> Result<Option<Command>, Difference> {
+        while self.wanted.is_empty() && self.tell()? {}
+        Ok(self.wanted.pop_front())
     }
 
     /// What the machine wanted and the journal passes over.
     fn unsaid(&self) -> Option<String> {
-        let left = self.wanted.iter().find(|c| !matches!(c, Command::Stop { .. } | Command::Note(_)));
+        let left = self.wanted.iter().find(|c| !matches!(c, Command::Note(_)));
         left.map(|c| shown(Some(c)))
     }
 }

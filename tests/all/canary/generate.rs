@@ -73,7 +73,7 @@ fn trigger(i: usize, random: &mut Random) -> String {
     let on = match random.below(6) {
         0 => "  every 10m with n: \"tick\"\n".to_owned(),
         1 => "  on lab.came as e with n: e.node\n".to_owned(),
-        2 => "  on lab.came as e, lab.calm as c within 1h where c.node == e.node with n: e.node\n".to_owned(),
+        2 => "  on lab.came as e then lab.calm as c where c.node == e.node within 1h with n: e.node\n".to_owned(),
         _ => format!("  on lab.came as e where e.kind == {} with n: e.node\n", i % KINDS),
     };
     format!("{on}{dedupe}")
