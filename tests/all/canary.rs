@@ -215,8 +215,10 @@ async fn replayed(sound: &Sound) -> usize {
 }
 
 /// A replay is made of a program, a row and a journal, and goes on by itself: it has no world, and nothing that could wait for one.
-const _: fn(Arc<Program>, &RunRow, Vec<JournalRow>) -> Result<Retrace, String> = Retrace::new;
-const _: fn(&mut Retrace) -> Result<Option<Moment>, Difference> = Retrace::step;
+type Begins = fn(Arc<Program>, &RunRow, Vec<JournalRow>) -> Result<Retrace, String>;
+type GoesOn = fn(&mut Retrace) -> Result<Option<Moment>, Difference>;
+const _: Begins = Retrace::new;
+const _: GoesOn = Retrace::step;
 
 #[tokio::test]
 async fn the_canary_lives_under_every_example_and_fixture() {

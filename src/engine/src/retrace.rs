@@ -86,10 +86,9 @@ impl Retrace {
             entry,
         };
         self.told.extend(input(&moment.entry.act, row.at).map(|input| (row.seq, row.kind.clone(), input)));
-        if self.rows.is_empty() && matches!(moment.entry.act, Act::End(_)) {
-            if let Some(left) = self.unsaid() {
-                return Err(differs("the end".to_owned(), left));
-            }
+        let over = self.rows.is_empty() && matches!(moment.entry.act, Act::End(_));
+        if let Some(left) = self.unsaid().filter(|_| over) {
+            return Err(differs("the end".to_owned(), left));
         }
         Ok(Some(moment))
     }
