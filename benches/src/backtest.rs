@@ -66,7 +66,9 @@ fn record(binary: &Path, dir: &Path, events: u64) -> Outcome {
     while next.load(Ordering::Relaxed) < events {
         drive(&server.1, "/hooks/alertmanager", TOKEN, 8, Duration::from_millis(500), |_, _| {
             let n = next.fetch_add(1, Ordering::Relaxed);
-            alert(if n.is_multiple_of(2) { "Full" } else { "Sent" }, n / 2 % (events / 10))
+            let (name, node) = (if n.is_multiple_of(2) { "Full" } else { "Sent" }, n / 2 % (events / 10));
+            // Each is an alert of its own; a node has several.
+            alert(name, n).replace(&format!("node-{n}"), &format!("node-{node}"))
         });
     }
     let (mut before, mut same) = (0, 0);

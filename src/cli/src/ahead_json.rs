@@ -30,6 +30,7 @@ fn part(program: &Program, part: &Part) -> Value {
         "items": items,
         "digest": part.plan.digest,
         "incomplete": part.incomplete(),
+        "unexplored": part.told.unexplored,
     })
 }
 
@@ -41,23 +42,32 @@ fn item(program: &Program, part: &Part, item: &Foreseen) -> Value {
         "undo": item.rollback,
         "within": item.around,
     });
-    let what = what(part, &item.what);
+    let what = what(program, part, &item.what);
     if let (Value::Object(out), Value::Object(what)) = (&mut out, what) {
         out.extend(what);
     }
     out
 }
 
-fn what(part: &Part, what: &Foretold) -> Value {
+fn what(program: &Program, part: &Part, what: &Foretold) -> Value {
     match what {
         Foretold::Call { entry } => {
             let n = *entry as usize;
             let Some(e) = part.plan.entries.get(n) else { return Value::Null };
+            let asks = part.policy_asks.get(n).and_then(Option::as_ref).map(|ask| {
+                json!({
+                    "question": ask.question, "from": ask.from, "quorum": ask.quorum, "allow_requester": ask.allow_requester,
+                    "require_comment": ask.require_comment, "digest": ask.plan.digest, "sure": Part::is_sure(e),
+                })
+            });
+            let child = part
+                .child(*entry)
+                .map(|c| json!({ "runbook": c.runbook, "body": c.part.as_ref().map(|p| self::part(program, p)) }));
             json!({
                 "kind": "call", "action": e.action, "instance": e.instance, "effect": e.effect, "class": e.class,
                 "target": known(&e.target),
                 "args": e.args.iter().map(|(n, v)| (n.to_string(), known(v))).collect::<serde_json::Map<_, _>>(),
-                "policies": part.plan.verdicts.get(n),
+                "policies": part.plan.verdicts.get(n), "policy_asks": asks, "child": child,
             })
         }
         Foretold::Approval { question } => {

@@ -1,10 +1,10 @@
 //! What a run would do, as people read it: in the order of the code, with steps and conditions as headings. Calls and questions look as
 //! they do for the people who approve them.
 
-use rrb_engine::foresee::{Ahead, Part};
+use rrb_engine::foresee::{Ahead, Child, Part};
 use rrb_lang::program::Program;
 use rrb_lang::vm::foresight::{Answer, Around, Foreseen, Foretold, Question};
-use rrb_lang::vm::protocol::{CallClass, Certainty, Plan, PlanEntry, Planned};
+use rrb_lang::vm::protocol::{ApprovalAsk, CallClass, Certainty, Plan, PlanEntry, Planned};
 
 use crate::out::Look;
 use crate::plan_text;
@@ -12,6 +12,9 @@ use crate::text::{clean, count, day, duration, fields, json, truncate};
 
 /// Columns of a value beside other text.
 const SHORT: usize = 80;
+
+/// Of a digest that the run may not have.
+const OTHER: &str = "(another one, if what is only known then differs)";
 
 /// All of it.
 pub fn lines(look: &Look, program: &Program, ahead: &Ahead, reads: bool) -> Vec<String> {
@@ -57,7 +60,7 @@ fn summary(look: &Look, ahead: &Ahead) -> String {
 }
 
 fn part(look: &Look, program: &Program, part: &Part, reads: bool, is_body: bool) -> Vec<String> {
-    let mut page = Page { look, program, part, out: Vec::new(), before: &[] };
+    let mut page = Page { look, program, part, reads, out: Vec::new(), before: &[] };
     for item in &part.told.items {
         // The end of a handler is not the end of the run's story: how that ends was decided before it.
         let left_out = match item.what {
@@ -73,6 +76,9 @@ fn part(look: &Look, program: &Program, part: &Part, reads: bool, is_body: bool)
     if page.out.is_empty() && part.plan.incomplete.is_none() {
         page.out.push(look.dim("nothing"));
     }
+    if part.told.unexplored > 0 {
+        page.out.push(look.dim("there is more in `catch` blocks than is looked into"));
+    }
     if let Some(why) = part.incomplete() {
         page.out.push(look.warn(format!("the plan is not complete: {}", clean(why))));
     }
@@ -83,6 +89,7 @@ struct Page<'a> {
     look: &'a Look,
     program: &'a Program,
     part: &'a Part,
+    reads: bool,
     out: Vec<String>,
     /// What the item before stood in.
     before: &'a [Around],
@@ -122,6 +129,9 @@ impl<'a> Page<'a> {
                 _ => format!("{} {}:", look.warn("if not"), clean(text)),
             },
             Around::Each { text, .. } => format!("{} {}:", look.warn("each"), clean(text)),
+            Around::Catch { text, .. } => {
+                format!("{} {} {}", look.warn("caught, if"), clean(text), look.warn("fails:"))
+            }
             Around::Branch { name } => look.bold(format!("{}:", clean(name))),
         }
     }
@@ -184,7 +194,8 @@ impl<'a> Page<'a> {
     fn call(&self, entry: u32, item: &Foreseen) -> Vec<String> {
         let Some(planned) = self.part.plan.entries.get(entry as usize) else { return Vec::new() };
         // The headings above say already what it depends on.
-        let told = item.around.iter().any(|a| matches!(a, Around::If { .. } | Around::Each { .. }));
+        let told =
+            item.around.iter().any(|a| matches!(a, Around::If { .. } | Around::Each { .. } | Around::Catch { .. }));
         let certainty = if told || item.rollback { Certainty::Will } else { planned.certainty };
         let shown = PlanEntry { certainty, ..planned.clone() };
         let undo = if item.rollback { self.look.dim("undo: ") } else { String::new() };
@@ -192,7 +203,32 @@ impl<'a> Page<'a> {
         let mut lines = vec![format!("{undo}{line} {}", self.look.dim(format!("({})", class(planned.class))))];
         let said = self.part.plan.verdicts.get(entry as usize);
         lines.extend(said.into_iter().flat_map(|v| plan_text::verdict(self.look, v)).map(|l| format!("  {l}")));
+        let asked = self.part.policy_asks.get(entry as usize).and_then(Option::as_ref);
+        lines.extend(asked.into_iter().flat_map(|ask| self.policy_question(ask, planned)));
+        lines.extend(self.part.child(entry).into_iter().flat_map(|child| self.child(child)));
         lines
+    }
+
+    /// Who a policy asks, and what their answer would bind to.
+    fn policy_question(&self, ask: &ApprovalAsk, entry: &PlanEntry) -> Vec<String> {
+        let look = self.look;
+        let short = ask.plan.digest.get(..12).unwrap_or(&ask.plan.digest);
+        let other = if Part::is_sure(entry) { String::new() } else { format!(" {}", look.dim(OTHER)) };
+        let fact = |name: &str, text: String| format!("    {} {text}", look.dim(format!("{name:<8}")));
+        vec![fact("needs", plan_text::who(ask)), fact("digest", format!("{short}{other}"))]
+    }
+
+    /// What a run that begins here would do.
+    fn child(&self, child: &Child) -> Vec<String> {
+        let Some(own) = &child.part else {
+            return vec![format!(
+                "  {}",
+                self.look.dim("what it would do is not looked into: runs nest too deep, or are too many")
+            )];
+        };
+        let lines = part(self.look, self.program, own, self.reads, true);
+        let head = format!("  {}", self.look.dim(format!("what `{}` would do:", clean(&child.runbook))));
+        std::iter::once(head).chain(lines.into_iter().map(|l| format!("    {l}"))).collect()
     }
 }
 
@@ -241,7 +277,7 @@ fn question_lines(look: &Look, question: &Question, plan: &Plan) -> Vec<String> 
     let short = plan.digest.get(..12).unwrap_or(&plan.digest).to_owned();
     match question.sure {
         true => fact("digest", short),
-        false => fact("digest", format!("{short} {}", look.dim("(another one, if what is only known then differs)"))),
+        false => fact("digest", format!("{short} {}", look.dim(OTHER))),
     }
     if let Some(why) = &plan.incomplete {
         fact("plan", look.warn(format!("not complete: {}", clean(why))));

@@ -1,12 +1,16 @@
 //! A whole run ahead: what it would do, what people would be asked, what the policies say of it. For `rrb plan`; nothing is written, and
 //! the world that answers needs nothing but reads.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use rrb_lang::ids::FnId;
 use rrb_lang::program::Program;
-use rrb_lang::vm::foresight::{Foreseen, Foresight, Foretold};
-use rrb_lang::vm::protocol::{Command, Effect, Input, Millis, Plan, PlanEntry, PolicyAnswer, RunInput};
+use rrb_lang::vm::foresight::{Around, Foreseen, Foresight, Foretold};
+use rrb_lang::vm::protocol::{
+    ApprovalAsk, Command, Effect, Input, Millis, Plan, PlanEntry, Planned, PolicyAnswer, RunInput,
+};
 use rrb_lang::vm::{Machine, Planner};
 use serde::Deserialize;
 
@@ -18,6 +22,8 @@ use crate::policy::{Facts, MARK, StartJudged};
 use crate::run::perform;
 use crate::shared::lock;
 use crate::store::{MarkRow, RunRow};
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,18 +49,48 @@ pub struct Part {
     pub told: Foresight,
     /// What people would be shown, by the number of the question.
     pub shown: Vec<Plan>,
+    /// What policies would ask people first about a call, by its number; nothing where there are no policies. Times are from now on.
+    pub policy_asks: Vec<Option<ApprovalAsk>>,
+    /// What the runs that calls would begin would do.
+    pub children: Vec<Child>,
 }
+
+/// A run that a call would begin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Child {
+    /// The call's number in the plan.
+    pub entry: u32,
+    pub runbook: String,
+    /// None when runs nest too deep or there are too many.
+    pub part: Option<Part>,
+}
+
+/// How deep child runs are looked into, and how many at most.
+const MAX_CHILD_DEPTH: u32 = 3;
+const MAX_CHILDREN: usize = 20;
 
 impl Part {
     /// Whether a policy denies one of its calls as things stand.
     pub fn is_denied(&self) -> bool {
-        self.plan.verdicts.iter().any(|v| v.answer == PolicyAnswer::Deny)
+        let own = self.plan.verdicts.iter().any(|v| v.answer == PolicyAnswer::Deny);
+        own || self.children.iter().filter_map(|c| c.part.as_ref()).any(Part::is_denied)
     }
 
-    /// The calls that change or destroy, without those that would only undo others.
+    /// What a call would begin.
+    pub fn child(&self, entry: u32) -> Option<&Child> {
+        self.children.iter().find(|c| c.entry == entry)
+    }
+
+    /// Whether the digest of what a policy asks about a call is the one that the approval would have: all of the call is known.
+    pub fn is_sure(entry: &PlanEntry) -> bool {
+        let known = |p: &Planned| *p != Planned::Unknown;
+        known(&entry.target) && entry.args.iter().all(|(_, p)| known(p))
+    }
+
+    /// The calls that change or destroy, without those that would only undo others or stand in a `catch`.
     pub fn calls(&self) -> impl Iterator<Item = &PlanEntry> {
         let entry = |i: &Foreseen| match i.what {
-            Foretold::Call { entry } if !i.rollback => self.plan.entries.get(entry as usize),
+            Foretold::Call { entry } if !i.rollback && !in_catch(i) => self.plan.entries.get(entry as usize),
             _ => None,
         };
         self.told.items.iter().filter_map(entry)
@@ -65,6 +101,10 @@ impl Part {
         let more = || self.told.cut.then_some("it does more than is told");
         self.plan.incomplete.as_deref().or_else(more)
     }
+}
+
+fn in_catch(item: &Foreseen) -> bool {
+    item.around.iter().any(|a| matches!(a, Around::Catch { .. }))
 }
 
 impl Ahead {
@@ -106,14 +146,14 @@ impl Engine {
             StartJudged::Denied(why) => Some(why),
             StartJudged::Open => None,
         };
-        let part = |of: Option<FnId>| self.part(&program, &book, &row, &input, of);
-        let body = part(None).await?;
+        let mut left = MAX_CHILDREN;
+        let body = self.whole(&program, &book, &row, &input, None, &mut left).await?;
         let on_failure = match runbook.on_failure {
-            Some(f) => Some(part(Some(f)).await?),
+            Some(f) => Some(self.whole(&program, &book, &row, &input, Some(f), &mut left).await?),
             None => None,
         };
         let finally = match runbook.finally {
-            Some(f) => Some(part(Some(f)).await?),
+            Some(f) => Some(self.whole(&program, &book, &row, &input, Some(f), &mut left).await?),
             None => None,
         };
         let (runbook, params) = (row.runbook.clone(), row.params.clone());
@@ -132,6 +172,53 @@ impl Engine {
         self.part(program, &book, row, &input, None).await
     }
 
+    /// A part with the runs that it would begin, and those that they would.
+    async fn whole(
+        &self,
+        program: &Arc<Program>,
+        book: &Book,
+        row: &RunRow,
+        input: &RunInput,
+        of: Option<FnId>,
+        left: &mut usize,
+    ) -> Result<Part, ApiError> {
+        let mut part = self.part(program, book, row, input, of).await?;
+        self.children_of(&mut part, program, book, row, input, 1, left).await?;
+        Ok(part)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "where the children begin, and the bounds that they share")]
+    fn children_of<'a>(
+        &'a self,
+        part: &'a mut Part,
+        program: &'a Arc<Program>,
+        book: &'a Book,
+        row: &'a RunRow,
+        input: &'a RunInput,
+        depth: u32,
+        left: &'a mut usize,
+    ) -> BoxFuture<'a, Result<(), ApiError>> {
+        Box::pin(async move {
+            for begun in std::mem::take(&mut part.told.children) {
+                let Some(runbook) = program.runbook(begun.runbook) else { continue };
+                let mut child = Child { entry: begun.entry, runbook: runbook.name.to_string(), part: None };
+                if depth <= MAX_CHILD_DEPTH && *left > 0 {
+                    *left -= 1;
+                    let input = RunInput { runbook: begun.runbook, params: begun.params, ..input.clone() };
+                    let names = runbook.params.iter().map(|p| p.name.to_string());
+                    let shown = input.params.iter().map(|v| serde_json::Value::from(&rrb_lang::vm::shown(v)));
+                    let params = names.zip(shown).collect::<serde_json::Map<_, _>>().into();
+                    let row = RunRow { runbook: child.runbook.clone(), params, ..row.clone() };
+                    let mut own = self.part(program, book, &row, &input, None).await?;
+                    self.children_of(&mut own, program, book, &row, &input, depth + 1, left).await?;
+                    child.part = Some(own);
+                }
+                part.children.push(child);
+            }
+            Ok(())
+        })
+    }
+
     async fn part(
         &self,
         program: &Arc<Program>,
@@ -146,14 +233,14 @@ impl Engine {
             planner = planner.of(function);
         }
         let (plan, told) = self.explore(planner).await;
-        let plan = perform::judge(&self.core, book.code(), row, plan).await;
+        let (plan, policy_asks) = perform::judge_asking(&self.core, book.code(), row, plan).await;
         let mut shown = Vec::with_capacity(told.questions.len());
         for question in &told.questions {
             // As the question itself would come by its plan: from a machine that stands before it, with reads of its own.
             let (plan, _) = self.explore(self::planner(program, &question.machine)?).await;
             shown.push(perform::judge(&self.core, book.code(), row, plan).await);
         }
-        Ok(Part { plan, told, shown })
+        Ok(Part { plan, told, shown, policy_asks, children: Vec::new() })
     }
 
     async fn explore(&self, mut planner: Planner) -> (Plan, Foresight) {

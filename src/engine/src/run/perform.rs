@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use rrb_lang::json::Json;
 use rrb_lang::vm::protocol::{
-    ActionInfo, EffectId, EffectOutcome, Failure, FailureKind, Happened, NativeCall, Plan, PlanEntry, Planned, RunInput,
+    ActionInfo, ApprovalAsk, EffectId, EffectOutcome, Failure, FailureKind, Happened, NativeCall, Plan, PlanEntry,
+    Planned, RunInput,
 };
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -136,19 +137,31 @@ async fn judged_plan(
 }
 
 /// Adds what the policies say now of each call of a plan.
-pub async fn judge(core: &Core, code: &dyn Code, run: &RunRow, mut plan: Plan) -> Plan {
+pub async fn judge(core: &Core, code: &dyn Code, run: &RunRow, plan: Plan) -> Plan {
+    judge_asking(core, code, run, plan).await.0
+}
+
+/// Adds what the policies say, and gives the question that they would ask first about each call; none where they ask nothing.
+pub async fn judge_asking(
+    core: &Core,
+    code: &dyn Code,
+    run: &RunRow,
+    mut plan: Plan,
+) -> (Plan, Vec<Option<ApprovalAsk>>) {
     let policies = core.policies();
     if policies.is_empty() {
-        return plan;
+        return (plan, Vec::new());
     }
-    let Some(facts) = gate::facts(code, run, &[]) else { return plan };
+    let Some(facts) = gate::facts(code, run, &[]) else { return (plan, Vec::new()) };
     let mut verdicts = Vec::with_capacity(plan.entries.len());
+    let mut asks = Vec::with_capacity(plan.entries.len());
     for entry in &plan.entries {
         let judged = policies.call(&facts, &foreseen(entry), &core.policy_counts, &|_| None, core.now()).await;
         verdicts.push(judged.verdict);
+        asks.push(judged.ask);
     }
     plan.verdicts = verdicts;
-    plan
+    (plan, asks)
 }
 
 /// A planned call as the policies will see it; what is not known yet is absent.

@@ -28,6 +28,7 @@ fn told(part: &Part) -> Vec<String> {
         Around::If { text, holds: true, .. } => format!("if {text}/"),
         Around::If { text, holds: false, .. } => format!("not {text}/"),
         Around::Each { text, .. } => format!("each {text}/"),
+        Around::Catch { text, .. } => format!("caught {text}/"),
         Around::Branch { name } => format!("<{name}>/"),
     };
     let shown = |p: &Planned| match p {
@@ -184,4 +185,111 @@ runbook main() {
     assert_eq!(answers, [(Allow, 0), (Deny, 1)]);
     assert_eq!(ahead.body.shown[0].verdicts[0].answer, Deny);
     assert!(bench.engine.runs(Default::default()).await.unwrap().is_empty(), "nothing is written");
+}
+
+#[tokio::test]
+async fn what_a_catch_would_do_is_told_apart_and_changes_nothing_else() {
+    let text = "runbook main() {
+  var how = \"well\"
+  step \"try\" {
+    try {
+      do lab.set(\"a\")
+      do lab.set(\"b\")
+    } catch f {
+      how = \"badly\"
+      do lab.send(\"failed\")
+      try { do lab.send(\"deeper\") } catch g { do lab.send(\"deepest\") }
+      if lab.look(\"bad\") == \"yes\" { finish escalated f.message }
+    }
+  }
+  evidence \"how\" = how
+  approve \"Wipe after it went ${how}?\" from group(\"sre\") within 1h { do lab.wipe(how) }
+}";
+    let bench = Bench::new(text).await;
+    bench.lab.says("look/bad", "yes");
+    let ahead = ahead(&bench, "main", json!({})).await;
+    assert_eq!(ahead.body.incomplete(), None);
+    let told = told(&ahead.body);
+    let caught: Vec<&str> = told.iter().filter_map(|l| l.strip_prefix("try/caught lab.set/")).collect();
+    assert_eq!(caught[..2], ["lab.send failed", "lab.send deeper"], "{told:?}");
+    assert!(caught.contains(&"caught lab.send/lab.send deepest"), "{told:?}");
+    assert!(caught.iter().any(|l| l.contains("finish Escalated ?")), "{told:?}");
+    // What people decide on is what they would be asked if all went well.
+    assert!(told.contains(&"how = well".to_owned()), "{told:?}");
+    assert_eq!(ahead.body.calls().count(), 3, "calls in a `catch` are no calls of the plan: {told:?}");
+    let question = &ahead.body.told.questions[0];
+    assert!(question.sure, "{told:?}");
+    bench.start("main", json!({})).await;
+    assert_eq!(bench.open_approval().await.digest, ahead.body.shown[0].digest);
+}
+
+#[tokio::test]
+async fn handlers_that_are_too_many_or_go_on_for_ever_are_left_out() {
+    let many: String =
+        (0..40).map(|n| format!("  try {{ do lab.set(\"{n}\") }} catch f {{ do lab.send(\"{n}\") }}\n")).collect();
+    let text = format!(
+        "runbook many() {{\n{many}}}
+runbook endless() {{
+  try {{ do lab.set(\"a\") }} catch f {{ while true max 1_000 {{ evidence \"x\" = lab.look(\"x\") }} }}
+  do lab.set(\"b\")
+}}"
+    );
+    let bench = Bench::new(&text).await;
+    for (runbook, calls) in [("many", 40), ("endless", 2)] {
+        let ahead = ahead(&bench, runbook, json!({})).await;
+        assert_eq!(ahead.body.incomplete(), None, "{runbook}: what may fail does not make the plan less whole");
+        assert!(ahead.body.told.unexplored > 0, "{runbook}");
+        assert_eq!(ahead.body.calls().count(), calls, "{runbook}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_is_looked_into_with_its_own_questions() {
+    let text = "runbook inner(node: Text) {
+  let name = lab.look(node)
+  do lab.set(name)
+  approve \"Wipe ${name}?\" from group(\"sre\") within 1h { do lab.wipe(name) }
+}
+runbook main(node: Text) {
+  let done = run inner(node)
+  log done.why
+  start again(3)
+}
+runbook again(n: Int) { start again(n - 1) }";
+    let bench = Bench::new(text).await;
+    bench.lab.says("look/n1", "node-1");
+    let ahead = ahead(&bench, "main", json!({ "node": "n1" })).await;
+    assert!(bench.lab.done().is_empty(), "{:?}", bench.lab.done());
+    let inner = ahead.body.child(0).unwrap();
+    assert_eq!(inner.runbook, "inner");
+    let inner = inner.part.as_ref().unwrap();
+    assert_eq!(told(inner)[..2], ["lab.set node-1", "asks Wipe node-1?"], "{:?}", told(inner));
+    // A runbook that starts itself is looked into to a bound.
+    let mut nested = 0;
+    let mut part = ahead.body.child(1).unwrap().part.as_ref();
+    while let Some(of) = part {
+        nested += 1;
+        part = of.children.first().and_then(|c| c.part.as_ref());
+    }
+    assert_eq!(nested, 3);
+    bench.start("main", json!({ "node": "n1" })).await;
+    assert_eq!(bench.open_approval().await.digest, inner.shown[0].digest);
+}
+
+#[tokio::test]
+async fn what_a_policy_asks_has_the_digest_that_the_approval_has() {
+    let text = "policy rails {
+  require approval from group(\"sre\") for changes because \"look at it\"
+}
+runbook main(node: Text) {
+  do lab.set(\"${node}-a\")
+}";
+    let bench = Bench::of(compile(&[("main", &format!("use lab_kit.{{lab}}\n{text}"))], "")).await;
+    let ahead = ahead(&bench, "main", json!({ "node": "n1" })).await;
+    let ask = ahead.body.policy_asks[0].clone().unwrap();
+    assert!(rrb_engine::foresee::Part::is_sure(&ahead.body.plan.entries[0]));
+    bench.start("main", json!({ "node": "n1" })).await;
+    let row = bench.open_approval().await;
+    assert_eq!(row.digest, ask.plan.digest);
+    assert_eq!(row.ask["question"], ask.question.as_str());
 }

@@ -32,7 +32,7 @@ impl Machine {
         let action: SmolStr = format!("{} {}", if site.awaited { "run" } else { "start" }, runbook.name).into();
         if self.out.is_plan() {
             let args = names.zip(&params).map(|(name, v)| (name, planned(v))).collect();
-            return self.plan_child(&site, action, args);
+            return self.plan_child(&site, action, args, params);
         }
         let info = ActionInfo {
             action,
@@ -66,7 +66,7 @@ impl Machine {
     }
 
     /// In a plan the child is shown as one change: what it does is for its own approvals.
-    fn plan_child(&mut self, site: &ChildSite, action: SmolStr, args: Vec<(SmolStr, Planned)>) {
+    fn plan_child(&mut self, site: &ChildSite, action: SmolStr, args: Vec<(SmolStr, Planned)>, params: Vec<Value>) {
         let place = self.place();
         let Some(plan) = self.out.plan() else { return self.broken() };
         let count = plan.entries.iter().filter(|e| e.site == site.site).count() as u32;
@@ -76,7 +76,7 @@ impl Machine {
             place,
             count,
             certainty: plan.certainty.unwrap_or(Certainty::May),
-            action,
+            action: action.clone(),
             instance: SmolStr::new_static("default"),
             effect: EffectClass::Changes,
             target: Planned::Absent,
@@ -84,6 +84,8 @@ impl Machine {
         });
         let entry = u32::try_from(plan.entries.len() - 1).unwrap_or(u32::MAX);
         self.foresee(Some(site.site), |_| Foretold::Call { entry });
+        self.foresee_child(entry, site.runbook, params);
+        self.suppose_failure(&action);
         self.state.fiber.set(site.d, Value::Unknown);
     }
 

@@ -10,11 +10,13 @@ use super::code::{Op, Pc};
 use super::fiber::{Asking, ScopeKind};
 use super::image::Program;
 use super::limits::has_unknown;
-use super::machine::Machine;
+use super::machine::{Machine, State};
 use super::print;
-use super::protocol::{ApprovalAsk, Certainty, Cover, EffectId, EffectOutcome, Millis, NativeCall, Planned};
+use super::protocol::{
+    ApprovalAsk, Certainty, Cover, EffectId, EffectOutcome, Failure, FailureKind, Millis, NativeCall, Planned,
+};
 use crate::hir::Outcome;
-use crate::ids::{FnId, SiteId};
+use crate::ids::{FnId, RunbookId, SiteId};
 use crate::json::Json;
 use crate::value::Value;
 
@@ -30,8 +32,22 @@ const ANSWER: usize = 2_000;
 pub struct Foresight {
     pub items: Vec<Foreseen>,
     pub questions: Vec<Question>,
+    /// The runs that calls would begin.
+    #[serde(skip)]
+    pub children: Vec<Begun>,
+    /// `catch` blocks that were left out, or left before their end, because there is too much of them.
+    pub unexplored: u32,
     /// There is more than [`MAX_TOLD`].
     pub cut: bool,
+}
+
+/// A run that would begin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begun {
+    /// Its call: a number in the plan's entries.
+    pub entry: u32,
+    pub runbook: RunbookId,
+    pub params: Vec<Value>,
 }
 
 /// Something that would happen.
@@ -71,6 +87,11 @@ pub enum Around {
     },
     /// Once for each item of something that is not known.
     Each {
+        id: u32,
+        text: String,
+    },
+    /// What a `catch` would do, if a call before it failed.
+    Catch {
         id: u32,
         text: String,
     },
@@ -179,6 +200,7 @@ pub(super) struct Condition {
 enum Decided {
     If { text: Arc<str>, holds: bool },
     Each { text: Arc<str>, frames: usize, start: Pc },
+    Catch { text: Arc<str> },
 }
 
 /// What collects.
@@ -189,6 +211,17 @@ pub struct Collector {
     next: u32,
     /// The read that is under way.
     reading: Option<usize>,
+    /// A call that was met where a `catch` stands around it: its name, the place of the handler, and the machine as the handler
+    /// would find it.
+    pub(super) supposed: Option<Supposed>,
+}
+
+/// A failure that is supposed.
+#[derive(Debug)]
+pub(super) struct Supposed {
+    pub state: Box<State>,
+    pub action: SmolStr,
+    pub handler: (FnId, Pc),
 }
 
 impl Collector {
@@ -226,6 +259,19 @@ impl Collector {
         let depth = under.as_ref().map_or(0, |u| u.depth) + 1;
         let what = Decided::If { text: "people do not agree".into(), holds: true };
         Some(Arc::new(Condition { around: under.clone(), depth, scopes, id: self.next, what }))
+    }
+
+    /// What the handler of a `catch` stands under: `before` are the calls that may have failed.
+    pub(super) fn caught(&mut self, under: &Under, action: &str, scopes: usize) -> Under {
+        self.next += 1;
+        let depth = under.as_ref().map_or(0, |u| u.depth) + 1;
+        let what = Decided::Catch { text: action.into() };
+        Some(Arc::new(Condition { around: under.clone(), depth, scopes, id: self.next, what }))
+    }
+
+    /// Something of the `catch` blocks is not told.
+    pub(super) fn leave_out(&mut self) {
+        self.told.unexplored = self.told.unexplored.saturating_add(1);
     }
 
     /// Both sides of a decision: what the path that goes on stands under, and the one that jumps.
@@ -368,6 +414,7 @@ impl Machine {
             conditions.push(match &condition.what {
                 Decided::If { text: t, holds } => (condition.scopes, Around::If { id, text: text(t), holds: *holds }),
                 Decided::Each { text: t, .. } => (condition.scopes, Around::Each { id, text: text(t) }),
+                Decided::Catch { text: t } => (condition.scopes, Around::Catch { id, text: text(t) }),
             });
             next = condition.around.clone();
         }
@@ -392,6 +439,43 @@ impl Machine {
         let n = self.tell(Some(id.site), Foretold::Read { action, native, instance, args, answer: None });
         if let Some(ahead) = self.out.plan().and_then(|p| p.ahead.as_mut()) {
             ahead.reading = n;
+        }
+    }
+
+    /// A call is met that would begin a run.
+    pub(super) fn foresee_child(&mut self, entry: u32, runbook: RunbookId, params: Vec<Value>) {
+        if let Some(ahead) = self.out.plan().and_then(|p| p.ahead.as_mut()) {
+            ahead.told.children.push(Begun { entry, runbook, params });
+        }
+    }
+
+    /// A call is met that may fail: what stands in a `catch` around it, with nothing but scopes in between that a failure leaves
+    /// without a word, is another way to go on.
+    pub(super) fn suppose_failure(&mut self, action: &SmolStr) {
+        if !self.listens() || self.state.supposing > 0 {
+            return;
+        }
+        let passed = |k: &ScopeKind| {
+            matches!(
+                k,
+                ScopeKind::Step { .. } | ScopeKind::Waive { .. } | ScopeKind::Approve(_) | ScopeKind::Catch { .. }
+            )
+        };
+        let inner = self.state.fiber.scopes.iter().rev().take_while(|s| passed(&s.kind)).count();
+        let scopes = self.state.fiber.scopes.len() - inner;
+        let around = scopes.checked_sub(1).and_then(|n| self.state.fiber.scopes.get(n)).map(|s| s.kind.clone());
+        let Some(ScopeKind::Try { d, handler, .. }) = around else { return };
+        let mut state = Box::new(self.state.clone());
+        state.fiber.scopes.truncate(scopes);
+        let failure = Failure::new(FailureKind::Failed, format!("`{action}` failed"));
+        if state.fiber.catch(Box::new(failure)).is_some() {
+            return;
+        }
+        // Why it failed is not known.
+        state.fiber.set(d, Value::Unknown);
+        let Some(function) = state.fiber.frames.last().map(|f| f.function) else { return };
+        if let Some(ahead) = self.out.plan().and_then(|p| p.ahead.as_mut()) {
+            ahead.supposed = Some(Supposed { state, action: action.clone(), handler: (function, handler) });
         }
     }
 

@@ -33,6 +33,11 @@ pub const MAX_READS: u32 = 200;
 const MAX_PATHS: usize = 64;
 /// The most instructions.
 const MAX_STEPS: u64 = 2_000_000;
+/// The most handlers of failures that are looked into, the reads that they may make, their instructions, and how deep they nest.
+const MAX_CAUGHT: usize = 32;
+const MAX_CAUGHT_READS: u32 = 20;
+const MAX_CAUGHT_STEPS: u64 = 100_000;
+const MAX_CAUGHT_DEPTH: u32 = 2;
 /// The weight of what is sure; a decision on an unknown value halves it.
 const SURE: u64 = 1 << 62;
 
@@ -51,6 +56,10 @@ pub struct Planner {
     done: bool,
     /// What is run in the place of the body.
     entry: Option<FnId>,
+    /// Handlers of failures that were looked into; what they took of their bounds.
+    caught: Vec<(FnId, u32)>,
+    caught_reads: u32,
+    caught_steps: u64,
 }
 
 /// One way through the code.
@@ -62,6 +71,19 @@ struct Path {
     rounds: Vec<(usize, u32)>,
     /// What was decided on the way, for people.
     under: Under,
+    /// It stands in a handler of a failure that is only supposed.
+    aside: Option<Aside>,
+}
+
+/// A way that is looked into for people alone: it ends with its handler and never meets the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Aside {
+    id: usize,
+    /// Handlers in handlers.
+    depth: u32,
+    /// Where its scope stands.
+    scopes: usize,
+    frames: u32,
 }
 
 impl Planner {
@@ -85,7 +107,7 @@ impl Planner {
             prepared: None,
             value: None,
         };
-        let first = Path { state, weight: SURE, rounds: Vec::new(), under: None };
+        let first = Path { state, weight: SURE, rounds: Vec::new(), under: None, aside: None };
         Ok(Self {
             machine,
             paths: vec![first],
@@ -96,6 +118,9 @@ impl Planner {
             incomplete: None,
             done: false,
             entry: None,
+            caught: Vec::new(),
+            caught_reads: 0,
+            caught_steps: 0,
         })
     }
 
@@ -209,8 +234,11 @@ impl Planner {
             if self.done {
                 return Vec::new();
             }
-            if self.active.is_some() {
-                return self.pending_read();
+            if let Some(aside) = self.active.as_ref().map(|path| path.aside.is_some()) {
+                match self.pending_read(aside) {
+                    Some(read) => return read,
+                    None => continue,
+                }
             }
             let Some(path) = self.earliest() else {
                 self.done = true;
@@ -220,17 +248,33 @@ impl Planner {
         }
     }
 
-    fn pending_read(&mut self) -> Vec<Command> {
+    /// The read that the active path waits for; none when that path is given up.
+    fn pending_read(&mut self, aside: bool) -> Option<Vec<Command>> {
         let Some((id, call)) = self.machine.out.plan().and_then(|plan| plan.read.take()) else {
             self.stop("a read was lost; this is a defect of rrb".into());
-            return Vec::new();
+            return Some(Vec::new());
         };
+        if aside {
+            self.caught_reads += 1;
+            if self.caught_reads > MAX_CAUGHT_READS {
+                self.active = None;
+                self.leave_out();
+                return None;
+            }
+            return Some(vec![call.command(id)]);
+        }
         self.reads += 1;
         if self.reads > MAX_READS {
             self.stop(format!("it reads more than {MAX_READS} times"));
-            return Vec::new();
+            return Some(Vec::new());
         }
-        vec![call.command(id)]
+        Some(vec![call.command(id)])
+    }
+
+    fn leave_out(&mut self) {
+        if let Some(ahead) = self.machine.out.plan().and_then(|p| p.ahead.as_mut()) {
+            ahead.leave_out();
+        }
     }
 
     /// Holds the plan to its bounds.
@@ -247,7 +291,7 @@ impl Planner {
         if self.steps > MAX_STEPS {
             self.stop("it takes too much work".into());
         }
-        if self.paths.len() > MAX_PATHS {
+        if self.paths.iter().filter(|p| p.aside.is_none()).count() > MAX_PATHS {
             self.stop("too much of it depends on what only its changes would tell".into());
         }
     }
@@ -269,7 +313,7 @@ impl Planner {
         let mut path = self.paths.swap_remove(first);
         let mut i = 0;
         while let Some(other) = self.paths.get(i) {
-            if same_place(&path.state.fiber, &other.state.fiber) {
+            if path.aside == other.aside && same_place(&path.state.fiber, &other.state.fiber) {
                 let other = self.paths.swap_remove(i);
                 merge(&mut path, other);
             } else {
@@ -283,8 +327,14 @@ impl Planner {
     fn advance(&mut self, mut path: Path) {
         std::mem::swap(&mut self.machine.state, &mut path.state);
         loop {
-            if self.at_end() {
+            if self.at_end() || path.aside.is_some_and(|aside| self.has_left(aside)) {
                 return;
+            }
+            if path.aside.is_some() {
+                self.caught_steps += 1;
+                if self.caught_steps > MAX_CAUGHT_STEPS || self.paths.len() > MAX_PATHS {
+                    return self.leave_out();
+                }
             }
             let rounds = path.rounds.len();
             path.rounds.retain(|(depth, start)| in_loop(&self.machine, *depth, *start));
@@ -309,7 +359,7 @@ impl Planner {
             if let Some((at, to)) = self.machine.fork.take() {
                 return self.fork(path, at, to);
             }
-            if self.is_over() {
+            if self.is_over(path.aside.is_none()) {
                 return;
             }
             if self.machine.state.wait.is_some() {
@@ -329,18 +379,45 @@ impl Planner {
 
     /// Another way that the step opened: nothing makes it less sure that the path itself goes on.
     fn set_aside(&mut self, path: &Path) {
+        self.suppose(path);
         let Some(state) = self.machine.aside.take() else { return };
         let scopes = state.fiber.scopes.len();
         let Some(ahead) = self.machine.out.plan().and_then(|p| p.ahead.as_mut()) else { return };
         let under = ahead.refused(&path.under, scopes);
-        self.paths.push(Path { state: *state, weight: 0, rounds: path.rounds.clone(), under });
+        let (rounds, aside) = (path.rounds.clone(), path.aside);
+        self.paths.push(Path { state: *state, weight: 0, rounds, under, aside });
+    }
+
+    /// A call that a `catch` stands around: its handler is looked into once, as if the call had failed.
+    fn suppose(&mut self, path: &Path) {
+        let Some(ahead) = self.machine.out.plan().and_then(|p| p.ahead.as_mut()) else { return };
+        let Some(supposed) = ahead.supposed.take() else { return };
+        if self.caught.contains(&supposed.handler) {
+            return;
+        }
+        let depth = path.aside.map_or(0, |a| a.depth) + 1;
+        if self.caught.len() >= MAX_CAUGHT || depth > MAX_CAUGHT_DEPTH {
+            return ahead.leave_out();
+        }
+        let (scopes, frames) = (supposed.state.fiber.scopes.len(), supposed.state.fiber.frames.len());
+        let under = ahead.caught(&lowered(&path.under, scopes.saturating_sub(1)), &supposed.action, scopes);
+        self.caught.push(supposed.handler);
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        let aside = Some(Aside { id: self.caught.len(), depth, scopes, frames });
+        self.paths.push(Path { state: *supposed.state, weight: 0, rounds: path.rounds.clone(), under, aside });
+    }
+
+    /// Whether the path in the machine has left its handler.
+    fn has_left(&self, aside: Aside) -> bool {
+        let own = self.machine.state.fiber.scopes.get(aside.scopes.saturating_sub(1));
+        !own.is_some_and(|s| s.frames == aside.frames && matches!(s.kind, ScopeKind::Catch { .. }))
     }
 
     fn take_back(&mut self, mut path: Path) {
         if let Some((at, to)) = self.machine.fork.take() {
             return self.fork(path, at, to);
         }
-        if self.is_over() {
+        if self.is_over(path.aside.is_none()) {
             return;
         }
         std::mem::swap(&mut self.machine.state, &mut path.state);
@@ -371,13 +448,15 @@ impl Planner {
         }
     }
 
-    /// Whether the path in the machine is over; a failure makes the plan say so.
-    fn is_over(&mut self) -> bool {
+    /// Whether the path in the machine is over; a failure makes the plan say so, where the path `counts`.
+    fn is_over(&mut self, counts: bool) -> bool {
         match self.machine.out.plan().and_then(|plan| plan.over.take()) {
             None => false,
             Some(None) => true,
             Some(Some(message)) => {
-                self.incomplete.get_or_insert_with(|| format!("it fails: {message}"));
+                if counts {
+                    self.incomplete.get_or_insert_with(|| format!("it fails: {message}"));
+                }
                 true
             }
         }
@@ -414,7 +493,8 @@ impl Planner {
             (path.under, elsewhere) = ahead.decide(&self.machine.program, spot, &elsewhere, round);
         }
         let half = path.weight / 2;
-        let mut other = Path { state: path.state.clone(), weight: half, rounds: path.rounds.clone(), under: elsewhere };
+        let (rounds, aside) = (path.rounds.clone(), path.aside);
+        let mut other = Path { state: path.state.clone(), weight: half, rounds, under: elsewhere, aside };
         other.state.fiber.jump(to);
         path.weight -= half;
         self.paths.push(path);
@@ -511,7 +591,7 @@ impl Machine {
             site: site.site,
             count,
             certainty,
-            action,
+            action: action.clone(),
             instance,
             effect,
             target,
@@ -521,6 +601,7 @@ impl Machine {
         });
         let entry = u32::try_from(plan.entries.len() - 1).unwrap_or(u32::MAX);
         self.foresee(Some(site.site), |_| Foretold::Call { entry });
+        self.suppose_failure(&action);
         self.state.fiber.set(site.d, Value::Unknown);
         if let Some((undo, captures)) = &site.undo {
             // What would put it right again: it destroys under the same approval, so people see it.
