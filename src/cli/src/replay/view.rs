@@ -99,6 +99,7 @@ fn told(act: &Act) -> (&'static str, String) {
         Act::Note => ("note", String::new()),
         Act::Attempt { strike, why } => ("attempt", format!("{strike}: {why}")),
         Act::Resume { by } => ("resume", format!("by {by}")),
+        Act::End(end) if end.why.is_empty() => ("end", crate::run_text::outcome_name(end).to_string()),
         Act::End(end) => ("end", format!("{}: {}", crate::run_text::outcome_name(end), end.why)),
     }
 }

@@ -5,15 +5,18 @@ use std::path::Path;
 
 use rrb_engine::api::{ControlPlane, RunView};
 use rrb_engine::run::journal::{self, Act};
-use rrb_engine::store::EventRow;
-use rrb_lang::vm::protocol::EffectOutcome;
-use rrb_world::test::{Played, Recorded, Way, play, record};
+use rrb_engine::store::{EventRow, JournalRow, Store, StoreError};
+use rrb_lang::program::Program;
+use rrb_lang::vm::protocol::{Effect, EffectOutcome, RunInput};
+use rrb_world::test::{Around, Played, Recorded, Set, Way, play, record};
+use serde::Deserialize;
 
 use super::human::failure_lines;
 use super::prepare::{Prepared, compiled, prepare};
 use super::result::TestResult;
 use crate::connect::{Need, connect, run_id};
 use crate::context::Context;
+use crate::desk;
 use crate::exit::{CliError, Exit};
 use crate::project::{self, ModuleFile, Place};
 use crate::text::clean;
@@ -30,12 +33,13 @@ pub async fn recorded(context: &Context, place: &Place, run: &str, into: Option<
     let id = run_id(plane.as_ref(), run).await?;
     let view = plane.run(&id).await?;
     let events = events(plane.as_ref(), &view).await?;
+    let around = around(plane.as_ref(), place, &view).await?;
     let prepared = prepare(context, place, false)?;
     let target = Target::new(place, into)?;
     let mut tried: Option<(Recorded, Prepared, Played, String)> = None;
     // What a trigger on several events made of them may not be made again by one: then the run is started by hand.
     for by_event in [true, false] {
-        let recorded = record(&prepared.suite.program, &view, &events, by_event)
+        let recorded = record(&prepared.suite, &view, &around, &events, by_event)
             .map_err(|why| CliError::refused(format!("the run `{id}` cannot be a test: {why}")))?;
         let text = target.with(&recorded);
         let file = ModuleFile { name: target.name.clone(), text: text.clone() };
@@ -60,6 +64,38 @@ pub async fn recorded(context: &Context, place: &Place, run: &str, into: Option<
     tell(context, &target, &recorded, &text, into)?;
     differences(context, &target, &with, &recorded, &played);
     Ok(if played.troubles.is_empty() { Exit::Ok } else { Exit::Failed })
+}
+
+/// What the run found set, when its state is here, and the runs that it began.
+async fn around(plane: &dyn ControlPlane, place: &Place, view: &RunView) -> Result<Around, CliError> {
+    let mut around = Around::default();
+    let mut next: Vec<String> = begun(view);
+    while let Some(id) = next.pop() {
+        // One that could not begin is not there.
+        let Ok(child) = plane.run(&id).await else { continue };
+        next.extend(begun(&child));
+        around.children.push(child);
+    }
+    let folder = place.state(&project::config(place)?);
+    if let Some(store) = desk::reading(&folder)? {
+        let failed = |e: StoreError| CliError::internal(e.to_string());
+        let run = store.run(&view.run.id).await.map_err(failed)?;
+        let input = run.and_then(|run| RunInput::deserialize(&run.input).ok());
+        let bytes = store.program(&view.run.program).await.map_err(failed)?;
+        if let (Some(input), Some(Ok(program))) = (input, bytes.as_deref().map(Program::from_bytes)) {
+            around.settings = Set::all(&program, &input.settings);
+        }
+    }
+    Ok(around)
+}
+
+/// The ids of the runs that a run began.
+fn begun(view: &RunView) -> Vec<String> {
+    let child = |row: &JournalRow| match journal::read(row).ok()?.act {
+        Act::Intent { effect: Some(Effect::Child(child)), .. } => Some(child.child.to_string()),
+        _ => None,
+    };
+    view.journal.iter().filter_map(child).collect()
 }
 
 /// The events that a run took, and the one that started it. One that is gone is left out.

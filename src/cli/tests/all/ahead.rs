@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::command::{code, folder, stderr, stdout};
 use crate::daemon::{Daemon, ask, begin, json, signal, until};
+use crate::written::stands_in;
 
 const CONFIG: &str = "[project]\nname = \"t\"\n[users.ana]\n[users.bo]\n[users.cy]\n[groups]\nsre = [\"ana\", \"bo\", \"cy\"]\nleads = [\"cy\"]\n[serve]\nlisten = \"127.0.0.1:0\"\n[connectors.alertmanager]\ntoken = \"env:RRB_ALERTMANAGER_TOKEN\"\n";
 
@@ -47,6 +48,28 @@ policy rails {
 }
 "#;
 
+const ROTATE: &str = r#"runbook drop(path: Text) {
+  approve "Drop ${path}?" from group("sre") within 30m {
+    do file.delete(path)
+  }
+}
+
+runbook rotate(path: Text) {
+  try {
+    do file.move(path, "${path}.old")
+  } catch f {
+    do file.write("${path}.note", f.message)
+    finish escalated f.message
+  }
+  let dropped = run drop("${path}.old")
+  log dropped.why
+}
+
+policy rails {
+  require approval from group("sre") for changes where call.action == "file.move" because "people look at moves"
+}
+"#;
+
 /// A project whose folder holds something to tidy; the folder's name is put in the place of `FOLDER` in what is compared.
 fn project() -> tempfile::TempDir {
     folder(&[
@@ -85,10 +108,44 @@ fn a_plan_says_what_would_be_done_and_does_none_of_it() {
     let output = ask(dir.path(), &["plan", "tidy", "--folder", &folder, "--reads"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let said = stdout(&output).replace(&folder, "DATA");
+    let plain = ask(dir.path(), &["plan", "tidy", "--folder", &folder]);
+    stands_in("plan.md", "rrb plan tidy --folder /srv/data", &stdout(&plain), &folder);
     let known = |line: &&str| !line.starts_with("planned with") && !line.contains("digest");
     insta::assert_snapshot!(said.lines().filter(known).collect::<Vec<_>>().join("\n"));
     assert_eq!(tree(&dir.path().join("data")), before);
     assert!(!dir.path().join(".rrb").exists(), "a plan leaves no state");
+}
+
+#[test]
+fn a_plan_looks_into_what_is_caught_into_children_and_into_what_policies_ask() {
+    let dir = folder(&[("rrb.toml", CONFIG), ("rotate.rrb", ROTATE)]);
+    let output = ask(dir.path(), &["plan", "rotate", "--path", "/srv/data/log"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    stands_in("plan.md", "rrb plan rotate --path /srv/data/log", &stdout(&output), "/srv/data");
+    let document = include_str!("../../../../docs/plan.md");
+    assert!(document.contains(&format!("```rrb\n{ROTATE}```")), "docs/plan.md has another runbook");
+    let plan = json(&ask(dir.path(), &["plan", "rotate", "--path", "/srv/data/log", "--json"]));
+    let items = plan["body"]["items"].as_array().unwrap();
+    assert_eq!(items[0]["policy_asks"]["digest"].as_str().unwrap().len(), 64);
+    assert_eq!(items[0]["policy_asks"]["sure"], true);
+    assert_eq!(items[1]["within"][0]["kind"], "catch");
+    let child = items.iter().find(|i| i["child"] != serde_json::Value::Null).unwrap();
+    assert_eq!(child["child"]["runbook"], "drop");
+    assert_eq!(child["child"]["body"]["items"][0]["kind"], "approval");
+    assert_eq!(plan["body"]["unexplored"], 0);
+}
+
+#[test]
+fn a_replay_is_as_its_page_says() {
+    let look = "runbook look(path: Text) {\n  let there = file.exists(path)\n  log \"it is there: ${there}\"\n  finish resolved\n}\n";
+    let dir = folder(&[("rrb.toml", CONFIG), ("look.rrb", look)]);
+    let path = dir.path().join("none").display().to_string();
+    assert_eq!(code(&ask(dir.path(), &["run", "look", "--path", &path])), 0);
+    let run = json(&ask(dir.path(), &["runs", "list", "--json"]))[0]["id"].as_str().unwrap().to_owned();
+    let said = stdout(&ask(dir.path(), &["replay", &run]));
+    stands_in("replay.md", "rrb replay q4fht0", &said, &path);
+    let said = stdout(&ask(dir.path(), &["replay", &run, "--at", "3"]));
+    stands_in("replay.md", "rrb replay q4fht0 --at 3", &said, &path);
 }
 
 #[test]
@@ -285,8 +342,7 @@ fn a_backtest_holds_what_would_be_against_what_was() {
     assert_eq!(kinds, ["fires", "fires"]);
     let said = run(&["--details"]);
     assert_eq!(code(&said), 0, "{}", stderr(&said));
-    assert!(stdout(&said).contains("2 events would start a run and did not"), "{}", stdout(&said));
-    assert!(stdout(&said).contains("did   dedupe: one was accepted"), "{}", stdout(&said));
+    stands_in("backtest.md", "rrb backtest --since 30d --against ../changed --details", &stdout(&said), &folder);
     assert_eq!(code(&run(&["--fail-on", "change"])), 1);
     assert_eq!(code(&run(&["--fail-on", "deny"])), 0);
     assert_eq!(code(&run(&["--fail-on", "deny,any"])), 1);

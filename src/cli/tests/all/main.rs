@@ -16,3 +16,4 @@ mod samples;
 mod sources;
 mod testing;
 mod testing_rules;
+mod written;

@@ -419,3 +419,39 @@ runbook look(path: Text, word: Text = "x") {
     assert_eq!(code(&rrb(dir.path(), &["test", "--record", "nosuchrun"])), 3);
     assert_eq!(code(&rrb(dir.path(), &["test", "--record", &id, "--into", "../x.rrb"])), 2);
 }
+
+/// What a child asked the world, and what was set in the environment, stand in the test of the run.
+#[test]
+fn a_recorded_run_has_its_settings_and_what_its_children_asked() {
+    let runbook = r#"
+settings {
+  word: Text = "calm"
+}
+runbook inner(path: Text) {
+  log file.read(path)
+  finish mitigated "read"
+}
+runbook outer(path: Text) {
+  let there = file.exists(path)
+  let inner = run inner(path)
+  evidence "inner" = inner.why
+  finish resolved "${word} ${there}"
+}
+"#;
+    let dir = folder(&[("rrb.toml", "[project]\nname = \"p\"\n"), ("main.rrb", runbook), ("data", "hello")]);
+    let path = dir.path().join("data");
+    let toml = dir.path().join("rrb.toml");
+    std::fs::write(&toml, "[project]\nname = \"p\"\n[settings.main]\nword = \"loud\"\n").unwrap();
+    let run = rrb(dir.path(), &["run", "outer", "--path", path.to_str().unwrap()]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    std::fs::write(&toml, "[project]\nname = \"p\"\n").unwrap();
+    let list = stdout(&rrb(dir.path(), &["runs", "list", "--runbook", "outer", "--json"]));
+    let runs: Value = serde_json::from_str(&list).unwrap();
+    let id = runs[0]["id"].as_str().unwrap().to_owned();
+    let printed = rrb(dir.path(), &["test", "--record", &id]);
+    let said = stdout(&printed);
+    assert_eq!(code(&printed), 0, "{said}{}", stderr(&printed));
+    for part in [r#"given settings main { word: "loud" }"#, "given file.read(", r#"resolved "loud true""#] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}

@@ -12,20 +12,30 @@ use super::create::{self, NewRun};
 use super::{Batch, Matcher};
 use crate::api::{Actor, ApiError, StartRun};
 use crate::code::Code;
-use crate::store::{RunRow, RunStatus};
+use crate::store::{RunRow, RunStatus, SHADOW, is_shadow};
 
 /// Characters of an id that a person gives to a run.
 const MAX_ID: usize = 64;
 
 impl Matcher {
-    pub(super) async fn start(&mut self, start: StartRun, by: &Actor, batch: &mut Batch) -> Result<String, ApiError> {
+    pub(super) async fn start(
+        &mut self,
+        mut start: StartRun,
+        by: &Actor,
+        batch: &mut Batch,
+    ) -> Result<String, ApiError> {
         let book = self.book.clone().ok_or_else(|| ApiError::Overloaded("no program is loaded yet".to_owned()))?;
         if self.core.is_full() {
             return Err(ApiError::Overloaded("the store is full: nothing was started".to_owned()));
         }
         let (n, runbook) = named(&book, &start.runbook)?;
-        if let Some(id) = &start.id {
+        if let Some(id) = &mut start.id {
             checked_id(id)?;
+            // By its id everybody sees that a run did nothing.
+            if self.core.shadow && !is_shadow(id) {
+                *id = format!("{SHADOW}_{id}");
+                checked_id(id)?;
+            }
             if self.row(id).await.is_some() {
                 return Err(ApiError::Exists(id.clone()));
             }

@@ -30,7 +30,7 @@ mod tests;
 pub use calls::Call;
 pub use compare::{Everywhere, everywhere};
 pub use play::{Crashed, Played, Way, play};
-pub use record::{Recorded, record};
+pub use record::{Around, Recorded, Set, record};
 pub use stage::{BEGIN, CrashAt};
 pub use suite::Suite;
 pub use trouble::Trouble;

@@ -5,24 +5,60 @@ use std::collections::{BTreeMap, BTreeSet};
 use rrb_engine::api::RunView;
 use rrb_engine::run::journal::{self, Act, Entry};
 use rrb_engine::store::EventRow;
-use rrb_lang::hir::{Event, Param, Runbook};
+use rrb_lang::hir::{Event, Param, Runbook, Setting, SettingOwner};
+use rrb_lang::ids::SettingId;
 use rrb_lang::json::Json;
 use rrb_lang::program::Program;
 use rrb_lang::value::Value;
 use rrb_lang::vm;
 use rrb_lang::vm::print;
-use rrb_lang::vm::protocol::{Effect, EffectId, EffectOutcome, Millis, NativeCall, Note, Resolution, RunEnd};
+use rrb_lang::vm::protocol::{
+    Effect, EffectId, EffectOutcome, Millis, NativeCall, Note, Resolution, RunEnd, SettingValues,
+};
 use serde::Deserialize;
+use smol_str::SmolStr;
 
 use super::calls::{plain, shown};
 use super::facts::outcome_name;
 use super::literal::{json_written, quoted, written};
+use super::suite::Suite;
 
 /// An answer that took at least so long is told with its time.
 const SLOW_MS: i64 = 1_000;
 
 /// Characters of an evidence that is compared; of a longer one it is enough that it is there.
 const LONGEST_EVIDENCE: usize = 200;
+
+/// What stood around a run.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// What it found set.
+    pub settings: Vec<Set>,
+    /// The runs that it began, and those that they began.
+    pub children: Vec<RunView>,
+}
+
+/// A setting as a run found it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Set {
+    pub owner: SettingOwner,
+    pub name: SmolStr,
+    /// `""` for a module's.
+    pub instance: SmolStr,
+    pub value: Value,
+}
+
+impl Set {
+    /// All that a run of `program` found set.
+    pub fn all(program: &Program, settings: &SettingValues) -> Vec<Self> {
+        let one = |((id, instance), value): (&(SettingId, SmolStr), &Value)| {
+            let setting = program.setting(*id)?;
+            let (owner, name) = (setting.owner.clone(), setting.name.clone());
+            Some(Self { owner, name, instance: instance.clone(), value: value.clone() })
+        };
+        settings.iter().filter_map(one).collect()
+    }
+}
 
 /// A run as a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,29 +77,43 @@ pub struct Recorded {
 /// # Errors
 /// When the program has no such runbook any more, or the journal cannot be read.
 pub fn record(
-    program: &Program,
+    suite: &Suite,
     view: &RunView,
+    around: &Around,
     events: &BTreeMap<String, EventRow>,
     by_event: bool,
 ) -> Result<Recorded, String> {
+    let program = &*suite.program;
     let (_, runbook) = program
         .runbook_named(&view.run.runbook)
         .ok_or_else(|| format!("the project has no runbook `{}` any more", view.run.runbook))?;
-    let entries = view.journal.iter().map(|row| Ok((row.at, journal::read(row)?)));
-    let entries = entries.collect::<Result<Vec<(Millis, Entry)>, String>>()?;
-    let mut recorder =
-        Recorder { program, view, events, entries, uses: BTreeSet::new(), left_out: Vec::new(), lines: Vec::new() };
+    let entries = entries(view)?;
+    let mut calls = entries.clone();
+    for child in &around.children {
+        calls.extend(self::entries(child)?);
+    }
+    calls.sort_by_key(|(at, _)| *at);
+    let (uses, left_out, lines) = (BTreeSet::new(), Vec::new(), Vec::new());
+    let mut recorder = Recorder { suite, program, view, around, events, entries, calls, uses, left_out, lines };
     recorder.whole(runbook, by_event);
     let name = format!("recorded: {} of {}", runbook.name, print::time(view.run.created));
     let text = format!("test {} {{\n{}}}\n", quoted(&name), recorder.lines.concat());
     Ok(Recorded { uses: recorder.uses.into_iter().collect(), text, left_out: recorder.left_out })
 }
 
+fn entries(view: &RunView) -> Result<Vec<(Millis, Entry)>, String> {
+    view.journal.iter().map(|row| Ok((row.at, journal::read(row)?))).collect()
+}
+
 struct Recorder<'a> {
+    suite: &'a Suite,
     program: &'a Program,
     view: &'a RunView,
+    around: &'a Around,
     events: &'a BTreeMap<String, EventRow>,
     entries: Vec<(Millis, Entry)>,
+    /// With those of the runs that it began.
+    calls: Vec<(Millis, Entry)>,
     uses: BTreeSet<String>,
     left_out: Vec<String>,
     lines: Vec<String>,
@@ -76,6 +126,9 @@ impl Recorder<'_> {
 
     fn whole(&mut self, runbook: &Runbook, by_event: bool) {
         self.line(format!("given now is time\"{}\"", print::time(self.view.run.created)));
+        for line in self.settings() {
+            self.line(line);
+        }
         for line in self.givens() {
             self.line(line);
         }
@@ -89,12 +142,44 @@ impl Recorder<'_> {
         self.expectations(runbook);
     }
 
+    /// What the run had set otherwise than a test finds it: by the environment, or in an `rrb.toml` of then.
+    fn settings(&mut self) -> Vec<String> {
+        let mut owners: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for set in &self.around.settings {
+            let known = |(_, s): &(usize, &Setting)| s.owner == set.owner && s.name == set.name;
+            let Some((n, _)) = self.program.settings.iter().enumerate().find(known) else { continue };
+            let id = SettingId(u32::try_from(n).unwrap_or(u32::MAX));
+            let here = self.suite.settings.values.get(&(id, set.instance.clone()));
+            if matches!(set.value, Value::Secret(_)) || here == Some(&set.value) {
+                continue;
+            }
+            let (SettingOwner::Module(owner) | SettingOwner::Connector(owner)) = &set.owner;
+            let Some(text) = written(&set.value) else {
+                self.left_out.push(format!("the setting `{owner}.{}` cannot be written in a test", set.name));
+                continue;
+            };
+            if let SettingOwner::Connector(name) = &set.owner {
+                let module = self.program.connectors.iter().find(|c| c.name == *name).map(|c| c.module.clone());
+                self.uses.extend(module.map(|module| format!("use {module}")));
+            }
+            let instance = match set.instance.as_str() {
+                "" | "default" => String::new(),
+                other => format!("[{}]", quoted(other)),
+            };
+            owners.entry((owner.to_string(), instance)).or_default().push(format!("{}: {text}", set.name));
+        }
+        let line = |((owner, instance), all): ((String, String), Vec<String>)| {
+            format!("given settings {owner}{instance} {{ {} }}", all.join(", "))
+        };
+        owners.into_iter().map(line).collect()
+    }
+
     /// One `given` for each call, with its answers in the order in which they were asked for.
     fn givens(&mut self) -> Vec<String> {
         let mut calls: Vec<(EffectId, NativeCall, Millis)> = Vec::new();
         let mut answers: Vec<(String, Vec<String>)> = Vec::new();
         let mut of_call: BTreeMap<EffectId, (EffectOutcome, Millis)> = BTreeMap::new();
-        for (at, entry) in &self.entries {
+        for (at, entry) in &self.calls {
             match &entry.act {
                 Act::Intent { id, effect: Some(Effect::Call(call)), .. } => calls.push((id.clone(), call.clone(), *at)),
                 Act::Outcome { id, outcome } => {
@@ -174,7 +259,8 @@ impl Recorder<'_> {
     /// What people said and what came in, each at its time, and the time until the end.
     fn happenings(&mut self) {
         let mut all: Vec<(Millis, String)> = Vec::new();
-        for vote in self.view.approvals.iter().flat_map(|a| &a.votes) {
+        let family = std::iter::once(self.view).chain(&self.around.children);
+        for vote in family.flat_map(|v| &v.approvals).flat_map(|a| &a.votes) {
             let said = |word: &str| match vote.comment.is_empty() {
                 true => String::new(),
                 false => format!(" {word} {}", quoted(&vote.comment)),
