@@ -9,7 +9,7 @@ use rrb_lang::ids::FnId;
 use rrb_lang::program::Program;
 use rrb_lang::vm::foresight::{Around, Foreseen, Foresight, Foretold};
 use rrb_lang::vm::protocol::{
-    ApprovalAsk, Command, Effect, Input, Millis, Plan, PlanEntry, Planned, PolicyAnswer, RunInput,
+    ApprovalAsk, Command, Effect, Input, Millis, Plan, PlanEntry, Planned, PolicyAnswer, RunInput, Verdict,
 };
 use rrb_lang::vm::{Machine, Planner};
 use serde::Deserialize;
@@ -72,8 +72,17 @@ const MAX_CHILDREN: usize = 20;
 impl Part {
     /// Whether a policy denies one of its calls as things stand.
     pub fn is_denied(&self) -> bool {
-        let own = self.plan.verdicts.iter().any(|v| v.answer == PolicyAnswer::Deny);
+        let own = self.verdicts().any(|v| v.answer == PolicyAnswer::Deny);
         own || self.children.iter().filter_map(|c| c.part.as_ref()).any(Part::is_denied)
+    }
+
+    /// What policies say of its calls, but of those in a `catch`.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        let verdict = |i: &Foreseen| match i.what {
+            Foretold::Call { entry } if !in_catch(i) => self.plan.verdicts.get(entry as usize),
+            _ => None,
+        };
+        self.told.items.iter().filter_map(verdict)
     }
 
     /// What a call would begin.

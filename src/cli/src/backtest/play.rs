@@ -193,7 +193,7 @@ impl<'a> Player<'a> {
                 _ => did.changes += 1,
             }
         }
-        let said = |answer| part.plan.verdicts.iter().filter(|v| v.answer == answer).count();
+        let said = |answer| part.verdicts().filter(|v| v.answer == answer).count();
         let counted = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         did.asked = counted(part.told.questions.len() + said(PolicyAnswer::Ask));
         did.denied = counted(said(PolicyAnswer::Deny));
