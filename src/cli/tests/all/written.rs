@@ -14,6 +14,7 @@ fn block(document: &str, command: &str) -> String {
 /// The same from run to run: without digests, times and ids, and with one space where there are more.
 fn timeless(text: &str) -> Vec<String> {
     let plain = |word: &str| {
+        let word = word.trim_end_matches(',');
         let all = |of: fn(char) -> bool| word.chars().all(of);
         let hex = word.len() == 12 && all(|c| c.is_ascii_hexdigit());
         let date = word.len() == 10 && all(|c| c.is_ascii_digit() || c == '-');
