@@ -560,15 +560,18 @@ fn action(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     })
 }
 
+/// The name of a source; `webhook` and `poll` have forms of their own.
+fn feed() -> impl Strategy<Value = Ident> {
+    ident().prop_filter("a form of its own", |name| !["webhook", "poll", "stream"].contains(&name.name.as_str()))
+}
+
 fn event(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     let source = prop_oneof![
         x.clone().prop_map(|path| EventSource::Webhook { path, span: NOWHERE }),
         (x.clone(), block(x.clone())).prop_map(|(every, body)| EventSource::Poll { every, body, span: NOWHERE }),
-        (proptest::bool::ANY, call(x.clone())).prop_map(|(stream, mut call)| {
-            // What it is given stands in its brackets only.
-            if let ExprKind::Call { modifiers, .. } = &mut call.kind {
-                *modifiers = Modifiers::default();
-            }
+        (proptest::bool::ANY, feed(), named(x.clone())).prop_map(|(stream, name, args)| {
+            let (callee, modifiers) = (Box::new(e(ExprKind::Name(name))), Modifiers::default());
+            let call = e(ExprKind::Call { callee, args, args_span: NOWHERE, modifiers });
             EventSource::Feed { stream, call, span: NOWHERE }
         }),
     ];
