@@ -455,3 +455,84 @@ runbook outer(path: Text) {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
+
+/// What came from outside while the run was under way stands in its test, too: an event it waited for, a call that was tried again, an
+/// answer of a person to a child.
+#[test]
+fn a_recorded_run_has_what_came_from_outside() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let runbook = r#"
+connector lab {
+  event calm: { node: Text } from webhook "/calm" {
+    verify none because "a test"
+    emit { node: body.node as Text }
+  }
+}
+runbook outer(node: Text) {
+  let reply = http.get("http://127.0.0.1:PORT/n1") retry 100 times backoff 200ms..200ms
+  evidence "said" = reply.text
+  let calm = wait for lab.calm as c where c.node == node within 10m
+  if calm == none { finish escalated "not calm" }
+  let inner = run inner(node: node)
+  finish resolved "calm, ${inner.why}"
+}
+runbook inner(node: Text) {
+  approve "Go on with ${node}?" from group("ops") within 30m {
+    finish resolved "yes"
+  } otherwise denial {
+    finish escalated "no: ${denial.reason}"
+  }
+}
+"#;
+    let config = "[project]\nname = \"p\"\n[users.ana]\n[groups]\nops = [\"ana\"]\n[serve]\nlisten = \"127.0.0.1:0\"\n";
+    let dir = folder(&[("rrb.toml", config), ("main.rrb", &runbook.replace("PORT", &port.to_string()))]);
+    let at = dir.path();
+    std::fs::write(at.join("calm.json"), "{\"node\": \"n1\"}").unwrap();
+    let mut daemon = crate::daemon::begin(at, &["serve"]);
+    let _follows = crate::daemon::spawn(at, &["run", "outer", "--node", "n1"]);
+    let outer = || {
+        let list = stdout(&crate::daemon::ask(at, &["runs", "list", "--runbook", "outer", "--json"]));
+        serde_json::from_str::<Value>(&list).unwrap()[0].clone()
+    };
+    crate::daemon::until(|| outer()["id"].is_string());
+    let id = outer()["id"].as_str().unwrap().to_owned();
+    let shown = |what: &str| {
+        crate::daemon::until(|| stdout(&crate::daemon::ask(at, &["runs", "show", &id, "--json"])).contains(what));
+    };
+    shown("no connection");
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            use std::io::{Read as _, Write as _};
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
+        }
+    });
+    shown("lab.calm");
+    assert_eq!(code(&crate::daemon::ask(at, &["emit", "/calm", "calm.json"])), 0);
+    let approvals =
+        || serde_json::from_str::<Value>(&stdout(&crate::daemon::ask(at, &["approvals", "list", "--json"])));
+    crate::daemon::until(|| approvals().is_ok_and(|a| a[0]["id"].is_string()));
+    let approval = approvals().unwrap()[0]["id"].as_str().unwrap().to_owned();
+    let token = ["token", "create", "ana-laptop", "--user", "ana", "--scope", "approvals:vote", "--json"];
+    let token: Value = serde_json::from_str(&stdout(&crate::daemon::ask(at, &token))).unwrap();
+    let mut vote = crate::daemon::command(at, &["approvals", "approve", &approval, "--comment", "looked"]);
+    let vote = vote.env("RRB_TOKEN", token["token"].as_str().unwrap()).output().unwrap();
+    assert_eq!(code(&vote), 0, "{}{}", stdout(&vote), stderr(&vote));
+    crate::daemon::until(|| outer()["status"] == "done");
+    crate::daemon::signal(&daemon, "-TERM");
+    daemon.0.wait().unwrap();
+
+    let into = rrb(at, &["test", "--record", &id, "--into", "recorded_test.rrb"]);
+    assert_eq!(code(&into), 0, "{}{}", stdout(&into), stderr(&into));
+    let text = std::fs::read_to_string(at.join("recorded_test.rrb")).unwrap();
+    for part in
+        ["use main.{lab}", "fails once with unavailable", "when lab.calm { node: \"n1\" }", "approve by \"ana\""]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let played = rrb(at, &["test"]);
+    assert_eq!(code(&played), 0, "{text}{}{}", stdout(&played), stderr(&played));
+    assert!(stdout(&played).contains("1 test passed"), "{}", stdout(&played));
+}

@@ -119,6 +119,13 @@ struct Recorder<'a> {
     lines: Vec<String>,
 }
 
+/// How a connector comes into scope: with its module where that is named as it is, else by its own name.
+fn used(program: &Program, connector: &str) -> Option<String> {
+    let module = &program.connectors.iter().find(|c| c.name == connector)?.module;
+    let same = module.rsplit('.').next() == Some(connector);
+    Some(if same { format!("use {module}") } else { format!("use {module}.{{{connector}}}") })
+}
+
 impl Recorder<'_> {
     fn line(&mut self, text: impl AsRef<str>) {
         self.lines.push(format!("  {}\n", text.as_ref()));
@@ -159,8 +166,7 @@ impl Recorder<'_> {
                 continue;
             };
             if let SettingOwner::Connector(name) = &set.owner {
-                let module = self.program.connectors.iter().find(|c| c.name == *name).map(|c| c.module.clone());
-                self.uses.extend(module.map(|module| format!("use {module}")));
+                self.uses.extend(used(self.program, name));
             }
             let instance = match set.instance.as_str() {
                 "" | "default" => String::new(),
@@ -228,8 +234,7 @@ impl Recorder<'_> {
         let value =
             vm::decode(&self.program.types, &event.ty, &Json::from(row.payload.clone()), &self.program.constants);
         let text = written(&value.ok()?)?;
-        let module = self.program.connectors.iter().find(|c| c.name == connector).map(|c| c.module.clone())?;
-        self.uses.insert(format!("use {module}"));
+        self.uses.insert(used(self.program, &connector)?);
         let name = match row.instance.as_str() {
             "" | "default" => row.source.clone(),
             other => format!("{connector}[{}].{}", quoted(other), event.name),
