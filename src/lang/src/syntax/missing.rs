@@ -22,8 +22,9 @@ use super::{
 const PLACES: usize = 8;
 const TRIES: usize = 8;
 
-/// How many words are put in for all mistakes of a text.
+/// How many words are put in for all mistakes of a text, and how many bytes are read for them: an editor waits for the answer.
 pub(super) const MOST: usize = 300;
+pub(super) const WORK: usize = 128 * 1024;
 
 /// Up to which depth of brackets it is tried: what is deeper takes long to read.
 const DEEP: usize = 24;
@@ -311,7 +312,7 @@ impl Search {
 
     /// The words that the grammar takes at the byte `at`. None when the text before it cannot be read.
     fn allowed(&mut self, text: &str, slips: &[Slip], at: usize) -> Option<Vec<String>> {
-        self.budget = self.budget.checked_sub(at)?;
+        self.readings = self.readings.checked_sub(at)?;
         let before: Vec<Slip> = slips.iter().copied().filter(|s| s.end <= at).collect();
         let cut = format!("{}\u{2}", text.get(..at)?);
         let spelt = Spelt::new(&cut, &before);
@@ -327,11 +328,11 @@ impl Search {
     /// How far the declaration can be read with the word before the byte `at`.
     fn reads(&mut self, place: &Declaration<'_>, slips: &[Slip], at: usize, better: &'static str) -> Option<Reads> {
         let text = place.text();
-        let (Some(left), Some(insertions)) = (self.budget.checked_sub(text.len()), self.insertions.checked_sub(1))
+        let (Some(left), Some(insertions)) = (self.readings.checked_sub(text.len()), self.insertions.checked_sub(1))
         else {
             return None;
         };
-        (self.budget, self.insertions) = (left, insertions);
+        (self.readings, self.insertions) = (left, insertions);
         let with: Vec<Slip> = slips.iter().copied().chain([Slip::missing(at, better)]).collect();
         let spelt = Spelt::new(text, &with);
         let line_end = text

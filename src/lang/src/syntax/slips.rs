@@ -179,14 +179,16 @@ pub(super) struct Search {
     pub(super) budget: usize,
     /// Words for which nothing was found, each with the mistake it was tried for.
     tried: Vec<(usize, usize)>,
-    /// Places where no word was found to lack, and how many words may still be put in.
+    /// Places where no word was found to lack, how many words may still be put in, and how many bytes may be read for them.
     pub(super) searched: Vec<usize>,
     pub(super) insertions: usize,
+    pub(super) readings: usize,
 }
 
 impl Search {
     pub(super) fn new(rule: Rule, budget: usize) -> Self {
-        Self { rule, budget, tried: Vec::new(), searched: Vec::new(), insertions: missing::MOST }
+        let (insertions, readings) = (missing::MOST, missing::WORK);
+        Self { rule, budget, tried: Vec::new(), searched: Vec::new(), insertions, readings }
     }
 
     /// The word because of which the text cannot be read behind `found`.
