@@ -2,62 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// Words that name nothing in rrb.
-const RESERVED: &[&str] = &[
-    "action",
-    "and",
-    "approve",
-    "as",
-    "break",
-    "catch",
-    "connector",
-    "continue",
-    "do",
-    "else",
-    "enum",
-    "event",
-    "fail",
-    "false",
-    "finish",
-    "fn",
-    "for",
-    "if",
-    "in",
-    "is",
-    "let",
-    "match",
-    "matches",
-    "mod",
-    "none",
-    "not",
-    "on",
-    "or",
-    "otherwise",
-    "parallel",
-    "policy",
-    "race",
-    "restart",
-    "return",
-    "runbook",
-    "settings",
-    "skip",
-    "step",
-    "test",
-    "true",
-    "try",
-    "type",
-    "use",
-    "var",
-    "verify",
-    "wait",
-    "waive",
-    "where",
-    "while",
-    "with",
-    "elif",
-    "elsif",
-    "elseif",
-];
+/// Words that could name something and are read as slips of another language's.
+const FOREIGN: &[&str] = &["elif", "elsif", "elseif"];
 
 /// Longer names than this are cut.
 const MAX_NAME: usize = 80;
@@ -72,7 +18,7 @@ pub fn is_word(name: &str) -> bool {
 
 /// Whether it is a word that names nothing.
 pub fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
+    FOREIGN.contains(&name) || rrb_lang::syntax::is_reserved(name)
 }
 
 /// The words in a name of any style: `getHTTPStatus-2` is `get`, `HTTP`, `Status`, `2`.

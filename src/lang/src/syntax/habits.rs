@@ -66,7 +66,7 @@ const CLAUSES: &[(&str, &str)] = &[
 ];
 
 /// Whether the word can name nothing but what is always written behind a dot.
-pub(super) fn is_reserved(word: &str) -> bool {
+pub fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word)
 }
 

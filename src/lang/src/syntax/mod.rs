@@ -26,6 +26,7 @@ mod tests;
 pub(crate) use self::{recover::begins_clause, slips::is_word};
 pub use flat::flat;
 pub use format::{FormatError, format};
+pub use habits::is_reserved;
 pub use print::{print, print_expression, print_test_call, print_test_stmt, print_type};
 pub use strip::strip;
 
