@@ -8,6 +8,7 @@ use std::time::Duration;
 use rrb_engine::sink::{Fed, MAX_BATCH};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Child;
+use tokio::time::Instant;
 
 use super::lines::{Format, Splitter};
 use super::source::{Args, Source, Stopped};
@@ -36,14 +37,10 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
     source.reading();
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let mut complaint = String::new();
-    let read = async { tokio::join!(lines(source, out, format), last_line(err, &mut complaint)).0 };
-    let read = source.unless_stopped(read).await;
-    match read {
-        Ok(Ok(())) => {}
-        Ok(Err(stopped)) | Err(stopped) => {
-            group.end(&mut child).await;
-            return Err(stopped);
-        }
+    let read = async { tokio::try_join!(lines(source, out, format), last_line(err, &mut complaint)) };
+    if let Err(stopped) = read.await {
+        group.end(&mut child).await;
+        return Err(stopped);
     }
     let status = ended(source, &mut child, &mut group).await?;
     let said = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
@@ -69,48 +66,72 @@ async fn ended(source: &Source, child: &mut Child, group: &mut Group) -> Result<
     }
 }
 
-/// Hands over each line of an output, until its end.
+/// Hands over each line of an output, until its end. Lines that have come are written before the source stops.
 async fn lines(source: &Source, pipe: Option<impl AsyncRead + Unpin>, format: Format) -> Result<(), Stopped> {
-    let Some(mut pipe) = pipe else { return Ok(()) };
-    let mut splitter = Splitter::default();
-    let mut buffer = vec![0; CHUNK];
-    let mut open = true;
-    while open {
-        let mut items: Vec<Fed> = Vec::new();
-        let mut due: Option<tokio::time::Instant> = None;
-        while items.len() < MAX_BATCH {
-            let read = match due {
-                None => pipe.read(&mut buffer).await,
-                Some(due) => match tokio::time::timeout_at(due, pipe.read(&mut buffer)).await {
-                    Ok(read) => read,
-                    Err(_) => break,
-                },
-            };
-            let got = read.map_err(|e| format!("its output cannot be read: {}", e.kind()))?;
-            if got == 0 {
-                items.extend(format.fed(&splitter.rest(), BTreeMap::new()));
-                open = false;
-                break;
-            }
-            splitter.push(buffer.get(..got).unwrap_or_default(), |line, _| {
-                items.extend(format.fed(line, BTreeMap::new()));
-            });
-            if !items.is_empty() && due.is_none() {
-                due = Some(tokio::time::Instant::now() + GATHER);
-            }
-        }
+    let Some(pipe) = pipe else { return Ok(()) };
+    let mut output = Output { pipe, format, splitter: Splitter::default(), buffer: vec![0; CHUNK], open: true };
+    while output.open {
+        let mut items = Vec::new();
+        let gathered = output.gather(source, &mut items).await;
         while !items.is_empty() {
             let later = items.split_off(items.len().min(MAX_BATCH));
             source.bring(items, None).await?;
             items = later;
         }
+        gathered?;
     }
     Ok(())
 }
 
+/// What a program writes, as lines.
+struct Output<P> {
+    pipe: P,
+    format: Format,
+    splitter: Splitter,
+    buffer: Vec<u8>,
+    /// Whether more can come.
+    open: bool,
+}
+
+impl<P: AsyncRead + Unpin> Output<P> {
+    /// Waits for lines, then a little longer for more of them, up to about a batch.
+    async fn gather(&mut self, source: &Source, items: &mut Vec<Fed>) -> Result<(), Stopped> {
+        let mut due: Option<Instant> = None;
+        while self.open && items.len() < MAX_BATCH {
+            let read = source.unless_stopped(self.pipe.read(&mut self.buffer));
+            let read = match due {
+                None => read.await?,
+                Some(due) => match tokio::time::timeout_at(due, read).await {
+                    Ok(read) => read?,
+                    Err(_) => break,
+                },
+            };
+            let got = read.map_err(|e| format!("its output cannot be read: {}", e.kind()))?;
+            self.take(got, items);
+            if !items.is_empty() && due.is_none() {
+                due = Some(Instant::now() + GATHER);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lines of the `got` bytes that were read; none means that the output has ended.
+    fn take(&mut self, got: usize, items: &mut Vec<Fed>) {
+        let format = self.format;
+        if got == 0 {
+            items.extend(format.fed(&self.splitter.rest(), BTreeMap::new()));
+            self.open = false;
+            return;
+        }
+        self.splitter.push(self.buffer.get(..got).unwrap_or_default(), |line, _| {
+            items.extend(format.fed(line, BTreeMap::new()));
+        });
+    }
+}
+
 /// Reads an output to its end and keeps the last line that says something.
-async fn last_line(pipe: Option<impl AsyncRead + Unpin>, last: &mut String) {
-    let Some(mut pipe) = pipe else { return };
+async fn last_line(pipe: Option<impl AsyncRead + Unpin>, last: &mut String) -> Result<(), Stopped> {
+    let Some(mut pipe) = pipe else { return Ok(()) };
     let mut splitter = Splitter::default();
     let mut buffer = vec![0; CHUNK];
     let mut keep = |line: &[u8]| {
@@ -123,6 +144,7 @@ async fn last_line(pipe: Option<impl AsyncRead + Unpin>, last: &mut String) {
         splitter.push(buffer.get(..got).unwrap_or_default(), |line, _| keep(line));
     }
     keep(&splitter.rest());
+    Ok(())
 }
 
 fn not_started(name: &str, error: &io::Error) -> String {

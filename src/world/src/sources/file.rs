@@ -70,7 +70,7 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
         }
         if let Some(next) = changed(&path, reading.as_ref()).await? {
             if let Some(last) = &mut reading
-                && last.place.number != next.place.number
+                && (last.place.device, last.place.number) != (next.place.device, next.place.number)
             {
                 last.finish(source, &path, format).await?;
             }

@@ -41,7 +41,7 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
     };
     source.reading();
     tokio::select! {
-        why = source.unless_stopped(listening) => Err(why?.err().unwrap_or_else(|| "nothing can come any more".to_owned()).into()),
+        why = listening => Err(why.err().unwrap_or_else(|| "nothing can come any more".to_owned()).into()),
         stopped = hand_over(source, receive) => stopped,
     }
 }
@@ -55,22 +55,38 @@ fn reason(e: &std::io::Error) -> String {
     }
 }
 
-/// Writes what has come, many at once where many come.
+/// Writes what has come, many at once where many come. What has come is written before the source stops.
 async fn hand_over(source: &Source, mut receive: mpsc::Receiver<Fed>) -> Result<(), Stopped> {
-    let mut items = Vec::with_capacity(MAX_BATCH);
     loop {
-        if source.unless_stopped(receive.recv_many(&mut items, MAX_BATCH)).await? == 0 {
-            return Ok(());
+        let mut items = Vec::new();
+        let gathered = gather(source, &mut receive, &mut items).await;
+        if gathered.is_err() {
+            receive.close();
+            take_waiting(&mut receive, &mut items);
         }
-        if items.len() < MAX_BATCH {
-            source.wait(GATHER).await?;
-            while items.len() < MAX_BATCH
-                && let Ok(next) = receive.try_recv()
-            {
-                items.push(next);
-            }
+        if items.is_empty() {
+            return gathered;
         }
-        source.bring(std::mem::take(&mut items), None).await?;
+        source.bring(items, None).await?;
+    }
+}
+
+/// Waits for messages, then a little longer for more of them. Nothing comes when nobody sends any more.
+async fn gather(source: &Source, receive: &mut mpsc::Receiver<Fed>, items: &mut Vec<Fed>) -> Result<(), Stopped> {
+    source.unless_stopped(receive.recv_many(items, MAX_BATCH)).await?;
+    if !items.is_empty() && items.len() < MAX_BATCH {
+        source.wait(GATHER).await?;
+        take_waiting(receive, items);
+    }
+    Ok(())
+}
+
+/// Takes what stands in the channel now, up to a whole batch.
+fn take_waiting(receive: &mut mpsc::Receiver<Fed>, items: &mut Vec<Fed>) {
+    while items.len() < MAX_BATCH
+        && let Ok(next) = receive.try_recv()
+    {
+        items.push(next);
     }
 }
 
