@@ -1,33 +1,8 @@
 //! The standard library: its text is part of the binary. A project overrides a module by a file at the same place,
 //! `std/slack.rrb` for `std.slack`.
 
-/// A module of connectors: `std.slack`, its file and its text.
-macro_rules! modules {
-    ($($name:literal $file:literal;)*) => {
-        &[$((concat!("std.", $name), concat!("stdlib/", $file), include_str!(concat!("../../../stdlib/", $file))),)*]
-    };
-}
-
-/// The native primitives of a module: `http`, its file and its text.
-macro_rules! natives {
-    ($($name:literal)*) => {
-        &[$((
-            $name,
-            concat!("stdlib/native/", $name, ".rrb"),
-            include_str!(concat!("../../../stdlib/native/", $name, ".rrb")),
-        ),)*]
-    };
-}
-
-const MODULES: &[(&str, &str, &str)] = modules! {
-    "alertmanager" "alertmanager.rrb";
-    "prometheus" "prometheus.rrb";
-    "slack" "slack.rrb";
-    "system" "system.rrb";
-    "webhook" "webhook.rrb";
-};
-
-const NATIVES: &[(&str, &str, &str)] = natives!("core" "env" "exec" "file" "http" "time");
+// `MODULES`, the connectors, and `NATIVES`, the primitives: the name of a module, its file and its text. Made from the folder.
+include!(concat!(env!("OUT_DIR"), "/stdlib.rs"));
 
 /// File name and text of a module by its path as `use` writes it: `std.slack`.
 pub fn get(path: &str) -> Option<(&'static str, &'static str)> {
