@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Method, Url};
 use rrb_lang::vm::protocol::Failure;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::super::Cx;
 use super::super::egress::Egress;
@@ -54,7 +55,7 @@ impl Request {
         }
         let mut http = reqwest::Request::new(method, url);
         *http.headers_mut() = headers(cx).await?;
-        if let Some((kind, body)) = body(cx)? {
+        if let Some((kind, body)) = body(cx).await? {
             http.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
             *http.body_mut() = Some(body.into());
         }
@@ -193,14 +194,21 @@ fn put(headers: &mut HeaderMap, name: &str, value: HeaderValue) -> Result<(), Fa
     Ok(())
 }
 
-fn body(cx: Cx<'_>) -> Result<Option<(&'static str, Vec<u8>)>, Failure> {
+async fn body(cx: Cx<'_>) -> Result<Option<(&'static str, Vec<u8>)>, Failure> {
     let (json, form, text) = (cx.args.json("json")?, cx.args.text_map("form")?, cx.args.text_or_none("text")?);
+    let hidden = hidden_members(cx).await?;
     let body = match (json, form, text) {
-        (None, None, None) => return Ok(None),
-        (Some(json), None, None) => ("application/json", serde_json::Value::from(json).to_string().into_bytes()),
+        (None, None, None) if hidden.is_empty() => return Ok(None),
+        (None, None, None) => ("application/json", with_members(json!({}), hidden)?.to_string().into_bytes()),
+        (Some(json), None, None) => ("application/json", with_members(json.into(), hidden)?.to_string().into_bytes()),
         (None, Some(form), None) => {
-            let encoded = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+            let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.expose_secret()));
+            let encoded =
+                url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).extend_pairs(hidden).finish();
             ("application/x-www-form-urlencoded", encoded.into_bytes())
+        }
+        (None, None, Some(_)) if !hidden.is_empty() => {
+            return Err(invalid("`secret_body` goes into `json` or `form`, and this request sends `text`"));
         }
         (None, None, Some(text)) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
         _ => return Err(invalid("a request takes one body: `json`, `form` or `text`")),
@@ -209,6 +217,34 @@ fn body(cx: Cx<'_>) -> Result<Option<(&'static str, Vec<u8>)>, Failure> {
         return Err(invalid("the body is longer than 16 MiB"));
     }
     Ok(Some(body))
+}
+
+/// The names and values of `secret_body`.
+async fn hidden_members(cx: Cx<'_>) -> Result<Vec<(String, SecretString)>, Failure> {
+    let mut members = Vec::new();
+    for (name, secret) in cx.args.secret_map("secret_body")? {
+        members.push((name.to_string(), cx.secret(secret).await?));
+    }
+    Ok(members)
+}
+
+fn with_members(
+    mut json: serde_json::Value,
+    members: Vec<(String, SecretString)>,
+) -> Result<serde_json::Value, Failure> {
+    if members.is_empty() {
+        return Ok(json);
+    }
+    let Some(object) = json.as_object_mut() else {
+        return Err(invalid("`secret_body` adds members to an object, and `json` is none"));
+    };
+    for (name, value) in members {
+        if object.contains_key(&name) {
+            return Err(invalid(format!("the member `{name}` stands in `json` and in `secret_body`")));
+        }
+        object.insert(name, value.expose_secret().into());
+    }
+    Ok(json)
 }
 
 impl Egress {

@@ -168,6 +168,59 @@ async fn credentials_go_out_and_never_come_back() {
 }
 
 #[tokio::test]
+async fn a_secret_stands_in_a_body_and_never_comes_back() {
+    let server = MockServer::start().await;
+    let echo = |request: &wiremock::Request| {
+        ResponseTemplate::new(if request.url.path() == "/ok" { 200 } else { 400 })
+            .set_body_string(String::from_utf8_lossy(&request.body).into_owned())
+    };
+    Mock::given(wiremock::matchers::any()).respond_with(echo).mount(&server).await;
+    let key = kept("canary \"key\"");
+    let hidden = || secrets(&[("routing_key", &key)]);
+    for at in ["/ok", "/no"] {
+        let post = || call("http.post", &format!("{}{at}", server.uri())).arg("secret_body", hidden());
+        for request in [
+            post(),
+            post().arg(
+                "json",
+                Value::Json(rrb_lang::json::parse(br#"{"a":1}"#, rrb_lang::json::Bounds::default()).unwrap()),
+            ),
+            post().arg("form", map(&[("a", "1")])),
+        ] {
+            let shown = format!("{:?}", request.perform().await);
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+    let bodies: Vec<String> = server
+        .received_requests()
+        .await
+        .unwrap()
+        .iter()
+        .take(3)
+        .map(|r| String::from_utf8_lossy(&r.body).into_owned())
+        .collect();
+    assert_eq!(
+        bodies,
+        [
+            r#"{"routing_key":"canary \"key\""}"#,
+            r#"{"a":1,"routing_key":"canary \"key\""}"#,
+            "a=1&routing_key=canary+%22key%22"
+        ]
+    );
+
+    let json = |text: &[u8]| Value::Json(rrb_lang::json::parse(text, rrb_lang::json::Bounds::default()).unwrap());
+    for (request, said) in [
+        (call("http.post", &server.uri()).arg("json", json(b"[1]")), "adds members to an object"),
+        (call("http.post", &server.uri()).arg("json", json(br#"{"routing_key":1}"#)), "stands in `json` and in"),
+        (call("http.post", &server.uri()).text("text", "x"), "this request sends `text`"),
+    ] {
+        let failure = failed(request.arg("secret_body", hidden()).perform().await);
+        assert_eq!((failure.kind, failure.happened), (FailureKind::Invalid, Happened::No));
+        assert!(failure.message.contains(said), "{failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_secret_address_must_lead_where_it_says() {
     let server = answering(ResponseTemplate::new(200)).await;
     let good = kept(&format!("{}/services/T0/canary-path", server.uri()));
