@@ -37,6 +37,8 @@ pub mod methods;
 
 pub mod stdlib;
 
+pub mod reference;
+
 pub mod vm;
 
 pub mod program;
