@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, backtest, check, doc, emit, events, explain, fmt, graph, import, init, plan, replay, run, runs,
-    serve, status, test, token, watch, why, why_not,
+    approvals, audit, backtest, check, connectors, doc, emit, events, explain, fmt, graph, import, init, plan, replay,
+    run, runs, serve, status, test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -120,6 +120,13 @@ pub enum Command {
     Graph(graph::GraphArgs),
     /// Explain a diagnostic's code at length.
     Explain(explain::ExplainArgs),
+    /// Say what runbooks can hear and do: connectors, their actions and events.
+    #[command(
+        subcommand,
+        visible_alias = "connector",
+        after_help = "Examples:\n  rrb connectors search silence an alert\n  rrb connectors show slack.post\n  rrb connectors new doorbell"
+    )]
+    Connectors(connectors::ConnectorsCommand),
     /// Make connectors of other people's descriptions.
     #[command(subcommand, after_help = "Example:\n  rrb import openapi github.json --only issues --out lib/github.rrb")]
     Import(import::ImportCommand),

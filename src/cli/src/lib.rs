@@ -13,6 +13,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod connect;
+pub mod connectors;
 pub mod context;
 pub mod daemon;
 pub mod desk;

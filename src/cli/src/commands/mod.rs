@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod audit;
 pub mod backtest;
 pub mod check;
+pub mod connectors;
 pub mod doc;
 pub mod effects;
 pub mod emit;
@@ -60,6 +61,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Graph(args) => graph::graph(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
         Command::Import(command) => import::dispatch(context, &command),
+        Command::Connectors(command) => connectors::dispatch(context, &command),
         Command::Init(args) => init::init(context, &args),
         Command::Lsp { .. } => match rrb_lsp::serve_stdio().await {
             true => Ok(Exit::Ok),

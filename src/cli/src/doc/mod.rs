@@ -6,7 +6,7 @@ mod header;
 mod html;
 mod index;
 mod links;
-mod markdown;
+pub mod markdown;
 mod page;
 mod steps;
 mod words;

@@ -4,6 +4,7 @@
 
 mod ahead;
 mod command;
+mod connectors;
 mod daemon;
 mod documents;
 mod fmt;
