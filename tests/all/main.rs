@@ -11,6 +11,7 @@
 mod asking;
 mod branches;
 mod canary;
+mod connectors;
 mod crash_points;
 mod kill;
 mod layering;

@@ -8,5 +8,10 @@
 )]
 
 pub mod binary;
+pub mod cases;
 pub mod daemon;
+pub mod double;
+pub mod leaks;
+pub mod openapi;
+pub mod scripted;
 pub mod sink;

@@ -11,6 +11,18 @@ mod read;
 mod report;
 mod text;
 
+/// Descriptions as they are read, for those who hold requests against one instead of making a connector of it.
+pub mod description {
+    pub use crate::openapi::document::{At, Document};
+    pub use crate::openapi::identity::version;
+    pub use crate::openapi::operations::{
+        Content, In, Media, Operation, Param, Reply, RequestBody, Style, Version, operations,
+    };
+    pub use crate::openapi::swagger2::lift_forms;
+    pub use crate::read::{Read, read};
+    pub use crate::report::Notes;
+}
+
 use std::fmt;
 
 pub use read::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};

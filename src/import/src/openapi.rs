@@ -5,13 +5,13 @@ pub(crate) mod auth;
 pub(crate) mod document;
 pub(crate) mod effects;
 mod events;
-mod identity;
+pub(crate) mod identity;
 pub(crate) mod operations;
 mod schema;
 mod select;
 pub(crate) mod servers;
 pub(crate) mod shape;
-mod swagger2;
+pub(crate) mod swagger2;
 
 use serde_json::Value;
 

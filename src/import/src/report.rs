@@ -79,7 +79,7 @@ const MAX_SAME: usize = 50;
 
 /// Collects notes.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub struct Notes {
     notes: Vec<Note>,
     /// For each text: how often it was said, and the last note that says it.
     said: std::collections::HashMap<(&'static str, String), (usize, usize)>,
