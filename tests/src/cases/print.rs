@@ -118,7 +118,7 @@ fn verdict(told: &Told<'_>, exchange: &Exchange) -> String {
         Some(verdict) => format!("  is {}\n", verdict.operation),
         None => String::new(),
     };
-    for verdict in &exchange.verdict {
+    if let Some(verdict) = &exchange.verdict {
         for why in &verdict.refused {
             let known = if told.fixture.is_excepted(why) { "excepted" } else { "REFUSED" };
             out += &format!("  {known}: {}\n", told.neutral(why));

@@ -55,9 +55,8 @@ fn paths(root: &Value, wanted: &[String]) -> Result<Map<String, Value>, String> 
         for (method, operation) in item.as_object().into_iter().flatten() {
             let named = format!("{} {path}", method.to_ascii_uppercase());
             let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
-            let is_wanted = [named.as_str(), id].iter().fold(false, |found, name| left.remove(*name) || found);
-            let already = wanted.iter().any(|w| *w == named || *w == id);
-            if is_wanted || already && !id.is_empty() {
+            left.retain(|w| *w != named && *w != id);
+            if wanted.iter().any(|w| *w == named || *w == id) {
                 kept.insert(method.clone(), operation_of(operation));
             }
         }

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 64;
 /// The places of members that no schema names.
 pub fn unnamed<'a>(doc: &Document<'a>, schema: &At<'a>, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    look(doc, &[schema.clone()], value, "", 0, &mut found);
+    look(doc, std::slice::from_ref(schema), value, "", 0, &mut found);
     found
 }
 
