@@ -1,5 +1,6 @@
 //! Deliveries to events: decoded within bounds, durable before anybody is answered, known by the sender's id for a week.
 
+mod form;
 mod known;
 mod read;
 
@@ -335,9 +336,21 @@ impl Intake {
 }
 
 fn read(loaded: &Loaded, events: &[&Event], delivery: &Delivery) -> Read {
-    match parse(&delivery.body, Bounds::default()) {
+    match body(delivery) {
         Ok(body) => decode(loaded, events, delivery, body),
-        Err(why) => Read { items: Vec::new(), problems: vec![format!("the body is no JSON that can be read: {why}")] },
+        Err(why) => Read { items: Vec::new(), problems: vec![why] },
+    }
+}
+
+fn body(delivery: &Delivery) -> Result<Json, String> {
+    if delivery.body.is_empty() {
+        return Ok(Json::Null);
+    }
+    let kind = delivery.headers.get("content-type").map(String::as_str).unwrap_or_default();
+    match parse(&delivery.body, Bounds::default()) {
+        // Many a tool calls everything a form that it posts: what is JSON is read as JSON.
+        Err(_) if form::is_one(kind) => form::parse(&delivery.body),
+        read => read.map_err(|why| format!("the body is no JSON that can be read: {why}")),
     }
 }
 

@@ -64,6 +64,11 @@ pub const SCHEMES: &[Scheme] = &[
         docs: "The header `authorization` is `Basic` and the Base64 of user and secret.",
     },
     Scheme {
+        name: "header",
+        params: &[SECRET, needed("header", "Text"), optional("prefix", "Text", "\"\""), PREVIOUS],
+        docs: "The header `header` is `prefix` and the secret, as senders do that can set a header of their own and nothing else.",
+    },
+    Scheme {
         name: "hmac",
         params: &[
             SECRET,
@@ -76,7 +81,8 @@ pub const SCHEMES: &[Scheme] = &[
             PREVIOUS,
         ],
         docs: "A header holds the HMAC of the body, after `prefix`, in `hex` or `base64`, by `sha256`, `sha384` or `sha512`. With \
-               `timestamp_header`, seconds since 1970 and a point stand before the body, and the time lies within `tolerance`.",
+               `timestamp_header`, seconds since 1970 and a point stand before the body, and the time lies within `tolerance`. Of \
+               several signatures with commas between them, one is enough.",
     },
     Scheme {
         name: "standard_webhooks",

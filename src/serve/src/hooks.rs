@@ -12,6 +12,7 @@ use rrb_engine::api::{ApiError, Delivery, Receipt};
 use serde_json::json;
 
 use crate::app::App;
+use crate::challenge;
 use crate::intake;
 use crate::metrics::Delivered;
 use crate::problem::Problem;
@@ -60,6 +61,9 @@ async fn deliver(app: &Arc<App>, peer: IpAddr, address: &str, uri: &Uri, headers
     })?;
     let headers = flat(headers);
     check(app, peer, &path, &instance, &headers, &body).await?;
+    if let Some(response) = challenge::answer(&hook.scheme, &body) {
+        return Ok((Delivered::Accepted, response));
+    }
     let delivery = Delivery { path, instance, body, headers: without_credentials(headers), query };
     let receipt = hand_over(app, delivery).await?;
     Ok(answer(&hook, &receipt))
@@ -134,12 +138,20 @@ async fn hand_over(app: &Arc<App>, delivery: Delivery) -> Result<Receipt, (Deliv
 }
 
 fn answer(hook: &Hook, receipt: &Receipt) -> (Delivered, Response) {
+    if OnDead::of(&hook.scheme) == OnDead::Hush {
+        let what = match receipt {
+            Receipt { dead: Some(_), .. } => Delivered::Dead,
+            Receipt { events, duplicates: 1.., .. } if events.is_empty() => Delivered::Duplicate,
+            _ => Delivered::Accepted,
+        };
+        return (what, axum::response::IntoResponse::into_response(StatusCode::OK));
+    }
     let json = |status: StatusCode| {
         crate::api::json(status, receipt).unwrap_or_else(axum::response::IntoResponse::into_response)
     };
     if let Some(reason) = &receipt.dead {
         let response = match OnDead::of(&hook.scheme) {
-            OnDead::Accept => json(StatusCode::ACCEPTED),
+            OnDead::Accept | OnDead::Hush => json(StatusCode::ACCEPTED),
             OnDead::Refuse => axum::response::IntoResponse::into_response(
                 Problem::new("dead_letter", reason.clone())
                     .help("it is kept: `rrb why` shows it, and sending it again changes nothing")

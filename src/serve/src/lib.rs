@@ -6,6 +6,7 @@
 //!
 //! Modules only look down, in the order of the list below.
 
+mod challenge;
 mod config;
 mod field;
 mod scope;

@@ -26,7 +26,7 @@ pub trait Webhooks: Send + Sync + 'static {
 /// A webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
-    /// `none bearer basic hmac standard_webhooks slack_signature github_signature`
+    /// `none bearer basic header hmac standard_webhooks slack_signature github_signature`
     pub scheme: String,
     /// The instances of its connector.
     pub instances: Vec<String>,
@@ -52,13 +52,16 @@ pub enum OnDead {
     Refuse,
     /// 202: the sender would try for hours or switch the webhook off, and no try would end otherwise.
     Accept,
+    /// 200 without a body: the sender shows people any other answer.
+    Hush,
 }
 
 impl OnDead {
     /// For senders that sign by this scheme; the reasons are in `docs/webhooks.md`.
     pub fn of(scheme: &str) -> Self {
         match scheme {
-            "standard_webhooks" | "slack_signature" => Self::Accept,
+            "standard_webhooks" => Self::Accept,
+            "slack_signature" => Self::Hush,
             _ => Self::Refuse,
         }
     }
@@ -73,7 +76,11 @@ mod tests {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/webhooks.md")).unwrap();
         let schemes = rrb_lang::schemes::SCHEMES.iter().map(|s| s.name).chain(["none"]);
         for scheme in schemes {
-            let status = if OnDead::of(scheme) == OnDead::Accept { "202" } else { "400" };
+            let status = match OnDead::of(scheme) {
+                OnDead::Accept => "202",
+                OnDead::Refuse => "400",
+                OnDead::Hush => "200",
+            };
             let row = page.lines().find(|l| l.starts_with('|') && l.contains(&format!("`{scheme}`")));
             let row = row.unwrap_or_else(|| panic!("docs/webhooks.md has no row for `{scheme}`"));
             assert!(row.contains(status), "{row}");

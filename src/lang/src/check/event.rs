@@ -85,8 +85,10 @@ impl Checker {
             let binder = decl.each.as_ref().map(|(_, b)| b.clone());
             let id =
                 decl.id.as_ref().map(|e| c.of_delivery(e, &maybe_text, "the id of an event", binder.as_ref(), false));
+            // Where the sender says none, the time of the delivery stands for it.
+            let maybe_time = ty::optional(ty::time());
             let at =
-                decl.at.as_ref().map(|e| c.of_delivery(e, &ty::time(), "the time of an event", binder.as_ref(), false));
+                decl.at.as_ref().map(|e| c.of_delivery(e, &maybe_time, "the time of an event", binder.as_ref(), false));
             let emit = match &decl.emit {
                 Some(e) => c.of_delivery(e, &t, &format!("what `{name}` emits"), binder.as_ref(), true),
                 None => {

@@ -140,6 +140,7 @@ impl<'a> Delivery<'a> {
         match scheme {
             "bearer" => self.bearer(secret),
             "basic" => self.basic(secret),
+            "header" => self.own_header(secret),
             "hmac" => self.hmac(secret),
             "standard_webhooks" => self.standard(secret),
             "slack_signature" => self.slack(secret),
@@ -183,10 +184,31 @@ impl<'a> Delivery<'a> {
         same(&pair, format!("{}:{secret}", self.args.needed("user")?).as_bytes())
     }
 
-    fn hmac(&self, secret: &str) -> Result<(), Reject> {
-        let prefix = self.args.text("prefix", "")?;
+    fn own_header(&self, secret: &str) -> Result<(), Reject> {
         let given = self.header(self.args.needed("header")?)?;
-        let given = given.strip_prefix(prefix).ok_or(Reject::Unverified("the signature is malformed"))?;
+        let given = given
+            .strip_prefix(self.args.text("prefix", "")?)
+            .ok_or(Reject::Unverified("the credentials are malformed"))?;
+        same(given.as_bytes(), secret.as_bytes())
+    }
+
+    fn hmac(&self, secret: &str) -> Result<(), Reject> {
+        let given = self.header(self.args.needed("header")?)?;
+        // A sender signs with the old and the new secret while it changes.
+        let mut verdict = Err(Reject::Unverified("the signature is malformed"));
+        for one in given.split(',').map(str::trim).take(MAX_SIGNATURES) {
+            verdict = self.hmac_is(secret, one);
+            if verdict.is_ok() {
+                break;
+            }
+        }
+        verdict
+    }
+
+    fn hmac_is(&self, secret: &str, given: &str) -> Result<(), Reject> {
+        let given = given
+            .strip_prefix(self.args.text("prefix", "")?)
+            .ok_or(Reject::Unverified("the signature is malformed"))?;
         let given = match self.args.text("encoding", "hex")? {
             "hex" => from_hex(given),
             "base64" => STANDARD.decode(given).ok(),

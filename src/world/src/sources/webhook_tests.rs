@@ -51,6 +51,12 @@ fn right() -> Vec<Case> {
             vec![("user".into(), Value::text("am"))],
             headers(&[("authorization", &format!("Basic {}", STANDARD.encode("am:s3cret-s3cret")))]),
         ),
+        ("header", vec![("header".into(), Value::text("X-Token"))], headers(&[("x-token", "s3cret-s3cret")])),
+        (
+            "header",
+            vec![("header".into(), Value::text("authorization")), ("prefix".into(), Value::text("Token "))],
+            headers(&[("authorization", "Token s3cret-s3cret")]),
+        ),
         ("github_signature", vec![], headers(&[("x-hub-signature-256", &format!("sha256={plain}"))])),
         ("hmac", vec![("header".into(), Value::text("X-Sig"))], headers(&[("x-sig", &plain)])),
         (
@@ -87,7 +93,7 @@ fn what_is_right_is_accepted_and_what_is_altered_refused() {
     for (scheme, args, headers) in right() {
         let args = with_secret(&args, &good);
         assert_eq!(verify(scheme, &args, &headers, BODY, NOW), Ok(()), "{scheme}");
-        if !["bearer", "basic"].contains(&scheme) {
+        if !["bearer", "basic", "header"].contains(&scheme) {
             assert!(rejected(verify(scheme, &args, &headers, b"{}", NOW)), "{scheme}: another body");
         }
         assert!(rejected(verify(scheme, &args, &BTreeMap::new(), BODY, NOW)), "{scheme}: no headers");
@@ -113,6 +119,29 @@ fn the_header_of_a_check_is_bounded() {
         let args = with_secret(&[], &secret);
         let headers = headers(&[("authorization", &format!("Bearer {token}"))]);
         assert_eq!(verify("bearer", &args, &headers, BODY, NOW).is_ok(), fits, "{bytes}");
+    }
+}
+
+#[test]
+fn one_of_several_signatures_is_enough() {
+    let secret = kept("s3cret-s3cret");
+    let mut args = vec![("header".into(), Value::text("x-sig")), ("prefix".into(), Value::text("v1="))];
+    args.push(("secret".into(), secret.value.clone()));
+    let (good, bad) = (format!("v1={}", hex(&mac(b"s3cret-s3cret", &[BODY]))), format!("v1={}", "0".repeat(64)));
+    let at = |n: usize| [vec![bad.as_str(); n - 1], vec![good.as_str()]].concat().join(",");
+    for (given, fits) in [
+        (format!("{bad},{good}"), true),
+        (format!("{good}, {bad}"), true),
+        (at(MAX_SIGNATURES), true),
+        (at(MAX_SIGNATURES + 1), false),
+        (format!("{bad},{bad}"), false),
+        (good.replace("v1=", "v0="), false),
+        (good.replace("v1=", ""), false),
+        (format!("{good}{good}"), false),
+        (",".to_owned(), false),
+    ] {
+        let verdict = verify("hmac", &args, &headers(&[("x-sig", &given)]), BODY, NOW);
+        assert_eq!(verdict.is_ok(), fits, "{given:.300}");
     }
 }
 
