@@ -44,7 +44,7 @@ async fn what_cannot_be_read_is_kept_with_the_reason() {
     let rig = Rig::new(script()).await;
     let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
     let table: &[(&[u8], &str)] = &[
-        (b"", "the body is no JSON"),
+        (b"", "`each` failed: `alerts` is null, expected a list"),
         (b"{", "the body is no JSON"),
         (b"\xff\xfe", "the body is no JSON"),
         (b"{\"a\":1,\"a\":2}", "the body is no JSON"),
