@@ -159,10 +159,10 @@ fn possible(a: &Says, b: &Says) -> bool {
 fn meets(value: &Value, says: &Says) -> bool {
     match says {
         Says::OneOf(items) => items.iter().any(|v| same(v, value)),
-        Says::NoneOf(items) => !items.iter().any(|v| same(v, value)),
+        Says::NoneOf(items) => items.iter().all(|v| differ(v, value)),
         Says::Is(op, other) => match op {
             BinaryOp::Eq => same(value, other),
-            BinaryOp::Ne => !same(value, other),
+            BinaryOp::Ne => differ(value, other),
             BinaryOp::Lt => order(value, other).is_none_or(std::cmp::Ordering::is_lt),
             BinaryOp::Le => order(value, other).is_none_or(std::cmp::Ordering::is_le),
             BinaryOp::Gt => order(value, other).is_none_or(std::cmp::Ordering::is_gt),
@@ -172,8 +172,18 @@ fn meets(value: &Value, says: &Says) -> bool {
     }
 }
 
-/// Whether two constants are certainly equal, or may be.
+/// Whether two constants are equal, or may be.
 fn same(a: &Value, b: &Value) -> bool {
+    !comparable(a, b) || a == b
+}
+
+/// Whether two constants differ, or may.
+fn differ(a: &Value, b: &Value) -> bool {
+    !comparable(a, b) || a != b
+}
+
+/// Whether it is known of two constants that they are equal or are not.
+fn comparable(a: &Value, b: &Value) -> bool {
     let plain = |v: &Value| {
         matches!(
             v,
@@ -181,7 +191,7 @@ fn same(a: &Value, b: &Value) -> bool {
         ) || matches!(v, Value::Variant(x) if x.payload.is_empty())
     };
     let alike = std::mem::discriminant(a) == std::mem::discriminant(b);
-    !(plain(a) && plain(b) && alike) || a == b
+    plain(a) && plain(b) && alike
 }
 
 fn order(a: &Value, b: &Value) -> Option<std::cmp::Ordering> {
