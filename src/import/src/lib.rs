@@ -1,14 +1,16 @@
-//! Descriptions of other people's APIs, turned into rrb connectors.
+//! What other people wrote, turned into rrb: descriptions of APIs into connectors, playbooks into runbooks.
 //!
 //! [`openapi::import`] reads an OpenAPI 3 or Swagger 2.0 description, JSON or YAML, and gives the text of a connector and a
 //! report of what the connector holds otherwise than the description, or not at all. Nothing but the given bytes is read.
 
+mod convert;
 mod emit;
 mod names;
 pub mod openapi;
 mod pointer;
 mod read;
 mod report;
+pub mod rulebook;
 mod text;
 
 /// Descriptions as they are read, for those who hold requests against one instead of making a connector of it.
@@ -25,6 +27,7 @@ pub mod description {
 
 use std::fmt;
 
+pub use convert::{ConvertCounts, ConvertOptions, ConvertReport, Converted, is_module_name};
 pub use read::{MAX_BYTES, MAX_DEPTH, MAX_VALUES};
 pub use report::{Counts, Loss, Note, Report};
 

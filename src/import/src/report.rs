@@ -12,6 +12,8 @@ pub enum Loss {
     Widened,
     /// It was guessed, and a person should look.
     Guessed,
+    /// A person does it: nothing here can.
+    ByHand,
 }
 
 /// One thing to know.
@@ -131,8 +133,6 @@ fn clean(text: &str) -> String {
 impl Report {
     /// For people: the counts, then the notes by what they are about, a few places of each.
     pub fn to_text(&self) -> String {
-        use std::fmt::Write as _;
-
         let c = self.counts;
         let mut out = format!(
             "{} ({}{}): {}\n",
@@ -141,42 +141,50 @@ impl Report {
             if self.title.is_empty() { String::new() } else { format!(", {}", self.title) },
             c.to_text()
         );
-        for (loss, head) in [
-            (Loss::LeftOut, "not carried"),
-            (Loss::Widened, "carried in another form"),
-            (Loss::Guessed, "guessed, to be looked at"),
-        ] {
-            let groups = self.groups(loss);
-            if groups.is_empty() {
-                continue;
-            }
-            let total: usize = groups.iter().map(|(_, places, _)| *places).sum();
-            let _ = writeln!(out, "\n{head} ({total}):");
-            for (what, places, at) in groups {
-                let count = if places > 1 { format!(" ({places} places)") } else { String::new() };
-                let _ = writeln!(out, "  {what}{count}");
-                for place in at.iter().take(SHOWN) {
-                    let _ = writeln!(out, "    #{place}");
-                }
-                if at.len() > SHOWN {
-                    let _ = writeln!(out, "    …");
-                }
-            }
-        }
+        write_notes(&mut out, &self.notes);
         out
-    }
-
-    /// What is said, in how many places, and those that are known.
-    fn groups(&self, loss: Loss) -> Vec<(&str, usize, Vec<&str>)> {
-        let mut groups: indexmap::IndexMap<&str, (usize, Vec<&str>)> = indexmap::IndexMap::new();
-        for note in self.notes.iter().filter(|n| n.loss == loss) {
-            let group = groups.entry(&note.what).or_default();
-            group.0 += 1 + note.more;
-            group.1.push(&note.at);
-        }
-        groups.into_iter().map(|(what, (places, at))| (what, places, at)).collect()
     }
 }
 
 /// The most places that the text shows of one note; JSON has them all.
 const SHOWN: usize = 3;
+
+/// The notes for people, by what was lost and what is said.
+pub(crate) fn write_notes(out: &mut String, notes: &[Note]) {
+    use std::fmt::Write as _;
+
+    for (loss, head) in [
+        (Loss::ByHand, "done by a person"),
+        (Loss::LeftOut, "not carried"),
+        (Loss::Widened, "carried in another form"),
+        (Loss::Guessed, "guessed, to be looked at"),
+    ] {
+        let groups = groups(notes, loss);
+        if groups.is_empty() {
+            continue;
+        }
+        let total: usize = groups.iter().map(|(_, places, _)| *places).sum();
+        let _ = writeln!(out, "\n{head} ({total}):");
+        for (what, places, at) in groups {
+            let count = if places > 1 { format!(" ({places} places)") } else { String::new() };
+            let _ = writeln!(out, "  {what}{count}");
+            for place in at.iter().take(SHOWN) {
+                let _ = writeln!(out, "    #{place}");
+            }
+            if at.len() > SHOWN {
+                let _ = writeln!(out, "    …");
+            }
+        }
+    }
+}
+
+/// What is said, in how many places, and those that are known.
+fn groups(notes: &[Note], loss: Loss) -> Vec<(&str, usize, Vec<&str>)> {
+    let mut groups: indexmap::IndexMap<&str, (usize, Vec<&str>)> = indexmap::IndexMap::new();
+    for note in notes.iter().filter(|n| n.loss == loss) {
+        let group = groups.entry(&note.what).or_default();
+        group.0 += 1 + note.more;
+        group.1.push(&note.at);
+    }
+    groups.into_iter().map(|(what, (places, at))| (what, places, at)).collect()
+}

@@ -1,10 +1,10 @@
-//! `rrb import`: descriptions of other people's APIs as connectors.
+//! `rrb import`: descriptions of other people's APIs as connectors, their playbooks as runbooks.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use rrb_import::{ImportError, Imported, Options};
+use rrb_import::{ConvertOptions, Converted, ImportError, Imported, Options};
 
 use crate::context::Context;
 use crate::exit::{CliError, Exit};
@@ -15,6 +15,43 @@ use crate::project;
 pub enum ImportCommand {
     /// Make a connector of an OpenAPI 3 or Swagger 2.0 description, JSON or YAML.
     Openapi(OpenapiArgs),
+    /// Make runbooks of a rulebook of ansible-rulebook (Event-Driven Ansible).
+    Rulebook(PlaybookArgs),
+}
+
+/// Which playbook, and where to.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rrb import rulebook disk.yml --out disk.rrb\n  rrb import rulebook disk.yml --operators sre --report report.json > disk.rrb\n  rrb import rulebook disk.yml --out disk.rrb --check     # is the file still what the rulebook gives?\n\nWhat has no counterpart becomes a step that a person of the group does, and is listed in the report.\n\nExit code: 0 when it is written (whatever the report says), 1 with --check when the file differs, 2 when it cannot be read."
+)]
+pub struct PlaybookArgs {
+    /// The file; `-` is standard input. Nothing else is read, and nothing is fetched.
+    file: PathBuf,
+    /// The module's name, by which its settings go: that of `--out`, or from the playbook's title.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The group of `rrb.toml` whose people do what the runbooks cannot.
+    #[arg(long, value_name = "GROUP", default_value = "operators")]
+    operators: String,
+    #[command(flatten)]
+    to: Destination,
+}
+
+/// Where what is made goes.
+#[derive(Debug, Args)]
+pub struct Destination {
+    /// Write it here; to standard output when it is not given.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write over the file that is there.
+    #[arg(long, requires = "out", conflicts_with = "check")]
+    force: bool,
+    /// Write nothing; say whether the file of `--out` is what would be written.
+    #[arg(long, requires = "out")]
+    check: bool,
+    /// Write the report here, as JSON; as text to standard error when it is not given.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 /// Which description, and what of it.
@@ -31,18 +68,8 @@ pub struct OpenapiArgs {
     /// Import only this: a tag, a path (`/pets/*` for all below it), `METHOD /path`, an operationId or an action. May be repeated.
     #[arg(long, value_name = "WHAT")]
     only: Vec<String>,
-    /// Write the connector here; to standard output when it is not given.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Write over the file that is there.
-    #[arg(long, requires = "out", conflicts_with = "check")]
-    force: bool,
-    /// Write nothing; say whether the file of `--out` is what the description gives.
-    #[arg(long, requires = "out")]
-    check: bool,
-    /// Write the report here, as JSON; as text to standard error when it is not given.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    to: Destination,
 }
 
 /// Does it.
@@ -52,37 +79,75 @@ pub struct OpenapiArgs {
 pub fn dispatch(context: &Context, command: &ImportCommand) -> Result<Exit, CliError> {
     match command {
         ImportCommand::Openapi(args) => openapi(context, args),
+        ImportCommand::Rulebook(args) => playbook(context, args, rrb_import::rulebook::import),
     }
 }
 
+/// What makes runbooks of a file.
+type Convert = fn(&[u8], &ConvertOptions) -> Result<Converted, ImportError>;
+
+fn playbook(context: &Context, args: &PlaybookArgs, convert: Convert) -> Result<Exit, CliError> {
+    args.to.refuse()?;
+    let bytes = read(&args.file)?;
+    let stem = args.to.out.as_ref().and_then(|o| o.file_stem()).and_then(|s| s.to_str());
+    let options = ConvertOptions {
+        name: args.name.clone().or_else(|| stem.filter(|s| rrb_import::is_module_name(s)).map(str::to_owned)),
+        operators: args.operators.clone(),
+        source: if is_stdin(&args.file) { String::new() } else { file_name(&args.file) },
+    };
+    let made = convert(&bytes, &options).map_err(said)?;
+    let what = format!("module `{}`", made.report.module);
+    put(context, &args.to, &made.text, &what, &made.report, || made.report.to_text())
+}
+
 fn openapi(context: &Context, args: &OpenapiArgs) -> Result<Exit, CliError> {
-    if let Some(out) = &args.out
-        && !args.force
-        && !args.check
-        && out.exists()
-    {
-        return Err(CliError::refused(format!("`{}` is there already", shown(out)))
-            .help("write over it with `--force`, or compare it with `--check`"));
-    }
+    args.to.refuse()?;
     let bytes = read(&args.file)?;
     let source = if is_stdin(&args.file) { String::new() } else { file_name(&args.file) };
     let options = Options { name: args.name.clone(), only: args.only.clone(), source };
-    let imported = rrb_import::openapi::import(&bytes, &options).map_err(said)?;
-    if args.check {
-        return check(context, args, &imported);
+    let made: Imported = rrb_import::openapi::import(&bytes, &options).map_err(said)?;
+    let what = format!("connector `{}`", made.report.connector);
+    put(context, &args.to, &made.text, &what, &made.report, || made.report.to_text())
+}
+
+impl Destination {
+    /// What is there stays, unless it was said.
+    fn refuse(&self) -> Result<(), CliError> {
+        match &self.out {
+            Some(out) if !self.force && !self.check && out.exists() => {
+                Err(CliError::refused(format!("`{}` is there already", shown(out)))
+                    .help("write over it with `--force`, or compare it with `--check`"))
+            }
+            _ => Ok(()),
+        }
     }
-    report(context, args, &imported)?;
-    match &args.out {
-        None => context.out.raw(&imported.text),
+}
+
+/// Writes what was made and the report, or compares it.
+fn put(
+    context: &Context,
+    to: &Destination,
+    text: &str,
+    what: &str,
+    report: &impl serde::Serialize,
+    report_text: impl FnOnce() -> String,
+) -> Result<Exit, CliError> {
+    if to.check {
+        return check(context, to, text);
+    }
+    match &to.report {
+        None => context.out.note(report_text()),
         Some(path) => {
-            write(path, &imported.text, args.force)?;
-            let look = &context.out.look;
-            context.out.line(format!(
-                "{} connector `{}` in `{}`",
-                look.good("✓"),
-                imported.report.connector,
-                shown(path)
-            ));
+            let json = serde_json::to_string_pretty(report)
+                .map_err(|e| CliError::internal(format!("the report is no JSON: {e}")))?;
+            write(path, &(json + "\n"), true)?;
+        }
+    }
+    match &to.out {
+        None => context.out.raw(text),
+        Some(path) => {
+            write(path, text, to.force)?;
+            context.out.line(format!("{} {what} in `{}`", context.out.look.good("✓"), shown(path)));
         }
     }
     Ok(Exit::Ok)
@@ -119,26 +184,16 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     Ok(bytes)
 }
 
-fn check(context: &Context, args: &OpenapiArgs, imported: &Imported) -> Result<Exit, CliError> {
-    let Some(path) = &args.out else { return Ok(Exit::Usage) };
+fn check(context: &Context, to: &Destination, text: &str) -> Result<Exit, CliError> {
+    let Some(path) = &to.out else { return Ok(Exit::Usage) };
     let there = std::fs::read_to_string(path)
         .map_err(|e| CliError::not_found(format!("cannot read `{}`: {}", shown(path), project::reason(&e))))?;
-    if there == imported.text {
+    if there == text {
         context.out.line(format!("{} `{}` is what the description gives", context.out.look.good("✓"), shown(path)));
         return Ok(Exit::Ok);
     }
     context.out.line(format!("`{}` differs from what the description gives", shown(path)));
     Ok(Exit::Failed)
-}
-
-fn report(context: &Context, args: &OpenapiArgs, imported: &Imported) -> Result<(), CliError> {
-    let Some(path) = &args.report else {
-        context.out.note(imported.report.to_text());
-        return Ok(());
-    };
-    let json = serde_json::to_string_pretty(&imported.report)
-        .map_err(|e| CliError::internal(format!("the report is no JSON: {e}")))?;
-    write(path, &(json + "\n"), true)
 }
 
 /// Whole or not at all: the text goes to a new file beside it, which then takes its name.

@@ -11,6 +11,7 @@
 mod mutated;
 mod odd;
 mod refused;
+mod rulebooks;
 mod samples;
 mod support;
 mod whole;

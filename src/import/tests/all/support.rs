@@ -1,6 +1,6 @@
 //! What the tests share.
 
-use rrb_import::{Imported, Loss, Options, openapi};
+use rrb_import::{ConvertOptions, Converted, ImportError, Imported, Loss, Options, openapi};
 use rrb_lang::check::{CheckInput, ModuleSource, check};
 
 /// The connector of a description in YAML or JSON.
@@ -61,4 +61,60 @@ pub fn components(kind: &str, all: &str) -> String {
 /// The notes of one kind, each with its place.
 pub fn notes(imported: &Imported, loss: Loss) -> Vec<String> {
     imported.report.notes.iter().filter(|n| n.loss == loss).map(|n| format!("{}: {}", n.at, n.what)).collect()
+}
+
+/// What makes runbooks of a file.
+pub type Convert = fn(&[u8], &ConvertOptions) -> Result<Converted, ImportError>;
+
+/// The runbooks of a playbook, which check without an error, are formatted, and are the same twice.
+pub fn converted(convert: Convert, source: &str, text: &str) -> Converted {
+    let options = ConvertOptions { source: source.to_owned(), ..ConvertOptions::default() };
+    let made = convert(text.as_bytes(), &options).unwrap_or_else(|e| panic!("{source}: {e}\n{}", e.help));
+    assert_eq!(errors(&made.text), Vec::<String>::new(), "{source}\n{}", made.text);
+    let mut sources = rrb_lang::span::Sources::default();
+    let file = sources.add("api.rrb", "");
+    assert_eq!(rrb_lang::syntax::format(file, &made.text).as_deref(), Ok(made.text.as_str()), "{source}");
+    assert_eq!(convert(text.as_bytes(), &options).unwrap().text, made.text, "{source} is not the same twice");
+    made
+}
+
+/// Why there are no runbooks.
+pub fn refused(convert: Convert, text: &str) -> String {
+    let error = convert(text.as_bytes(), &ConvertOptions::default()).map(|c| c.text).unwrap_err();
+    assert!(!error.help.is_empty() && !error.message.contains('\n'), "{error:?}");
+    error.message
+}
+
+/// Converts the files of a folder beside this one, and of the same folder below the one that `RRB_PLAYBOOK_SAMPLES` names.
+/// Each of the names must stand in the result or in the report.
+pub fn samples(folder: &str, convert: Convert, names: fn(&serde_json::Value) -> Vec<String>) {
+    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let mut folders = vec![own];
+    folders.extend(std::env::var_os("RRB_PLAYBOOK_SAMPLES").map(|f| std::path::Path::new(&f).join(folder)));
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+            if path.is_dir() && !path.ends_with("expected_ast") {
+                folders.push(path);
+            } else if ["yml", "yaml"].contains(&kind) || (kind == "json" && !path.ends_with("expected_firings.json")) {
+                files.push(path);
+            }
+        }
+    }
+    assert!(!files.is_empty());
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let source = file.file_name().unwrap().to_str().unwrap();
+        let made = converted(convert, source, &text);
+        let flat = |t: &str| t.replace("///", " ").replace("//", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let all = format!("{} {}", flat(&made.text), flat(&serde_json::to_string(&made.report).unwrap()));
+        let value: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        for name in names(&value) {
+            let escaped = serde_json::to_string(&name).unwrap();
+            let found = [name.as_str(), escaped.trim_matches('"')].iter().any(|n| all.contains(&flat(n)));
+            assert!(found, "{source}: `{name}` is nowhere\n{}\n{}", made.text, made.report.to_text());
+        }
+    }
 }
