@@ -5,31 +5,63 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use rrb_lang::json::Json;
-use rrb_lang::value::{Secret, Value};
+use rrb_lang::value::{Record, Secret, Value};
 use rrb_lang::vm::protocol::{Failure, NativeCall};
 
 use super::fail::invalid;
 
-/// The arguments of a call.
+/// The arguments of a call, or the fields of a record among them.
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
     call: &'a NativeCall,
+    /// Where the record stands (`oauth2`), and the record.
+    inside: Option<(&'static str, &'a Record)>,
 }
 
 impl<'a> Args<'a> {
     /// Those of `call`.
     pub fn new(call: &'a NativeCall) -> Self {
-        Self { call }
+        Self { call, inside: None }
     }
 
     /// The argument; none when it is absent or `none`.
     pub fn get(self, name: &str) -> Option<&'a Value> {
-        let value = self.call.args.iter().find(|(n, _)| n == name).map(|(_, v)| v)?;
+        let value = match self.inside {
+            Some((_, record)) => record.get(name)?,
+            None => self.call.args.iter().find(|(n, _)| n == name).map(|(_, v)| v)?,
+        };
         (*value != Value::None).then_some(value)
     }
 
+    /// The fields of a record that is the argument at the end of `path` (`assertion` of `oauth2.assertion`); none when it is absent.
+    pub fn record(self, path: &'static str) -> Result<Option<Args<'a>>, Failure> {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let record = self.optional(name, "a record", |v| if let Value::Record(r) = v { Some(r) } else { None })?;
+        Ok(record.map(|record| Self { call: self.call, inside: Some((path, record)) }))
+    }
+
+    /// How messages call the argument: `url`, `oauth2.token_url`.
+    pub fn path(self, name: &str) -> String {
+        self.inside.map(|(path, _)| format!("{path}.")).unwrap_or_default() + name
+    }
+
+    /// The record as bytes that are equal only for equal records. Secrets in it stand as their references.
+    pub fn digestible(self) -> Vec<u8> {
+        self.inside.map(|(_, record)| format!("{record:?}").into_bytes()).unwrap_or_default()
+    }
+
     fn wrong(self, name: &str, wanted: &str) -> Failure {
-        invalid(format!("`{}` needs {wanted} as `{name}`", self.call.native))
+        invalid(format!("`{}` needs {wanted} as `{}`", self.call.native, self.path(name)))
+    }
+
+    /// One of a few words.
+    pub fn word(self, name: &str, default: &'static str, words: &[&'static str]) -> Result<&'static str, Failure> {
+        let given = self.text_or_none(name)?.unwrap_or(default);
+        let known = words.iter().find(|w| **w == given).copied();
+        known.ok_or_else(|| {
+            let words: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+            invalid(format!("`{}` is one of {}, not `{given}`", self.path(name), words.join(", ")))
+        })
     }
 
     fn optional<T>(self, name: &str, wanted: &str, f: impl Fn(&'a Value) -> Option<T>) -> Result<Option<T>, Failure> {
@@ -45,6 +77,14 @@ impl<'a> Args<'a> {
         self.needed(name, "a Text", self.text_or_none(name)?)
     }
 
+    /// A `Url?`.
+    pub fn url_or_none(self, name: &str) -> Result<Option<&'a str>, Failure> {
+        self.optional(name, "a Url", |v| match v {
+            Value::Url(u) | Value::Text(u) => Some(u.as_str()),
+            _ => None,
+        })
+    }
+
     /// A `Text?`.
     pub fn text_or_none(self, name: &str) -> Result<Option<&'a str>, Failure> {
         self.optional(name, "a Text", Value::as_text)
@@ -52,11 +92,7 @@ impl<'a> Args<'a> {
 
     /// A Url that must be there.
     pub fn url(self, name: &str) -> Result<&'a str, Failure> {
-        let url = self.optional(name, "a Url", |v| match v {
-            Value::Url(u) | Value::Text(u) => Some(u.as_str()),
-            _ => None,
-        })?;
-        self.needed(name, "a Url", url)
+        self.needed(name, "a Url", self.url_or_none(name)?)
     }
 
     /// A Bool.
@@ -114,6 +150,11 @@ impl<'a> Args<'a> {
         self.optional(name, "a Secret", |v| if let Value::Secret(s) = v { Some(s) } else { None })
     }
 
+    /// A Secret that must be there.
+    pub fn needed_secret(self, name: &str) -> Result<&'a Arc<Secret>, Failure> {
+        self.needed(name, "a Secret", self.secret(name)?)
+    }
+
     /// A `Json?`.
     pub fn json(self, name: &str) -> Result<Option<&'a Json>, Failure> {
         let json = self.optional(name, "a Json", |v| if let Value::Json(j) = v { Some(j) } else { None })?;
@@ -131,11 +172,15 @@ impl<'a> Args<'a> {
 
     /// A `List<Text>` that must be there.
     pub fn texts(self, name: &str) -> Result<Vec<&'a str>, Failure> {
-        let texts = self.optional(name, "a List<Text>", |v| match v {
+        self.needed(name, "a List<Text>", self.texts_or_none(name)?)
+    }
+
+    /// A `List<Text>`; none when it is absent.
+    pub fn texts_or_none(self, name: &str) -> Result<Option<Vec<&'a str>>, Failure> {
+        self.optional(name, "a List<Text>", |v| match v {
             Value::List(items) => items.iter().map(Value::as_text).collect(),
             _ => None,
-        })?;
-        self.needed(name, "a List<Text>", texts)
+        })
     }
 
     /// A `Map<Text, Text>`; none when it is absent.

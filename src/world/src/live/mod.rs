@@ -48,6 +48,8 @@ pub struct LiveWorld {
 pub(crate) struct Ground {
     reach: RwLock<Arc<Reach>>,
     scrubber: Scrubber,
+    /// Tokens, by what they were fetched with.
+    kept: http::Kept,
 }
 
 /// What is allowed now, with the connections made under it.
@@ -68,7 +70,7 @@ impl Ground {
     /// Installs the TLS provider of the process if there is none.
     pub fn new(config: LiveConfig) -> Self {
         crate::init();
-        Self { reach: RwLock::new(Reach::new(config)), scrubber: Scrubber::default() }
+        Self { reach: RwLock::new(Reach::new(config)), scrubber: Scrubber::default(), kept: http::Kept::default() }
     }
 
     pub fn configure(&self, config: LiveConfig) {

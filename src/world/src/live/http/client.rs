@@ -1,18 +1,20 @@
-//! HTTP clients: one per certificate file, with and without kept connections; and what is known of a connection being made.
+//! HTTP clients: one for what it trusts and shows, with and without kept connections; and what is known of a connection being made.
 
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rrb_lang::vm::protocol::Failure;
+use secrecy::{ExposeSecret, SecretString};
 use tower::{Layer, Service};
 
 use super::super::blocking;
 use super::super::egress::Egress;
 use super::super::fail::{forbidden, invalid};
+use super::auth::cache::{self, Key};
 
 /// The longest time for name, connection and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,14 +22,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many clients are kept.
 const MAX_CLIENTS: usize = 32;
 
-/// The largest file of certificate authorities, in bytes.
-const MAX_CA: u64 = 1 << 20;
+/// The largest file of certificates, in bytes.
+const MAX_PEM: u64 = 1 << 20;
 
-/// Clients by what they trust.
+/// Clients by what they trust and show.
 #[derive(Debug)]
 pub struct Clients {
     egress: Egress,
-    made: Mutex<HashMap<Key, Client>>,
+    made: Mutex<HashMap<(Key, bool), Client>>,
 }
 
 /// A client and where it may go.
@@ -37,11 +39,38 @@ pub struct Client {
     pub egress: Egress,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    /// With the time of its last change, so that a renewed file is read again.
-    ca_file: Option<(String, Option<SystemTime>)>,
-    keep_connections: bool,
+/// What a connection is made with.
+#[derive(Default)]
+pub struct Peer {
+    /// PEM texts of further authorities.
+    pub authorities: Vec<Pem>,
+    /// The certificate, with those that lead to its authority, and its key.
+    pub identity: Option<(Pem, SecretString)>,
+    /// The socket to connect to, whatever the address says.
+    pub unix_socket: Option<String>,
+}
+
+/// A text in PEM form, and where it is from: `ca_file`.
+pub struct Pem {
+    pub of: String,
+    pub text: String,
+}
+
+impl Peer {
+    /// Everything that makes one client differ from another; a file that was renewed has another text.
+    fn key(&self) -> Key {
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for pem in &self.authorities {
+            parts.extend([b"ca".as_slice(), pem.text.as_bytes()]);
+        }
+        if let Some((certificate, key)) = &self.identity {
+            parts.extend([b"identity".as_slice(), certificate.text.as_bytes(), key.expose_secret().as_bytes()]);
+        }
+        if let Some(path) = &self.unix_socket {
+            parts.extend([b"socket".as_slice(), path.as_bytes()]);
+        }
+        cache::key(parts)
+    }
 }
 
 impl Clients {
@@ -50,22 +79,15 @@ impl Clients {
         Self { egress, made: Mutex::default() }
     }
 
-    /// A client that also trusts the authorities of `ca_file`. One that changes something makes a new connection for every request:
-    /// a kept one may have been closed at the other end, and then nobody knows whether the request was seen.
-    pub async fn get(&self, ca_file: Option<&str>, keep_connections: bool) -> Result<Client, Failure> {
-        let ca_file = match ca_file {
-            None => None,
-            Some(path) => {
-                let changed = tokio::fs::metadata(path).await.and_then(|m| m.modified()).ok();
-                Some((path.to_owned(), changed))
-            }
-        };
-        let key = Key { ca_file, keep_connections };
+    /// The client for these. One that changes something makes a new connection for every request: a kept one may have been closed at
+    /// the other end, and then nobody knows whether the request was seen.
+    pub async fn get(&self, peer: Peer, keep_connections: bool) -> Result<Client, Failure> {
+        let key = (peer.key(), keep_connections);
         if let Some(client) = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(client.clone());
         }
-        let (build, egress) = (key.clone(), self.egress.clone());
-        let client = blocking(move || make(&build, egress)).await?;
+        let egress = self.egress.clone();
+        let client = blocking(move || make(&peer, keep_connections, egress)).await?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if made.len() >= MAX_CLIENTS {
             made.clear();
@@ -75,7 +97,7 @@ impl Clients {
     }
 }
 
-fn make(key: &Key, egress: Egress) -> Result<Client, Failure> {
+fn make(peer: &Peer, keep_connections: bool, egress: Egress) -> Result<Client, Failure> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("rrb/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -84,27 +106,59 @@ fn make(key: &Key, egress: Egress) -> Result<Client, Failure> {
         .connect_timeout(CONNECT_TIMEOUT)
         .dns_resolver(egress.clone())
         .connector_layer(Watch)
-        .pool_max_idle_per_host(if key.keep_connections { 4 } else { 0 });
-    if let Some((path, _)) = &key.ca_file {
-        builder = builder.tls_certs_merge(authorities(path)?);
+        .pool_max_idle_per_host(if keep_connections { 4 } else { 0 });
+    for pem in &peer.authorities {
+        builder = builder.tls_certs_merge(authorities(pem)?);
     }
-    let http = builder.build().map_err(|e| invalid(format!("no HTTP client can be made: {e}")))?;
+    if let Some((certificate, key)) = &peer.identity {
+        builder = builder.identity(identity(certificate, key)?);
+    }
+    if let Some(path) = &peer.unix_socket {
+        builder = builder.unix_socket(path.as_str());
+    }
+    let http = builder.build().map_err(|e| match &peer.identity {
+        // The one thing that is looked at only now: whether the key is that of the certificate.
+        Some((certificate, _)) => invalid(format!("`{}` and `client_key` do not go together", certificate.of)),
+        None => invalid(format!("no HTTP client can be made: {e}")),
+    })?;
     Ok(Client { http, egress })
 }
 
-fn authorities(path: &str) -> Result<Vec<reqwest::Certificate>, Failure> {
-    let unreadable =
-        |e: std::io::Error| forbidden(format!("the certificates in `{path}` cannot be read: {}", e.kind()));
-    let meta = std::fs::metadata(path).map_err(unreadable)?;
-    if !meta.is_file() || meta.len() > MAX_CA {
-        return Err(invalid(format!("`{path}` is no file of certificates: it must be a PEM file of at most 1 MiB")));
-    }
-    let pem = std::fs::read(path).map_err(unreadable)?;
-    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| invalid(format!("`{path}` is no PEM file")))?;
+fn authorities(pem: &Pem) -> Result<Vec<reqwest::Certificate>, Failure> {
+    let found = reqwest::Certificate::from_pem_bundle(pem.text.as_bytes())
+        .map_err(|_| invalid(format!("`{}` is no PEM file", pem.of)))?;
     if found.is_empty() {
-        return Err(invalid(format!("`{path}` holds no certificate in PEM form")));
+        return Err(invalid(format!("`{}` holds no certificate in PEM form", pem.of)));
     }
     Ok(found)
+}
+
+fn identity(certificate: &Pem, key: &SecretString) -> Result<reqwest::Identity, Failure> {
+    if !certificate.text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(invalid(format!("`{}` holds no certificate in PEM form", certificate.of)));
+    }
+    let both = SecretString::from(format!("{}\n{}", key.expose_secret(), certificate.text));
+    reqwest::Identity::from_pem(both.expose_secret().as_bytes())
+        .map_err(|_| invalid("`client_key` holds no private key in PEM form that is not encrypted"))
+}
+
+/// Reads a PEM file for the argument `name`.
+pub async fn read_pem(name: &str, path: &str) -> Result<Pem, Failure> {
+    let (of, path) = (path.to_owned(), path.to_owned());
+    let name = name.to_owned();
+    blocking(move || {
+        let unreadable =
+            |e: std::io::Error| forbidden(format!("the certificates in `{path}` cannot be read: {}", e.kind()));
+        let meta = std::fs::metadata(&path).map_err(unreadable)?;
+        if !meta.is_file() || meta.len() > MAX_PEM {
+            let needed = format!("`{path}` is no file of certificates: `{name}` is a PEM file of at most 1 MiB");
+            return Err(invalid(needed));
+        }
+        let bytes = std::fs::read(&path).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|_| invalid(format!("`{path}` is no PEM file")))?;
+        Ok(Pem { of, text })
+    })
+    .await
 }
 
 tokio::task_local! {
@@ -120,10 +174,20 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The connection is being made.
+    /// The connection is being made, or the request is not even begun.
     pub const TRYING: u8 = 1;
     /// The request may be on its way.
     pub const MADE: u8 = 2;
+
+    /// From here on the request may be on its way, over a connection that was kept.
+    pub fn begin(&self) {
+        self.state.store(0, Ordering::Release);
+    }
+
+    /// The target refused the request, or none was begun yet: what comes before the next [`Connection::begin`] was not seen.
+    pub fn rest(&self) {
+        self.state.store(Self::TRYING, Ordering::Release);
+    }
 }
 
 /// Notes in [`CONNECTION`] when a connection is begun and when it is made.

@@ -1,17 +1,23 @@
 //! `http.*`: requests with bounds. Says of every failure whether the target can have acted.
 
+mod auth;
 mod client;
 mod reply;
 mod request;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
+mod xml;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use auth::Auth;
+pub use auth::Kept;
 pub use client::Clients;
-use client::{CONNECTION, Connection};
-use reqwest::Method;
+use client::{CONNECTION, Client, Connection};
+use reqwest::{Method, StatusCode};
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{Failure, FailureKind, Happened};
 
@@ -51,16 +57,19 @@ pub async fn delete(cx: Cx<'_>) -> Result<Value, Failure> {
 }
 
 async fn send(cx: Cx<'_>, method: Method) -> Result<Value, Failure> {
+    let auth = Auth::of(cx.args)?;
     let request = Request::build(cx, method).await?;
     let reads = matches!(request.http.method(), &Method::GET | &Method::HEAD);
-    let client = cx.world.reach().clients.get(request.ca_file.as_deref(), reads).await?;
+    let client = cx.world.reach().clients.get(request::peer(cx).await?, reads).await?;
     client.egress.check_url(request.http.url())?;
     let within = cx.within(request.timeout)?;
 
     let connection = Arc::new(Connection::default());
+    connection.rest();
     let exchange = async {
-        let response = client.http.execute(request.http).await.map_err(|e| broken(&request.shown, &e, &connection))?;
-        reply::read(response, &request.expect, request.max_reply, &request.shown, &cx.world.scrubber).await
+        let response = answered(cx, auth, &client, &request, &connection).await?;
+        let read = reply::read(response, &request.expect, request.max_reply, &request.shown, &cx.world.scrubber).await;
+        read.map_err(|failure| auth.explained(failure))
     };
     match tokio::time::timeout(within, CONNECTION.scope(connection.clone(), exchange)).await {
         Ok(result) => result,
@@ -68,6 +77,31 @@ async fn send(cx: Cx<'_>, method: Method) -> Result<Value, Failure> {
             let message = format!("{} was not done after {within:?}", request.shown);
             Err(timeout(message).happened(connection.happened()))
         }
+    }
+}
+
+/// Sends the request with its credentials. A token that had been kept and is refused is fetched anew, once: a target that answers 401
+/// did not act.
+async fn answered(
+    cx: Cx<'_>,
+    auth: Auth<'_>,
+    client: &Client,
+    request: &Request,
+    connection: &Connection,
+) -> Result<reqwest::Response, Failure> {
+    loop {
+        // Every body is kept whole, so a copy can always be made.
+        let copy = request.http.try_clone().ok_or_else(|| invalid("the request cannot be sent twice"))?;
+        let mut http = copy;
+        auth::sign_body(cx, &mut http).await?;
+        let shown = auth.sign(cx, client, &mut http).await?;
+        connection.begin();
+        let response = client.http.execute(http).await.map_err(|e| broken(&request.shown, &e, connection))?;
+        if response.status() == StatusCode::UNAUTHORIZED && !request.expect.contains(&401) && shown.refused(cx).await {
+            connection.rest();
+            continue;
+        }
+        return Ok(response);
     }
 }
 
@@ -90,11 +124,43 @@ fn broken(shown: &str, error: &reqwest::Error, connection: &Connection) -> Failu
         return unavailable(format!("{shown}: the name cannot be resolved: {}", chain(error)));
     }
     if error.is_connect() {
+        if io_cause(error).is_some_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied) {
+            return forbidden(format!("{shown}: no connection: {}", chain(error)));
+        }
         let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::Unavailable };
         return Failure::new(kind, format!("{shown}: no connection: {}", chain(error))).happened(Happened::No);
     }
+    if let Some(alert) = refused_by_alert(error) {
+        let message = format!("{shown}: the TLS handshake was refused: {alert}; is `client_cert` the right one?");
+        return Failure::new(FailureKind::Unauthorized, message).happened(Happened::No);
+    }
     let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::Unavailable };
     Failure::new(kind, format!("{shown}: the connection broke: {}", chain(error))).happened(connection.happened())
+}
+
+/// What the other side says of a certificate that it does not take. With TLS 1.3 that comes after the request was sent, but before it was
+/// read: the other side reads nothing until it has checked the certificate.
+fn refused_by_alert(error: &reqwest::Error) -> Option<String> {
+    use rustls::AlertDescription as Alert;
+    let error = io_cause(error)?.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::AlertReceived(alert) = error else { return None };
+    let of_certificates = matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::HandshakeFailure
+    );
+    of_certificates.then(|| error.to_string())
+}
+
+fn io_cause(error: &reqwest::Error) -> Option<&std::io::Error> {
+    cause::<std::io::Error>(error)
 }
 
 fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {

@@ -9,6 +9,7 @@ use rrb_lang::json::{self, Bounds, Json};
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::{Failure, FailureKind, Happened};
 
+use super::xml;
 use crate::secrets::Scrubber;
 
 /// The most that `max_reply` can ask for.
@@ -39,15 +40,20 @@ pub async fn read(
         let message = format!("{shown} answered {code} with a body that is not valid JSON: {e}");
         Failure::new(FailureKind::Invalid, message).happened(Happened::Answered)
     })?;
+    let xml = markup(&headers, &text).map_err(|e| {
+        let message = format!("{shown} answered {code} with a body that is not valid XML: {e}");
+        Failure::new(FailureKind::Invalid, message).happened(Happened::Answered)
+    })?;
     Ok(Value::record([
         ("status", Value::Int(code)),
         ("headers", header_map(&headers)),
         ("text", Value::text(text)),
         ("json", Value::Json(json)),
+        ("xml", Value::Json(xml)),
     ]))
 }
 
-async fn whole(mut response: Response, max: u64, shown: &str) -> Result<Vec<u8>, Failure> {
+pub async fn whole(mut response: Response, max: u64, shown: &str) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -80,7 +86,7 @@ async fn excerpt(mut response: Response) -> Vec<u8> {
     body
 }
 
-fn text(headers: &HeaderMap, body: &[u8]) -> String {
+pub fn text(headers: &HeaderMap, body: &[u8]) -> String {
     let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     if kind.contains("charset=iso-8859-1") || kind.contains("charset=\"iso-8859-1\"") {
         return body.iter().map(|b| char::from(*b)).collect();
@@ -88,10 +94,24 @@ fn text(headers: &HeaderMap, body: &[u8]) -> String {
     String::from_utf8_lossy(body).into_owned()
 }
 
+fn media_type(headers: &HeaderMap) -> String {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// XML where the reply says so, or looks like it and is it; null for everything else.
+fn markup(headers: &HeaderMap, text: &str) -> Result<Json, String> {
+    let (kind, text) = (media_type(headers), text.trim_start_matches('\u{feff}').trim());
+    if matches!(kind.as_str(), "application/xml" | "text/xml") && !text.is_empty() {
+        return xml::parse(text);
+    }
+    let looks_like_it = text.starts_with("<?xml") || kind.ends_with("+xml");
+    Ok(if looks_like_it { xml::parse(text).unwrap_or_default() } else { Json::Null })
+}
+
 /// JSON where the reply says so, or looks like it and is it; null for everything else.
 fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Json, String> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = media_type(headers);
     let says_so = kind == "application/json" || kind.ends_with("+json");
     let body = body.trim_ascii();
     if says_so && !body.is_empty() {
@@ -110,17 +130,27 @@ fn header_map(headers: &HeaderMap) -> Value {
     Value::Map(Arc::new(map))
 }
 
-fn unexpected(status: StatusCode, headers: &HeaderMap, text: &str, shown: &str, scrubber: &Scrubber) -> Failure {
+/// What a failure keeps of an answer.
+pub fn detail(status: StatusCode, headers: &HeaderMap, text: &str, scrubber: &Scrubber) -> Vec<(&'static str, Json)> {
     let clean = scrubber.text(text);
     let end = clean.floor_char_boundary(SHOWN);
     let mut detail =
         vec![("status", Json::Int(status.as_u16().into())), ("text", Json::from(clean.get(..end).unwrap_or_default()))];
+    let xml = markup(headers, clean.get(..end).unwrap_or_default()).unwrap_or_default();
+    if xml != Json::Null {
+        detail.push(("xml", xml));
+    }
     if let Some(seconds) = retry_after(headers) {
         detail.push(("retry_after_seconds", Json::Int(seconds)));
     }
     if let Some(location) = headers.get(LOCATION).and_then(|v| v.to_str().ok()) {
         detail.push(("location", Json::from(location)));
     }
+    detail
+}
+
+fn unexpected(status: StatusCode, headers: &HeaderMap, text: &str, shown: &str, scrubber: &Scrubber) -> Failure {
+    let detail = detail(status, headers, text, scrubber);
     let (kind, happened) = kind(status);
     let hint = if status.is_redirection() { "; redirects are not followed, ask for the other address" } else { "" };
     let name = status.canonical_reason().map(|r| format!(" {r}")).unwrap_or_default();

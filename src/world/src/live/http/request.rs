@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
+use rrb_lang::value::Secret;
 use rrb_lang::vm::protocol::Failure;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -13,6 +14,7 @@ use serde_json::json;
 use super::super::Cx;
 use super::super::egress::Egress;
 use super::super::fail::{forbidden, invalid};
+use super::client::{Peer, Pem, read_pem};
 use super::reply;
 
 /// The longest body of a request, in bytes.
@@ -20,6 +22,9 @@ const MAX_BODY: usize = 16 << 20;
 
 /// The longest address, in bytes.
 const MAX_URL: usize = 32 << 10;
+
+/// The longest path of a socket, in bytes: what the kernel takes.
+const MAX_SOCKET: usize = 107;
 
 /// Headers that belong to the connection.
 const OURS: [&str; 5] = ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
@@ -33,7 +38,6 @@ pub struct Request {
     /// Empty means every 2xx.
     pub expect: Vec<i64>,
     pub max_reply: u64,
-    pub ca_file: Option<String>,
 }
 
 impl Request {
@@ -69,16 +73,15 @@ impl Request {
             timeout: cx.args.duration("timeout", Duration::from_secs(30))?,
             expect,
             max_reply: cx.args.size("max_reply", 1 << 20, reply::MAX_BYTES)?,
-            ca_file: cx.args.text_or_none("ca_file")?.map(str::to_owned),
         })
     }
 }
 
-fn shown(method: &Method, url: &Url) -> String {
+pub fn shown(method: &Method, url: &Url) -> String {
     format!("{method} {}{}", url.origin().ascii_serialization(), url.path())
 }
 
-fn parse(text: &str) -> Result<Url, Failure> {
+pub fn parse(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text).map_err(|e| invalid(format!("the address is no URL: {e}")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(invalid(format!("an address begins with `http://` or `https://`, not with `{}:`", url.scheme())));
@@ -171,18 +174,19 @@ async fn authorization(cx: Cx<'_>) -> Result<Option<HeaderValue>, Failure> {
             secret_value(&format!("Basic {pair}"), "authorization").map(Some)
         }
         (None, None, Some(_)) => Err(invalid("`basic_password` needs `basic_user` beside it")),
-        (Some(_), ..) => Err(invalid("a request takes either `bearer` or `basic_user`, not both")),
+        // More than one way is refused before.
+        (Some(_), ..) => Err(invalid("`basic_password` needs `basic_user` beside it")),
     }
 }
 
-fn secret_value(value: &str, name: &str) -> Result<HeaderValue, Failure> {
+pub fn secret_value(value: &str, name: &str) -> Result<HeaderValue, Failure> {
     let bad = |_| invalid(format!("the secret for the header `{name}` holds a character that no header can"));
     let mut value = HeaderValue::from_str(value).map_err(bad)?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn put(headers: &mut HeaderMap, name: &str, value: HeaderValue) -> Result<(), Failure> {
+pub fn put(headers: &mut HeaderMap, name: &str, value: HeaderValue) -> Result<(), Failure> {
     let header =
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(format!("`{name}` is no name of a header")))?;
     if OURS.contains(&header.as_str()) {
@@ -192,6 +196,52 @@ fn put(headers: &mut HeaderMap, name: &str, value: HeaderValue) -> Result<(), Fa
         return Err(invalid(format!("the header `{name}` is given twice")));
     }
     Ok(())
+}
+
+/// What the connection is made with.
+pub async fn peer(cx: Cx<'_>) -> Result<Peer, Failure> {
+    let mut peer = Peer::default();
+    if let Some(path) = cx.args.text_or_none("ca_file")? {
+        peer.authorities.push(read_pem("ca_file", path).await?);
+    }
+    if let Some(text) = cx.args.text_or_none("ca")? {
+        peer.authorities.push(pem("ca", text)?);
+    }
+    peer.identity = match (cx.args.text_or_none("client_cert")?, cx.args.secret("client_key")?) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((pem("client_cert", certificate)?, client_key(cx, key).await?)),
+        _ => return Err(invalid("`client_cert` and `client_key` go together")),
+    };
+    if let Some(path) = cx.args.text_or_none("unix_socket")? {
+        // Tokens are had over the network, never from what listens there.
+        if let Some(other) = ["oauth2", "aws"].into_iter().find(|o| cx.args.get(o).is_some()) {
+            return Err(invalid(format!("`unix_socket` does not go with `{other}`")));
+        }
+        if !path.starts_with('/') || path.len() > MAX_SOCKET || path.contains('\0') {
+            return Err(invalid("`unix_socket` is an absolute path of at most 107 bytes"));
+        }
+        peer.unix_socket = Some(path.to_owned());
+    }
+    Ok(peer)
+}
+
+/// A PEM text, or the Base64 of one, as a kubeconfig holds it.
+fn pem(of: &str, text: &str) -> Result<Pem, Failure> {
+    let text = if text.contains("-----BEGIN ") { Some(text.to_owned()) } else { unpacked(text) };
+    let text = text.ok_or_else(|| invalid(format!("`{of}` is no text in PEM form (`-----BEGIN CERTIFICATE-----`)")))?;
+    Ok(Pem { of: of.to_owned(), text })
+}
+
+fn unpacked(text: &str) -> Option<String> {
+    let text: String = text.split_ascii_whitespace().collect();
+    String::from_utf8(STANDARD.decode(text).ok()?).ok().filter(|t| t.contains("-----BEGIN "))
+}
+
+async fn client_key(cx: Cx<'_>, secret: &Secret) -> Result<SecretString, Failure> {
+    let key = cx.secret(secret).await?;
+    let Some(plain) = unpacked(key.expose_secret()) else { return Ok(key) };
+    cx.world.scrubber.learn(secret.reference(), &plain);
+    Ok(SecretString::from(plain))
 }
 
 async fn body(cx: Cx<'_>) -> Result<Option<(&'static str, Vec<u8>)>, Failure> {
