@@ -97,7 +97,7 @@ impl Daemon {
         let sources = Sources::new(engine.sink(), Arc::clone(&clock), world.world());
         sources.set(specs).await;
         let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
-        let registry = Arc::new(Registry::new(Arc::clone(&clock), current(sound)));
+        let registry = Arc::new(Registry::new(Arc::clone(&clock), world.world(), current(sound)));
         let app = App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local));
         let app = Arc::new(app.gauges(crate::gauges::of(&store, &engine)));
         let stop = CancellationToken::new();

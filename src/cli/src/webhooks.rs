@@ -5,18 +5,26 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use rrb_engine::clock::Clock;
+use rrb_engine::world::World;
 use rrb_lang::hir::{Event, EventSource, Verify};
 use rrb_lang::program::Program;
 use rrb_lang::project::ProjectConfig;
+use rrb_lang::syntax::ast::Effect;
 use rrb_lang::value::Value;
 use rrb_lang::vm;
-use rrb_lang::vm::protocol::SettingValues;
+use rrb_lang::vm::protocol::{EffectOutcome, Millis, NativeCall, Repeat, SettingValues};
 use rrb_serve::{Hook, VerifyError, Webhooks};
-use rrb_world::sources::webhook::{self, Reject};
+use rrb_world::sources::webhook::{self, Documents, Reject};
 use smol_str::SmolStr;
 
 /// Instructions for one argument of a check: it only reads settings.
 const FUEL: u64 = 100_000;
+
+/// How many documents a check may need: an issuer's configuration and its keys, and the keys once more.
+const MAX_FETCHES: usize = 3;
+
+/// How long fetching one may take: the sender waits.
+const FETCH_MS: i64 = 3_000;
 
 /// A program with its settings, as webhooks need it.
 #[derive(Debug, Clone)]
@@ -29,13 +37,34 @@ pub struct Current {
 /// The webhooks of whatever program is loaded now.
 pub struct Registry {
     clock: Arc<dyn Clock>,
+    /// What fetches certificates and keys that checks need.
+    world: Arc<dyn World>,
+    documents: Documents,
     current: RwLock<Current>,
 }
 
 impl Registry {
     /// The webhooks of this program.
-    pub fn new(clock: Arc<dyn Clock>, current: Current) -> Self {
-        Self { clock, current: RwLock::new(current) }
+    pub fn new(clock: Arc<dyn Clock>, world: Arc<dyn World>, current: Current) -> Self {
+        Self { clock, world, documents: Documents::default(), current: RwLock::new(current) }
+    }
+
+    /// Checks a delivery; fetches what the check needs.
+    async fn check(
+        &self,
+        scheme: &str,
+        args: &[(SmolStr, Value)],
+        headers: &BTreeMap<String, String>,
+        body: &[u8],
+    ) -> Result<(), Reject> {
+        let mut verdict = webhook::verify(scheme, args, headers, body, self.clock.now(), &self.documents);
+        for _ in 0..MAX_FETCHES {
+            let Err(Reject::Needs(url)) = &verdict else { break };
+            let text = fetch(self.world.as_ref(), url, self.clock.now()).await;
+            self.documents.put(url, text.as_deref(), self.clock.now());
+            verdict = webhook::verify(scheme, args, headers, body, self.clock.now(), &self.documents);
+        }
+        verdict
     }
 
     /// From now on those of another one.
@@ -78,12 +107,35 @@ impl Webhooks for Registry {
             let check = event.verify.as_ref();
             let check = check.ok_or_else(|| VerifyError::Unavailable(format!("`{path}` has no `verify`")))?;
             let args = arguments(&current, check, instance).map_err(VerifyError::Unavailable)?;
-            webhook::verify(&check.scheme, &args, headers, body, self.clock.now()).map_err(|e| match e {
+            self.check(&check.scheme, &args, headers, body).await.map_err(|e| match e {
                 Reject::Unverified(why) => VerifyError::Refused(why.to_owned()),
                 Reject::Misconfigured(why) => VerifyError::Unavailable(why),
+                Reject::Needs(url) => VerifyError::Unavailable(format!("`{url}` could not be fetched")),
             })?;
         }
         Ok(())
+    }
+}
+
+/// The document at `url`, through the world and its rules; none when it cannot be had.
+async fn fetch(world: &dyn World, url: &str, now: Millis) -> Option<String> {
+    let call = NativeCall {
+        native: "http.get".into(),
+        args: vec![("url".into(), Value::Url(url.into()))],
+        effect: Effect::Reads,
+        repeat: Repeat::Always,
+        key: None,
+        attempt: 1,
+        deadline: Some(now.saturating_add(FETCH_MS)),
+        action: "http.get".into(),
+        instance: "default".into(),
+    };
+    match world.perform(&call).await {
+        EffectOutcome::Done(reply) => reply.field("text").and_then(Value::as_text).map(str::to_owned),
+        other => {
+            tracing::warn!(url, ?other, "what the check of a delivery needs cannot be fetched");
+            None
+        }
     }
 }
 

@@ -213,7 +213,7 @@ pub enum EventSource {
 /// How a delivery shows who sent it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verify {
-    /// `none bearer basic header hmac standard_webhooks slack_signature github_signature`
+    /// `none`, or a name of `schemes::SCHEMES`.
     pub scheme: SmolStr,
     /// Named arguments; each function takes nothing and reads settings at most.
     pub args: Vec<(SmolStr, FnId)>,

@@ -21,9 +21,6 @@ use crate::webhooks::{Hook, OnDead, VerifyError};
 /// For a signature check, which may read a secret from a file.
 const CHECK: Duration = Duration::from_secs(5);
 
-/// Parts of names of headers that carry credentials; such headers go no further than the check.
-const CREDENTIALS: [&str; 7] = ["authorization", "cookie", "token", "secret", "password", "api-key", "signature"];
-
 /// What a delivery became, with what is counted.
 type Outcome = Result<(Delivered, Response), (Delivered, Problem)>;
 
@@ -182,7 +179,7 @@ fn flat(headers: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 fn without_credentials(mut headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    headers.retain(|name, _| !CREDENTIALS.iter().any(|part| name.contains(part)));
+    headers.retain(|name, _| !rrb_lang::schemes::holds_credentials(name));
     headers
 }
 

@@ -26,7 +26,7 @@ pub trait Webhooks: Send + Sync + 'static {
 /// A webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
-    /// `none bearer basic header hmac standard_webhooks slack_signature github_signature`
+    /// `none`, or a name of `rrb_lang::schemes::SCHEMES`.
     pub scheme: String,
     /// The instances of its connector.
     pub instances: Vec<String>,
@@ -60,7 +60,7 @@ impl OnDead {
     /// For senders that sign by this scheme; the reasons are in `docs/webhooks.md`.
     pub fn of(scheme: &str) -> Self {
         match scheme {
-            "standard_webhooks" => Self::Accept,
+            "standard_webhooks" | "svix_signature" | "stripe_signature" | "oidc" => Self::Accept,
             "slack_signature" => Self::Hush,
             _ => Self::Refuse,
         }

@@ -359,3 +359,31 @@ async fn json_is_posted_anywhere() {
             .await;
     assert_eq!(ended.evidence["r"], Json::from("taken"), "{}", ended.shown);
 }
+
+#[tokio::test]
+async fn pages_are_taken_until_the_last() {
+    let server = MockServer::start().await;
+    let page = |n: u32, last: bool| {
+        let reply = ResponseTemplate::new(200).set_body_json(serde_json::json!([n]));
+        if last { reply } else { reply.insert_header("link", format!("</list?page={}>; rel=\"next\"", n + 1).as_str()) }
+    };
+    for (n, last) in [(1, false), (2, false), (3, true)] {
+        Mock::given(path("/list"))
+            .and(query_param("page", n.to_string()))
+            .respond_with(page(n, last))
+            .mount(&server)
+            .await;
+    }
+    let body = |more: &str| {
+        format!(
+            "let all = http.pages(url\"{}/list?page=1\", u => http.get(u), http.next_link{more})\nevidence \"all\" = all.flat_map(r => r.json.items())",
+            server.uri()
+        )
+    };
+    let ended = run(&body(""), "").await;
+    assert_eq!(ended.kind(), None, "{}", ended.message());
+    let [list] = ended.evidence.values().collect::<Vec<_>>()[..] else { panic!("{:?}", ended.evidence) };
+    assert_eq!(*list, Json::list([Json::Int(1), Json::Int(2), Json::Int(3)]));
+    let ended = run(&body(", max: 2"), "").await;
+    assert!(ended.message().contains("more than 2 pages"), "{}", ended.message());
+}

@@ -82,6 +82,8 @@ methods! {
             "doc.keys()" => "[\"a\", \"b\", \"c\"]";
         "items" "() -> List<Json>" "The items of a list; none for anything else."
             "doc.b.items()" => "[2, 3]";
+        "to_list" "() -> List<Json>" "The items of a list, none for null, and anything else as the only item: in XML, one of several is no list."
+            "doc.a.to_list()" => "[1]";
         "get" "(path: Text) -> Json" "Walks along names and places with points between; null when there is nothing."
             "doc.get(\"b.0\")" => "2";
         "contains" "(key: Text) -> Bool" "Whether an object has this member."

@@ -112,6 +112,74 @@ runbook relieve(mount: Text) {
 }
 
 #[test]
+fn requests_take_their_credentials_as_records() {
+    assert_clean(
+        r##"
+connector crm {
+  settings { id: Text = "i" key: Secret }
+  fn login() -> http.OAuth2 { { token_url: url"https://h/token", client_id: id, client_secret: key, scopes: ["a"] } }
+  fn cloud(role: Text?) -> http.Aws { { service: "ec2", region: "eu-central-1", assume_role: role } }
+  action all() -> List<Json> reads {
+    let a = http.get("https://h/", oauth2: login())
+    let b = http.get("https://h/", oauth2: { token_url: url"https://h/t", grant: "jwt_bearer", assertion: { key, claims: { scope: "x" } } })
+    let c = http.get("https://h/", jwt: { key, issuer: "1", lifetime: 9m })
+    let d = http.get("https://h/", aws: cloud(none), ca: "x", client_cert: "x", client_key: key)
+    let e = http.get("http://docker/info", unix_socket: "/run/docker.sock")
+    http.pages(url"https://h/", u => http.get(u), http.next_link).flat_map(r => r.json.items())
+  }
+  action tell(text: Text) changes {
+    do http.post("https://h/", json: { text }, hmac: http.standard_webhooks(key))
+    do http.post("https://h/", json: { text }, hmac: { secret: key, header: "x-signature", prefix: "sha256=" })
+  }
+}
+"##,
+    );
+}
+
+/// The address that `http.next_link` finds in this header.
+fn next_link(header: &str) -> Result<Value, EvalError> {
+    let main = "fn next(link: Text) -> Url? {\n  http.next_link(url\"https://api.example/a?page=1\", { status: 200, headers: { \"link\": link }, text: \"\", json: none, xml: none })\n}";
+    let checked = checked(main);
+    let program = Arc::new(
+        compile(checked.program.as_ref().unwrap_or_else(|| panic!("{}", said(&checked))), &checked.sources).unwrap(),
+    );
+    let at = program.functions.iter().position(|f| f.name == "next").unwrap();
+    let id = crate::ids::FnId(u32::try_from(at).unwrap());
+    eval(&program, id, vec![Value::text(header)], &SettingValues::new(), "default", 1_000_000)
+}
+
+#[test]
+fn the_next_page_is_found_in_the_header_link() {
+    for (header, found) in [
+        ("", None),
+        (r#"<https://api.example/a?page=2>; rel="next""#, Some("https://api.example/a?page=2")),
+        (
+            r#"<https://api.example/a?page=1>; rel="prev", <https://api.example/a?page=3&x=a,b>; rel="next", <https://api.example/a?page=9>; rel="last""#,
+            Some("https://api.example/a?page=3&x=a,b"),
+        ),
+        ("<https://api.example/b>; rel=next", Some("https://api.example/b")),
+        (r#"<https://api.example/b>; title="a, b; rel=next"; rel="last""#, None),
+        (r#"<https://api.example/b>; REL="Next"; title="x""#, Some("https://api.example/b")),
+        (r#"<https://api.example/b>; rel="start next""#, Some("https://api.example/b")),
+        (r#"<https://api.example/b>; rel="nextish""#, None),
+        (r#"</a?page=2>; rel="next""#, Some("https://api.example/a?page=2")),
+        ("rel=next", None),
+        ("<>; rel=next", None),
+    ] {
+        let expected = found.map_or(Value::None, |u| Value::Url(u.into()));
+        assert_eq!(next_link(header).unwrap(), expected, "{header}");
+    }
+    for header in [
+        r#"<https://elsewhere.example/a>; rel="next""#,
+        r#"<http://api.example/a>; rel="next""#,
+        r#"<//elsewhere.example/a>; rel="next""#,
+        r#"<a b>; rel="next""#,
+    ] {
+        assert!(next_link(header).is_err(), "{header}");
+    }
+}
+
+#[test]
 fn what_destroys_is_not_lowered_by_a_connector() {
     for call in
         ["system.delete_file(\"/a\")", "system.delete_folder(\"/a\")", "slack.delete({ channel: \"c\", ts: \"1\" })"]

@@ -1,10 +1,15 @@
 //! Whether a delivery comes from who it says: before anything of it is parsed, in constant time, with the secret that is valid now or the
 //! one before it.
 
+mod documents;
+mod oidc;
+mod sns;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+pub use documents::Documents;
 use hmac::{Hmac, KeyInit, Mac};
 use rrb_lang::schemes;
 use rrb_lang::value::Value;
@@ -33,6 +38,8 @@ const SHORTEST_KEY: usize = 16;
 pub enum Reject {
     /// The sender did not show who it is: answer 401. What exactly was wrong is for the log; the sender is not told.
     Unverified(&'static str),
+    /// The document at this address (a certificate, keys) has to be fetched first; then the check is to be made again.
+    Needs(String),
     /// The check itself cannot be made (a secret is not set, a scheme has no such argument): answer 503, so that the sender tries again.
     Misconfigured(String),
 }
@@ -41,6 +48,7 @@ impl std::fmt::Display for Reject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Reject::Unverified(why) => f.write_str(why),
+            Reject::Needs(url) => write!(f, "the signature cannot be checked without `{url}`"),
             Reject::Misconfigured(why) => write!(f, "the signature cannot be checked: {why}"),
         }
     }
@@ -49,7 +57,7 @@ impl std::fmt::Display for Reject {
 impl std::error::Error for Reject {}
 
 /// Checks a delivery by `scheme` (see [`schemes::SCHEMES`]; `none` accepts everything). `headers` have lower-case names; `now` is the
-/// engine's time. Resolves secrets, so it may read a file.
+/// engine's time. Resolves secrets, so it may read a file. `documents` holds what was fetched for checks before.
 ///
 /// # Errors
 /// See [`Reject`]. No error holds a secret, a signature or a part of the body.
@@ -59,11 +67,17 @@ pub fn verify(
     headers: &BTreeMap<String, String>,
     body: &[u8],
     now: Millis,
+    documents: &Documents,
 ) -> Result<(), Reject> {
     if scheme == "none" {
         return Ok(());
     }
     let delivery = Delivery { headers, body, now, args: &Arguments::of(scheme, args)? };
+    match scheme {
+        "sns_signature" => return delivery.sns(documents),
+        "oidc" => return delivery.oidc(documents),
+        _ => {}
+    }
     let present =
         delivery.args.secret("secret")?.ok_or_else(|| Reject::Misconfigured("`secret` is missing".to_owned()))?;
     let verdict = delivery.check(scheme, present.expose_secret());
@@ -142,7 +156,9 @@ impl<'a> Delivery<'a> {
             "basic" => self.basic(secret),
             "header" => self.own_header(secret),
             "hmac" => self.hmac(secret),
-            "standard_webhooks" => self.standard(secret),
+            "standard_webhooks" => self.standard(secret, "webhook"),
+            "svix_signature" => self.standard(secret, "svix"),
+            "stripe_signature" => self.stripe(secret),
             "slack_signature" => self.slack(secret),
             "github_signature" => self.github(secret),
             _ => Err(Reject::Misconfigured(format!("there is no scheme `{scheme}`"))),
@@ -185,8 +201,15 @@ impl<'a> Delivery<'a> {
     }
 
     fn own_header(&self, secret: &str) -> Result<(), Reject> {
-        let given = self.header(self.args.needed("header")?)?;
-        let given = given
+        let name = self.args.needed("header")?;
+        if !schemes::holds_credentials(&name.to_ascii_lowercase()) {
+            return Err(Reject::Misconfigured(format!(
+                "the header `{name}` would be kept with the event: a secret comes in one whose name has `token`, `secret`, \
+                 `password`, `api-key`, `signature` or `authorization` in it"
+            )));
+        }
+        let given = self
+            .header(name)?
             .strip_prefix(self.args.text("prefix", "")?)
             .ok_or(Reject::Unverified("the credentials are malformed"))?;
         same(given.as_bytes(), secret.as_bytes())
@@ -219,22 +242,88 @@ impl<'a> Delivery<'a> {
             "" => None,
             name => Some(self.timestamp(name)?),
         };
-        let parts = match timestamp {
-            Some(timestamp) => vec![timestamp.as_bytes(), b".", self.body],
-            None => vec![self.body],
-        };
+        let default = if timestamp.is_some() { "{timestamp}.{body}" } else { "{body}" };
+        let parts = self.parts(self.args.text("signs", default)?, timestamp)?;
         match self.args.text("algorithm", "sha256")? {
             "sha256" => signed::<Hmac<Sha256>>(secret.as_bytes(), &parts, &given),
             "sha384" => signed::<Hmac<Sha384>>(secret.as_bytes(), &parts, &given),
             "sha512" => signed::<Hmac<Sha512>>(secret.as_bytes(), &parts, &given),
-            other => {
-                Err(Reject::Misconfigured(format!("`algorithm` is `sha256`, `sha384` or `sha512`, not `{other}`")))
+            "sha1" => {
+                let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+                let verdict = ring::hmac::verify(&key, &parts.concat(), &given);
+                verdict.map_err(|_| Reject::Unverified("the signature does not match"))
             }
+            other => Err(Reject::Misconfigured(format!(
+                "`algorithm` is `sha256`, `sha384`, `sha512` or `sha1`, not `{other}`"
+            ))),
         }
     }
 
+    /// What is signed: `signs` with its holes filled. The body is always a part of it, else anybody could exchange it.
+    fn parts(&self, signs: &'a str, timestamp: Option<&'a str>) -> Result<Vec<&'a [u8]>, Reject> {
+        let odd = |why: &str| Reject::Misconfigured(format!("`signs` {why}"));
+        let (mut parts, mut rest) = (Vec::new(), signs);
+        while let Some(at) = rest.find('{') {
+            let (before, hole) = rest.split_at(at);
+            parts.push(before.as_bytes());
+            rest = if let Some(rest) = hole.strip_prefix("{body}") {
+                parts.push(self.body);
+                rest
+            } else if let Some(rest) = hole.strip_prefix("{timestamp}") {
+                parts.push(
+                    timestamp.ok_or_else(|| odd("has `{timestamp}`, and there is no `timestamp_header`"))?.as_bytes(),
+                );
+                rest
+            } else {
+                return Err(odd("holds a `{` that begins neither `{body}` nor `{timestamp}`"));
+            };
+        }
+        parts.push(rest.as_bytes());
+        match signs.contains("{body}") {
+            true => Ok(parts),
+            false => Err(odd("must have `{body}` in it")),
+        }
+    }
+
+    /// https://docs.stripe.com/webhooks/signature
+    fn stripe(&self, secret: &str) -> Result<(), Reject> {
+        let header = self.header(self.args.text("header", "stripe-signature")?)?;
+        let pairs = || header.split(',').filter_map(|p| p.trim().split_once('='));
+        let stamp = pairs().find(|(name, _)| *name == "t").map(|(_, t)| t);
+        let timestamp = self.near(stamp.ok_or(Reject::Unverified("the signed time is missing"))?)?;
+        let given = pairs().filter(|(name, _)| *name == "v1").filter_map(|(_, s)| from_hex(s));
+        one_of::<Hmac<Sha256>>(secret.as_bytes(), &[timestamp.as_bytes(), b".", self.body], given)
+    }
+
+    fn sns(&self, documents: &Documents) -> Result<(), Reject> {
+        let texts =
+            |v: &'a Value| if let Value::List(all) = v { all.iter().map(Value::as_text).collect() } else { None };
+        let topics: Vec<&str> = self.args.get("topics").and_then(texts).unwrap_or_default();
+        if topics.is_empty() {
+            return Err(Reject::Misconfigured("`topics` lists no topic: nothing is accepted".to_owned()));
+        }
+        sns::check(&topics, self.body, documents, self.now)
+    }
+
+    fn oidc(&self, documents: &Documents) -> Result<(), Reject> {
+        let optional = |name: &str| self.args.text(name, "").map(|t| (!t.is_empty()).then_some(t));
+        let expected = oidc::Expected {
+            issuer: self.args.needed("issuer")?,
+            audience: self.args.needed("audience")?,
+            subject: optional("subject")?,
+            email: optional("email")?,
+            keys: optional("keys")?,
+        };
+        if expected.subject.is_none() && expected.email.is_none() {
+            return Err(Reject::Misconfigured(
+                "`subject` or `email` is missing: whoever has an account at the issuer could send".to_owned(),
+            ));
+        }
+        oidc::check(self.authorization("bearer")?, &expected, documents, self.now)
+    }
+
     /// https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-    fn standard(&self, secret: &str) -> Result<(), Reject> {
+    fn standard(&self, secret: &str, prefix: &str) -> Result<(), Reject> {
         let key = secret.strip_prefix("whsec_").unwrap_or(secret);
         let key = STANDARD
             .decode(key)
@@ -244,22 +333,17 @@ impl<'a> Delivery<'a> {
                 "the secret is shorter than 16 bytes: anybody could guess it".to_owned(),
             ));
         }
-        let id = self.header("webhook-id")?;
+        let id = self.header(&format!("{prefix}-id"))?;
         if id.is_empty() || id.contains('.') {
             return Err(Reject::Unverified("the id of the delivery is malformed"));
         }
-        let timestamp = self.timestamp("webhook-timestamp")?;
+        let timestamp = self.timestamp(&format!("{prefix}-timestamp"))?;
         let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", self.body];
-        let signatures = self.header("webhook-signature")?.split(' ').take(MAX_SIGNATURES);
+        let header = self.header(&format!("{prefix}-signature"))?;
+        // Only the first ones are looked at, whatever their version.
+        let signatures = header.split(' ').take(MAX_SIGNATURES);
         let given = signatures.filter_map(|s| s.strip_prefix("v1,")).filter_map(|s| STANDARD.decode(s).ok());
-        let mut verdict = Err(Reject::Unverified("there is no signature of a known version"));
-        for signature in given {
-            verdict = signed::<Hmac<Sha256>>(&key, &parts, &signature);
-            if verdict.is_ok() {
-                break;
-            }
-        }
-        verdict
+        one_of::<Hmac<Sha256>>(&key, &parts, given)
     }
 
     /// https://docs.slack.dev/authentication/verifying-requests-from-slack
@@ -279,7 +363,10 @@ impl<'a> Delivery<'a> {
 
     /// The signed time, in seconds since 1970 and near enough to now, as it was written.
     fn timestamp(&self, name: &str) -> Result<&'a str, Reject> {
-        let text = self.header(name)?;
+        self.near(self.header(name)?)
+    }
+
+    fn near(&self, text: &'a str) -> Result<&'a str, Reject> {
         let plain = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
         let seconds = plain
             .then(|| text.parse::<i64>().ok())
@@ -307,6 +394,18 @@ fn signed<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], given: &[u8]) -> Result
         <M as KeyInit>::new_from_slice(key).map_err(|_| Reject::Misconfigured("the secret is no key".to_owned()))?;
     parts.iter().for_each(|part| mac.update(part));
     mac.verify_slice(given).map_err(|_| Reject::Unverified("the signature does not match"))
+}
+
+/// Whether one of several signatures holds.
+fn one_of<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], given: impl Iterator<Item = Vec<u8>>) -> Result<(), Reject> {
+    let mut verdict = Err(Reject::Unverified("there is no signature of a known version"));
+    for signature in given.take(MAX_SIGNATURES) {
+        verdict = signed::<M>(key, parts, &signature);
+        if verdict.is_ok() {
+            break;
+        }
+    }
+    verdict
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

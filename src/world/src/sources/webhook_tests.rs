@@ -5,6 +5,17 @@ use rrb_lang::value::Secret;
 
 use super::*;
 
+/// Without documents at hand.
+fn verify(
+    scheme: &str,
+    args: &[(SmolStr, Value)],
+    headers: &BTreeMap<String, String>,
+    body: &[u8],
+    now: Millis,
+) -> Result<(), Reject> {
+    super::verify(scheme, args, headers, body, now, &Documents::default())
+}
+
 const BODY: &[u8] = br#"{"alert":"DiskFull"}"#;
 const NOW: Millis = 1_700_000_000_000;
 

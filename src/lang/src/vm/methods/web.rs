@@ -272,6 +272,12 @@ fn json(name: &str) -> Option<MethodFn> {
             [Value::Json(_)] => Ok(Value::list([])),
             _ => mistyped("items", a),
         },
+        "to_list" => |a| match a {
+            [Value::Json(Json::List(x))] => Ok(Value::list(x.iter().cloned().map(Value::Json))),
+            [Value::Json(Json::Null)] => Ok(Value::list([])),
+            [Value::Json(_)] => Ok(Value::list(a.first().cloned())),
+            _ => mistyped("to_list", a),
+        },
         "get" => |a| match a {
             [Value::Json(j), Value::Text(path)] => {
                 let walked = path.split('.').filter(|p| !p.is_empty()).fold(j.clone(), |at, part| match &at {

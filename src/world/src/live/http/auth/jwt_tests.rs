@@ -44,7 +44,8 @@ fn other_algorithms_sign_what_their_public_key_verifies() {
     .unwrap();
     let ed =
         signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8(ED25519_KEY).unwrap().secret_pkcs8_der()).unwrap();
-    let cases: [(&str, &[u8], &dyn signature::VerificationAlgorithm, &[u8]); 4] = [
+    type Case<'a> = (&'a str, &'a [u8], &'static dyn signature::VerificationAlgorithm, &'a [u8]);
+    let cases: [Case<'_>; 4] = [
         ("RS256", RSA, &RSA_PKCS1_2048_8192_SHA256, rsa.public_key().as_ref()),
         ("PS256", RSA, &RSA_PSS_2048_8192_SHA256, rsa.public_key().as_ref()),
         ("ES256", P256, &ECDSA_P256_SHA256_FIXED, ec.public_key().as_ref()),
