@@ -301,11 +301,15 @@ fn float(text: &str) -> Option<f64> {
     digits.parse::<f64>().ok().filter(|n| starts && n.is_finite()).map(|n| n / scale)
 }
 
-/// `env:NAME` or `file:PATH`, as written.
+/// `env:NAME`, `file:PATH`, `vault:PATH#FIELD` or `age:PATH#NAME`, as written.
 fn reference(text: &str) -> Option<SmolStr> {
     let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let fits = match text.split_once(':')? {
         ("env", name) => !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(named),
+        ("vault" | "age", place) => {
+            let parts = place.rsplit_once('#').is_some_and(|(path, field)| !path.is_empty() && !field.is_empty());
+            parts && place.len() <= 4096 && !place.chars().any(char::is_control)
+        }
         ("file", path) => !path.is_empty() && path.len() <= 4096 && !path.chars().any(char::is_control),
         _ => false,
     };

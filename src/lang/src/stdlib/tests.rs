@@ -120,11 +120,11 @@ connector crm {
   fn login() -> http.OAuth2 { { token_url: url"https://h/token", client_id: id, client_secret: key, scopes: ["a"] } }
   fn cloud(role: Text?) -> http.Aws { { service: "ec2", region: "eu-central-1", assume_role: role } }
   action all() -> List<Json> reads {
-    let a = http.get("https://h/", oauth2: login())
-    let b = http.get("https://h/", oauth2: { token_url: url"https://h/t", grant: "jwt_bearer", assertion: { key, claims: { scope: "x" } } })
-    let c = http.get("https://h/", jwt: { key, issuer: "1", lifetime: 9m })
-    let d = http.get("https://h/", aws: cloud(none), ca: "x", client_cert: "x", client_key: key)
-    let e = http.get("http://docker/info", unix_socket: "/run/docker.sock")
+    let _a = http.get("https://h/", oauth2: login())
+    let _b = http.get("https://h/", oauth2: { token_url: url"https://h/t", grant: "jwt_bearer", assertion: { key, claims: { scope: "x" } } })
+    let _c = http.get("https://h/", jwt: { key, issuer: "1", lifetime: 9m })
+    let _d = http.get(http.aws_endpoint("ec2", "eu-central-1"), aws: cloud(none), ca: "x", client_cert: "x", client_key: key)
+    let _e = http.get("http://docker/info", unix_socket: "/run/docker.sock")
     http.pages(url"https://h/", u => http.get(u), http.next_link).flat_map(r => r.json.items())
   }
   action tell(text: Text) changes {

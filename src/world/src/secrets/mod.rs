@@ -1,6 +1,7 @@
 //! Secrets, resolved at the edge and as late as possible. What they are is in no error, log or debug output.
 
 mod scrub;
+mod stores;
 
 use std::fs::File;
 use std::io::Read;
@@ -21,8 +22,8 @@ const MAX_WRAPS: usize = 64;
 
 /// The value of a secret: what its reference names, with prefix, suffix and Base64 applied.
 ///
-/// `env:NAME` is a variable of the process; `file:/path` the content of a file, without the line breaks at its end. Reads a file, so
-/// call it where blocking is fine.
+/// `env:NAME` is a variable of the process; `file:/path` the content of a file, without the line breaks at its end; `vault:PATH#FIELD` is kept in
+/// Vault, `age:/path#NAME` in an encrypted file. Reads files and asks a store, so call it where blocking is fine.
 ///
 /// # Errors
 /// `invalid` when the reference is of another form, when the secret is not set, empty, not UTF-8 or longer than [`MAX_BYTES`];
@@ -46,7 +47,7 @@ fn unwrap(secret: &Secret, scrubber: Option<&Scrubber>, wraps: usize) -> Result<
     };
     let value = match secret {
         Secret::Ref(reference) => {
-            let value = read(reference)?;
+            let value = read(reference, scrubber)?;
             if let Some(scrubber) = scrubber {
                 scrubber.learn(reference, value.expose_secret());
             }
@@ -76,13 +77,18 @@ fn failure(kind: FailureKind, reference: &str, what: &str) -> Failure {
     Failure::new(kind, format!("the secret `{reference}` {what}")).happened(Happened::No)
 }
 
-fn read(reference: &str) -> Result<SecretString, Failure> {
+fn read(reference: &str, scrubber: Option<&Scrubber>) -> Result<SecretString, Failure> {
+    let place = |rest| stores::Place::of(reference, rest);
+    // What opens a store is as secret as what is in it.
+    let learn = |text: &str| scrubber.into_iter().for_each(|s| s.learn("vault", text));
     let value = match reference.split_once(':') {
         Some(("env", name)) => from_env(reference, name)?,
         Some(("file", path)) => from_file(reference, path)?,
+        Some(("vault", rest)) => stores::vault::read(&place(rest)?, &stores::variable, &learn)?,
+        Some(("age", rest)) => stores::age::read(&place(rest)?, &stores::variable)?,
         // What stands there may be the secret itself, pasted in the place of its reference: it is not repeated.
         _ => {
-            let what = "a secret is given by a reference, `env:NAME` or `file:/path`; another text stands in its place";
+            let what = "a secret is given by a reference, such as `env:NAME` or `file:/path`; another text stands in its place";
             return Err(Failure::new(FailureKind::Invalid, what).happened(Happened::No));
         }
     };
@@ -210,7 +216,9 @@ mod tests {
             ("file:relative", "absolute path"),
             (missing.as_str(), "does not exist"),
             (folder.as_str(), "no regular file"),
-            ("vault:kv/x", "given by a reference"),
+            ("vault:kv/x", "names no field"),
+            ("age:/x", "names no field"),
+            ("keyring:x", "given by a reference"),
         ] {
             let failure = of(reference).unwrap_err();
             assert!(failure.message.contains(part), "{}", failure.message);

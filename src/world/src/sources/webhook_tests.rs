@@ -55,6 +55,7 @@ fn right() -> Vec<Case> {
     let plain = hex(&mac(key, &[BODY]));
     let timed = STANDARD.encode(mac(key, &[b"1700000000", b".", BODY]));
     let slack = hex(&mac(key, &[b"v0:1700000000:", BODY]));
+    let stripe = mac(key, &[b"1700000000", b".", BODY]);
     vec![
         ("bearer", vec![], headers(&[("authorization", "Bearer s3cret-s3cret")])),
         (
@@ -79,6 +80,26 @@ fn right() -> Vec<Case> {
                 ("timestamp_header".into(), Value::text("X-Time")),
             ],
             headers(&[("x-sig", &format!("v1={timed}")), ("x-time", "1700000000")]),
+        ),
+        (
+            "stripe_signature",
+            vec![],
+            headers(&[("stripe-signature", &format!("t=1700000000,v1={},v0=00", hex(&stripe)))]),
+        ),
+        (
+            "hmac",
+            vec![("header".into(), Value::text("x-pagerduty-signature")), ("prefix".into(), Value::text("v1="))],
+            headers(&[("x-pagerduty-signature", &format!("v1=00,v1={plain}"))]),
+        ),
+        (
+            "hmac",
+            vec![
+                ("header".into(), Value::text("x-zm-signature")),
+                ("prefix".into(), Value::text("v0=")),
+                ("timestamp_header".into(), Value::text("x-zm-request-timestamp")),
+                ("signs".into(), Value::text("v0:{timestamp}:{body}")),
+            ],
+            headers(&[("x-zm-signature", &format!("v0={slack}")), ("x-zm-request-timestamp", "1700000000")]),
         ),
         (
             "slack_signature",
@@ -299,33 +320,189 @@ fn a_check_that_cannot_be_made_accepts_nothing() {
     assert_eq!(verify("none", &[], &BTreeMap::new(), b"", 0), Ok(()));
 }
 
-#[test]
-fn a_hundred_thousand_altered_signatures_are_all_refused() {
-    let secret = "s3cret-s3cret";
-    let delivery_args = Arguments(vec![]);
-    let good = mac(secret.as_bytes(), &[BODY]);
+/// Numbers that look random, the same each time.
+pub fn random() -> impl FnMut() -> u64 {
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = || {
+    move || {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
         seed
-    };
-    for round in 0..100_000u32 {
-        let mut bytes = good.clone();
-        match random() % 4 {
-            0 => {
-                let at = usize::try_from(random() % 256).unwrap();
-                bytes[at / 8] ^= 1 << (at % 8);
-            }
-            1 => bytes.truncate(usize::try_from(random() % 32).unwrap()),
-            2 => bytes.push((random() & 0xff) as u8),
+    }
+}
+
+/// Makes other bytes of these, whatever the numbers are.
+pub fn alter(bytes: &mut Vec<u8>, random: &mut impl FnMut() -> u64) {
+    let before = bytes.clone();
+    let at = |random: &mut dyn FnMut() -> u64, len: usize| usize::try_from(random()).unwrap_or(0) % len.max(1);
+    while *bytes == before {
+        let len = bytes.len();
+        match random() % 5 {
+            0 if len > 0 => bytes[at(random, len)] ^= 1 << (random() % 8),
+            1 => bytes.truncate(at(random, len)),
+            2 => bytes.insert(at(random, len + 1), (random() & 0xff) as u8),
+            3 if len > 0 => drop(bytes.remove(at(random, len))),
             _ => bytes.iter_mut().for_each(|b| *b = (random() & 0xff) as u8),
         }
-        let headers = headers(&[("x-hub-signature-256", &format!("sha256={}", hex(&bytes)))]);
-        let delivery = Delivery { headers: &headers, body: BODY, now: NOW, args: &delivery_args };
-        assert!(rejected(delivery.github(secret)), "round {round}: {bytes:?}");
     }
+}
+
+/// A scheme, and the headers that it has for a signature (or a credential) in bytes at a time.
+type Forge = (&'static str, Vec<(&'static str, Value)>, fn(&[u8], &str) -> Vec<(&'static str, String)>);
+
+fn forges() -> Vec<Forge> {
+    fn lossy(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+    let text = |name, value: &str| (name, Value::text(value));
+    vec![
+        ("bearer", vec![], |s, _| vec![("authorization", format!("Bearer {}", lossy(s)))]),
+        ("basic", vec![text("user", "am")], |s, _| {
+            vec![("authorization", format!("Basic {}", STANDARD.encode([b"am:", s].concat())))]
+        }),
+        ("header", vec![text("header", "x-token")], |s, _| vec![("x-token", lossy(s))]),
+        ("github_signature", vec![], |s, _| vec![("x-hub-signature-256", format!("sha256={}", hex(s)))]),
+        ("hmac", vec![text("header", "x-s"), text("prefix", "v1=")], |s, _| {
+            vec![("x-s", format!("v1={},v1=00", hex(s)))]
+        }),
+        ("hmac", vec![text("header", "x-s"), text("encoding", "base64")], |s, _| vec![("x-s", STANDARD.encode(s))]),
+        ("hmac", vec![text("header", "x-s"), text("timestamp_header", "x-t")], |s, t| {
+            vec![("x-s", hex(s)), ("x-t", t.to_owned())]
+        }),
+        ("stripe_signature", vec![], |s, t| vec![("stripe-signature", format!("t={t},v1={}", hex(s)))]),
+        ("slack_signature", vec![], |s, t| {
+            vec![("x-slack-signature", format!("v0={}", hex(s))), ("x-slack-request-timestamp", t.to_owned())]
+        }),
+        ("standard_webhooks", vec![], |s, t| {
+            let signature = format!("v1,{}", STANDARD.encode(s));
+            vec![("webhook-id", "m".into()), ("webhook-timestamp", t.to_owned()), ("webhook-signature", signature)]
+        }),
+        ("svix_signature", vec![], |s, t| {
+            let signature = format!("v1,{}", STANDARD.encode(s));
+            vec![("svix-id", "m".into()), ("svix-timestamp", t.to_owned()), ("svix-signature", signature)]
+        }),
+    ]
+}
+
+#[test]
+fn a_hundred_thousand_altered_signatures_of_each_scheme_are_all_refused() {
+    let (secret, time) = ("c2VjcmV0LXMzY3JldC1zM2NyZXQ=", "1700000000");
+    let key = STANDARD.decode(secret).unwrap();
+    for (scheme, args, forge) in forges() {
+        let args: Vec<(SmolStr, Value)> = args.into_iter().map(|(n, v)| (n.into(), v)).collect();
+        let args = Arguments::of(scheme, &args).unwrap();
+        let check = |signature: &[u8], time: &str, body: &[u8]| {
+            let headers: BTreeMap<String, String> =
+                forge(signature, time).into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+            Delivery { headers: &headers, body, now: NOW, args: &args }.check(scheme, secret)
+        };
+        let parts: Vec<&[u8]> = match scheme {
+            "slack_signature" => vec![b"v0:", time.as_bytes(), b":", BODY],
+            "standard_webhooks" | "svix_signature" => vec![b"m.", time.as_bytes(), b".", BODY],
+            "stripe_signature" => vec![time.as_bytes(), b".", BODY],
+            "hmac" if args.get("timestamp_header").is_some() => vec![time.as_bytes(), b".", BODY],
+            _ => vec![BODY],
+        };
+        let bare = ["bearer", "basic", "header"].contains(&scheme);
+        let good = match scheme {
+            _ if bare => secret.as_bytes().to_vec(),
+            "standard_webhooks" | "svix_signature" => mac(&key, &parts),
+            _ => mac(secret.as_bytes(), &parts),
+        };
+        assert_eq!(check(&good, time, BODY), Ok(()), "{scheme}");
+        let timed = parts.len() > 1;
+        let mut random = random();
+        for round in 0..100_000u32 {
+            let (mut signature, mut other, mut body) = (good.clone(), time.to_owned(), BODY.to_vec());
+            match random() % 4 {
+                // Within the tolerance, so that it is the signature that refuses it.
+                0 if timed => other = (1_700_000_000 + 1 + random() % 299).to_string(),
+                1 if !bare => alter(&mut body, &mut random),
+                _ => alter(&mut signature, &mut random),
+            }
+            assert!(
+                rejected(check(&signature, &other, &body)),
+                "{scheme}, round {round}: {signature:?} {other} {body:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_a_header_that_would_be_kept_is_refused() {
+    let secret = kept("s3cret-s3cret");
+    for (header, fits) in [
+        ("X-Gitlab-Token", true),
+        ("x-secret", true),
+        ("authorization", true),
+        ("x-auth", false),
+        ("content-type", false),
+    ] {
+        let args = [("secret".into(), secret.value.clone()), ("header".into(), Value::text(header))];
+        let given = headers(&[(&header.to_ascii_lowercase(), "s3cret-s3cret")]);
+        assert_eq!(verify("header", &args, &given, BODY, NOW).is_ok(), fits, "{header}");
+    }
+}
+
+#[test]
+fn what_is_signed_always_has_the_body_in_it() {
+    let secret = kept("s3cret-s3cret");
+    for (signs, part) in [
+        ("{timestamp}", "there is no `timestamp_header`"),
+        ("v0", "must have `{body}`"),
+        ("{bdy}", "begins neither"),
+        ("{body", "begins neither"),
+    ] {
+        let args = [
+            ("secret".into(), secret.value.clone()),
+            ("header".into(), Value::text("x-s")),
+            ("signs".into(), Value::text(signs)),
+        ];
+        let Err(Reject::Misconfigured(why)) = verify("hmac", &args, &headers(&[("x-s", "00")]), BODY, NOW) else {
+            panic!("{signs}")
+        };
+        assert!(why.contains(part), "{why}");
+    }
+}
+
+/// https://www.rfc-editor.org/rfc/rfc2202#section-3
+#[test]
+fn sha1_is_taken_where_it_is_asked_for() {
+    let secret = kept("Jefe");
+    let args = [
+        ("secret".into(), secret.value.clone()),
+        ("header".into(), Value::text("x-s")),
+        ("algorithm".into(), Value::text("sha1")),
+    ];
+    let given = headers(&[("x-s", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")]);
+    assert_eq!(verify("hmac", &args, &given, b"what do ya want for nothing?", NOW), Ok(()));
+    assert!(rejected(verify("hmac", &args, &given, b"what do ya want for nothing!", NOW)));
+}
+
+#[test]
+fn checks_without_a_secret_say_what_they_lack() {
+    let text = |name: &str, value: &str| (SmolStr::from(name), Value::text(value));
+    let bearer = headers(&[("authorization", "Bearer a.b.c")]);
+    for (scheme, args, part) in [
+        ("sns_signature", vec![], "`topics` lists no topic"),
+        ("sns_signature", vec![("topics".into(), Value::list([]))], "`topics` lists no topic"),
+        ("oidc", vec![], "`issuer` is missing"),
+        ("oidc", vec![text("issuer", "https://i")], "`audience` is missing"),
+        ("oidc", vec![text("issuer", "https://i"), text("audience", "a")], "`subject` or `email`"),
+    ] {
+        let Err(Reject::Misconfigured(why)) = verify(scheme, &args, &bearer, BODY, NOW) else { panic!("{scheme}") };
+        assert!(why.contains(part), "{why}");
+    }
+    let args = [text("issuer", "https://i"), text("audience", "a"), text("email", "e")];
+    assert!(rejected(verify("oidc", &args, &bearer, BODY, NOW)));
+    assert!(rejected(verify("oidc", &args, &BTreeMap::new(), BODY, NOW)));
+    assert!(rejected(verify(
+        "sns_signature",
+        &[("topics".into(), Value::list([Value::text("t")]))],
+        &bearer,
+        BODY,
+        NOW
+    )));
 }
 
 proptest! {
