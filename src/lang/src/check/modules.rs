@@ -2,7 +2,7 @@
 //! brings from one into another.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -92,15 +92,45 @@ fn parse_all(texts: &[(FileId, &str)]) -> Vec<Parsed> {
     all.into_iter().map(|(_, parsed)| parsed).collect()
 }
 
+/// The native modules whose names stand anywhere in a project or in what it uses of the standard library. Reading all of them for every
+/// check would take longer than most projects do.
+fn named_in(project: &[ModuleSource]) -> HashSet<&'static str> {
+    let natives: HashMap<&str, _> = stdlib::natives().iter().map(|(name, _, text)| (*name, (*name, *text))).collect();
+    let mut named = HashSet::new();
+    let mut seen: HashSet<&str> = HashSet::new();
+    let mut texts: Vec<&str> = project.iter().map(|m| &*m.text).collect();
+    while let Some(text) = texts.pop() {
+        for word in words(text) {
+            if let Some((name, text)) = natives.get(word)
+                && named.insert(*name)
+            {
+                texts.push(text);
+            }
+        }
+        for rest in text.split("std.").skip(1) {
+            let name = words(rest).next().unwrap_or_default();
+            if let Some((_, text)) = stdlib::get(&format!("std.{name}"))
+                && seen.insert(name)
+            {
+                texts.push(text);
+            }
+        }
+    }
+    named
+}
+
+/// The words of a text that could be names.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty())
+}
+
 impl Checker {
-    /// Loads the native modules, the project's and, as far as they are used, those of the standard library.
+    /// Loads the project's modules and, as far as they are used, the native ones and those of the standard library.
     pub fn load(&mut self, project: Vec<ModuleSource>) {
-        let native = stdlib::natives().iter().map(|(name, file, text)| Unread {
-            name: SmolStr::new_static(name),
-            file,
-            text,
-            native: true,
-        });
+        let named = named_in(&project);
+        let used = stdlib::natives().iter().filter(|(name, ..)| *name == "core" || named.contains(name));
+        let native =
+            used.map(|(name, file, text)| Unread { name: SmolStr::new_static(name), file, text, native: true });
         let native: Vec<Unread<'_>> = native.collect();
         let natives = native.len();
         let mut seen: HashSet<&SmolStr> = HashSet::with_capacity(project.len());
@@ -287,8 +317,7 @@ impl Checker {
             d.help(format!("did you mean `{near}`?"))
                 .fix(format!("write `{near}`"), vec![(u.path.span, near.to_owned())])
         } else {
-            let std = stdlib::names().collect::<Vec<_>>().join(", ");
-            d.help(format!("a module is a file of the project (`lib/paging.rrb` is `lib.paging`) or one of: {std}"))
+            d.help("a module is a file of the project (`lib/paging.rrb` is `lib.paging`) or one of the standard library (`rrb connectors list`)")
         };
         self.report(d);
     }

@@ -427,6 +427,9 @@ impl Checker {
             names.extend(m.names.keys().cloned());
         }
         names.extend(self.prelude.keys().cloned());
+        names.extend(
+            crate::stdlib::natives().iter().filter(|(n, ..)| *n != "core").map(|(n, ..)| SmolStr::new_static(n)),
+        );
         names.sort();
         names.dedup();
         names
