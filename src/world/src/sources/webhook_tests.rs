@@ -420,6 +420,10 @@ fn a_hundred_thousand_altered_signatures_of_each_scheme_are_all_refused() {
                 1 if !bare => alter(&mut body, &mut random),
                 _ => alter(&mut signature, &mut random),
             }
+            // Any number of spaces may stand before the token of a bearer.
+            if scheme == "bearer" && signature.trim_ascii_start() == good {
+                continue;
+            }
             assert!(
                 rejected(check(&signature, &other, &body)),
                 "{scheme}, round {round}: {signature:?} {other} {body:?}"
