@@ -1,6 +1,7 @@
 //! Tries that failed: whether there is another one, and when.
 
 use super::around::Repeats;
+use crate::json::Json;
 use crate::syntax::ast::Effect as EffectClass;
 use crate::value::Value;
 use crate::vm::code::RetrySite;
@@ -11,6 +12,9 @@ use crate::vm::protocol::{Effect, Failure, FailureKind, Happened, Millis, Note};
 
 /// Pauses of a `retry` without `backoff`, in milliseconds.
 const BACKOFF: (i64, i64) = (1_000, 60_000);
+
+/// The longest pause that a target may ask for; when it wants a longer one, the call fails.
+const LONGEST: i64 = 60 * 60 * 1_000;
 
 impl Machine {
     /// What a call site says about retries, with the values of this call.
@@ -100,7 +104,12 @@ impl Machine {
         }
         let doublings = c.attempt.saturating_sub(1).min(62);
         let pause = retry.first.saturating_mul(1_i64 << doublings).min(retry.largest);
-        let at = now.saturating_add(pause);
+        // Never sooner than the target asked for: it would refuse again.
+        let asked = asked(&f);
+        let at = now.saturating_add(pause.max(asked));
+        if asked > LONGEST {
+            return self.call_failed(f);
+        }
         if deadline.is_some_and(|d| at >= d) {
             return self.call_failed(f);
         }
@@ -123,6 +132,14 @@ impl Machine {
             .chain(self.state.phase_deadline)
             .chain(self.state.undo_deadline)
             .min()
+    }
+}
+
+/// How long the target wants to be left alone, in milliseconds.
+fn asked(f: &Failure) -> i64 {
+    match f.detail.member("retry_after_seconds") {
+        Some(Json::Int(seconds)) => seconds.saturating_mul(1_000).max(0),
+        _ => 0,
     }
 }
 

@@ -150,6 +150,42 @@ fn reads_are_retried_as_asked_with_doubling_pauses() {
 }
 
 #[test]
+fn a_retry_waits_as_long_as_the_target_asks_and_no_longer_than_an_hour() {
+    let throttled = |seconds: i64| {
+        move |call: &NativeCall, n: usize| {
+            if n > 0 {
+                return fine(call, n);
+            }
+            let detail = Json::object([("retry_after_seconds", Json::Int(seconds))]);
+            let failure = Failure::new(FailureKind::Throttled, "slower").happened(Happened::No).detail(detail);
+            EffectOutcome::Failed(failure)
+        }
+    };
+    let pause = |seconds: i64, body: &str| {
+        let d = drive(body, throttled(seconds));
+        let at = d
+            .notes
+            .iter()
+            .find_map(|n| if let Note::Retrying { at, failure, .. } = n { Some(*at - failure.at) } else { None });
+        (at, d.outcome_text())
+    };
+    let body = "let x = get(\"a\") retry 1 times backoff 1s..3s";
+    for (seconds, waits) in [
+        (0, Some(1_000)),
+        (1, Some(1_000)),
+        (30, Some(30_000)),
+        (3600, Some(3_600_000)),
+        (3601, None),
+        (i64::MAX, None),
+        (-5, Some(1_000)),
+    ] {
+        let (at, outcome) = pause(seconds, body);
+        assert_eq!(at, waits, "{seconds}");
+        assert_eq!(outcome.starts_with("Failed"), waits.is_none(), "{seconds}: {outcome}");
+    }
+}
+
+#[test]
 fn retry_looks_at_when_and_only_at_kinds_that_pass() {
     let d = drive("let x = get(\"a\") retry 3 times", failing("a", FailureKind::NotFound, Happened::Answered, 1));
     assert_eq!(d.calls().len(), 1);

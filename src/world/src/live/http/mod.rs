@@ -2,6 +2,8 @@
 
 mod auth;
 mod client;
+#[cfg(test)]
+mod proxy_tests;
 mod reply;
 mod request;
 #[cfg(test)]

@@ -140,7 +140,7 @@ pub fn detail(status: StatusCode, headers: &HeaderMap, text: &str, scrubber: &Sc
     if xml != Json::Null {
         detail.push(("xml", xml));
     }
-    if let Some(seconds) = retry_after(headers) {
+    if let Some(seconds) = retry_after(status, headers) {
         detail.push(("retry_after_seconds", Json::Int(seconds)));
     }
     if let Some(location) = headers.get(LOCATION).and_then(|v| v.to_str().ok()) {
@@ -151,7 +151,10 @@ pub fn detail(status: StatusCode, headers: &HeaderMap, text: &str, scrubber: &Sc
 
 fn unexpected(status: StatusCode, headers: &HeaderMap, text: &str, shown: &str, scrubber: &Scrubber) -> Failure {
     let detail = detail(status, headers, text, scrubber);
-    let (kind, happened) = kind(status);
+    let (kind, happened) = match throttled(status, headers) {
+        true => (FailureKind::Throttled, Happened::No),
+        false => kind(status),
+    };
     let hint = if status.is_redirection() { "; redirects are not followed, ask for the other address" } else { "" };
     let name = status.canonical_reason().map(|r| format!(" {r}")).unwrap_or_default();
     let message = format!("{shown} answered {}{name}{hint}", status.as_u16());
@@ -179,15 +182,68 @@ fn kind(status: StatusCode) -> (FailureKind, Happened) {
     (kind, happened)
 }
 
-/// Seconds from now; a date is counted from the reply's own `date`, or from this machine's clock.
-fn retry_after(headers: &HeaderMap) -> Option<i64> {
-    const LONGEST: i64 = 7 * 86_400;
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<i64>() {
-        return (seconds >= 0).then_some(seconds.min(LONGEST));
+/// The longest wait that a target is believed.
+const LONGEST: i64 = 7 * 86_400;
+
+/// Seconds from now until the target wants to be asked again.
+fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<i64> {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    if let Some(milliseconds) = ["retry-after-ms", "x-ms-retry-after-ms"].iter().find_map(|n| number(text(n)?)) {
+        return Some(seconds_up(milliseconds / 1000.0));
+    }
+    if let Some(said) = text(RETRY_AFTER.as_str()).and_then(|value| after(value, headers)) {
+        return Some(said);
+    }
+    if !throttled(status, headers) {
+        return None;
+    }
+    // Without it, when the ration is full again.
+    const RESETS: [&str; 5] = [
+        "x-ratelimit-reset-after",
+        "ratelimit-reset",
+        "x-ratelimit-reset",
+        "x-rate-limit-reset",
+        "x-ratelimit-reset-requests",
+    ];
+    let reset = RESETS.iter().find_map(|n| number(text(n)?)).or_else(|| {
+        // `"default";r=0;t=30`, https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+        text("ratelimit")?.split(';').find_map(|p| number(p.trim().strip_prefix("t=")?))
+    })?;
+    let now = super::super::now() as f64 / 1000.0;
+    // A number so large is a time: in seconds since 1970, or in milliseconds.
+    let left = match reset {
+        r if r >= 1e12 => r / 1000.0 - now,
+        r if r >= 1e9 => r - now,
+        r => r,
+    };
+    Some(seconds_up(left))
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)
+}
+
+fn seconds_up(seconds: f64) -> i64 {
+    // Rounded up: a little early is too early.
+    seconds.clamp(0.0, LONGEST as f64).ceil() as i64
+}
+
+/// Seconds, or a date that is counted from the reply's own `date`, else from this machine's clock.
+fn after(value: &str, headers: &HeaderMap) -> Option<i64> {
+    if let Some(seconds) = number(value) {
+        return Some(seconds_up(seconds));
     }
     let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|z| z.timestamp().as_second());
     let now =
         headers.get(reqwest::header::DATE).and_then(|v| date(v.to_str().ok()?)).unwrap_or(super::super::now() / 1000);
     Some(date(value)?.saturating_sub(now).clamp(0, LONGEST))
+}
+
+/// Whether the target refused because it was asked too often. GitHub says 403 then, with a ration of 0.
+/// https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+fn throttled(status: StatusCode, headers: &HeaderMap) -> bool {
+    const RATIONS: [&str; 3] = ["x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining"];
+    let left = RATIONS.iter().find_map(|n| headers.get(*n)).and_then(|v| v.to_str().ok()).map(str::trim);
+    let busy = headers.contains_key(RETRY_AFTER) || left == Some("0");
+    status == StatusCode::TOO_MANY_REQUESTS || (status == StatusCode::FORBIDDEN && busy)
 }

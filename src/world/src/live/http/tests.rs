@@ -579,6 +579,51 @@ async fn what_cannot_be_sent_is_said_before_anything_happens() {
 }
 
 #[tokio::test]
+async fn a_ration_that_is_used_up_says_when_it_is_full_again() {
+    let now = super::super::now() / 1000;
+    let soon = (now + 90).to_string();
+    for (status, headers, kind, seconds) in [
+        (429, vec![("retry-after", "7")], FailureKind::Throttled, Some(7..=7)),
+        (429, vec![("retry-after", "0.2")], FailureKind::Throttled, Some(1..=1)),
+        (429, vec![("retry-after-ms", "1500"), ("retry-after", "9")], FailureKind::Throttled, Some(2..=2)),
+        (429, vec![("x-ratelimit-reset", soon.as_str())], FailureKind::Throttled, Some(80..=91)),
+        (429, vec![("x-ratelimit-reset", "33")], FailureKind::Throttled, Some(33..=33)),
+        (429, vec![("x-rate-limit-reset", soon.as_str())], FailureKind::Throttled, Some(80..=91)),
+        (429, vec![("ratelimit", "\"default\";r=0;t=12")], FailureKind::Throttled, Some(12..=12)),
+        (429, vec![("x-ratelimit-reset", "soon")], FailureKind::Throttled, None),
+        (429, vec![("x-ratelimit-reset", "-1")], FailureKind::Throttled, None),
+        (429, vec![("x-ratelimit-reset", "1e300")], FailureKind::Throttled, Some(604_800..=604_800)),
+        (429, vec![("x-ratelimit-reset", "1000000000")], FailureKind::Throttled, Some(0..=0)),
+        (
+            403,
+            vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", soon.as_str())],
+            FailureKind::Throttled,
+            Some(80..=91),
+        ),
+        (403, vec![("retry-after", "60")], FailureKind::Throttled, Some(60..=60)),
+        (
+            403,
+            vec![("x-ratelimit-remaining", "10"), ("x-ratelimit-reset", soon.as_str())],
+            FailureKind::Forbidden,
+            None,
+        ),
+        (404, vec![("x-ratelimit-reset", soon.as_str())], FailureKind::NotFound, None),
+    ] {
+        let template = headers.iter().fold(ResponseTemplate::new(status), |t, (n, v)| t.insert_header(*n, *v));
+        let server = answering(template).await;
+        let failure = failed(call("http.post", &server.uri()).perform().await);
+        assert_eq!(failure.kind, kind, "{status} {headers:?}");
+        let expected = if kind == FailureKind::Throttled { Happened::No } else { Happened::Answered };
+        assert_eq!(failure.happened, expected, "{status} {headers:?}");
+        match (failure.detail.member("retry_after_seconds"), seconds) {
+            (Some(Json::Int(said)), Some(seconds)) => assert!(seconds.contains(said), "{headers:?}: {said}"),
+            (None, None) => {}
+            other => panic!("{headers:?}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_long_list_of_headers_does_no_harm() {
     let flood = raw(|mut stream| async move {
         let _ = stream.read(&mut [0; 4096]).await;
