@@ -14,6 +14,7 @@ use rrb_lang::value::Value;
 use rrb_lang::vm;
 use rrb_lang::vm::protocol::{EffectOutcome, Millis, NativeCall, Repeat, SettingValues};
 use rrb_serve::{Hook, VerifyError, Webhooks};
+use rrb_world::secrets::{is_slow, resolve};
 use rrb_world::sources::webhook::{self, Documents, Reject};
 use smol_str::SmolStr;
 
@@ -57,6 +58,7 @@ impl Registry {
         headers: &BTreeMap<String, String>,
         body: &[u8],
     ) -> Result<(), Reject> {
+        read_slow_secrets(args).await;
         let mut verdict = webhook::verify(scheme, args, headers, body, self.clock.now(), &self.documents);
         for _ in 0..MAX_FETCHES {
             let Err(Reject::Needs(url)) = &verdict else { break };
@@ -114,6 +116,17 @@ impl Webhooks for Registry {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Reads secrets that are in a store, where waiting is fine; the check then finds them at hand.
+async fn read_slow_secrets(args: &[(SmolStr, Value)]) {
+    let secret = |value: &Value| if let Value::Secret(s) = value { Some(Arc::clone(s)) } else { None };
+    let slow: Vec<_> = args.iter().filter_map(|(_, v)| secret(v)).filter(|s| is_slow(s)).collect();
+    if !slow.is_empty() {
+        // What cannot be read is said by the check.
+        let read = move || slow.iter().for_each(|s| drop(resolve(s)));
+        let _ = tokio::task::spawn_blocking(read).await;
     }
 }
 

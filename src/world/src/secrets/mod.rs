@@ -41,6 +41,11 @@ pub fn resolve_and_learn(secret: &Secret, scrubber: Option<&Scrubber>) -> Result
     Ok(value)
 }
 
+/// Whether reading the secret may take long: a store is asked, or a file decrypted. What was read is held for a while.
+pub fn is_slow(secret: &Secret) -> bool {
+    secret.reference().starts_with("vault:") || secret.reference().starts_with("age:")
+}
+
 fn unwrap(secret: &Secret, scrubber: Option<&Scrubber>, wraps: usize) -> Result<SecretString, Failure> {
     let Some(wraps) = wraps.checked_sub(1) else {
         return Err(refuse(secret.reference(), "is wrapped too many times"));

@@ -91,19 +91,20 @@ async fn answered(
     request: &Request,
     connection: &Connection,
 ) -> Result<reqwest::Response, Failure> {
+    let mut again = false;
     loop {
         // Every body is kept whole, so a copy can always be made.
-        let copy = request.http.try_clone().ok_or_else(|| invalid("the request cannot be sent twice"))?;
-        let mut http = copy;
+        let mut http = request.http.try_clone().ok_or_else(|| invalid("the request cannot be sent twice"))?;
         auth::sign_body(cx, &mut http).await?;
         let shown = auth.sign(cx, client, &mut http).await?;
         connection.begin();
         let response = client.http.execute(http).await.map_err(|e| broken(&request.shown, &e, connection))?;
-        if response.status() == StatusCode::UNAUTHORIZED && !request.expect.contains(&401) && shown.refused(cx).await {
-            connection.rest();
-            continue;
+        let refused = response.status() == StatusCode::UNAUTHORIZED && !request.expect.contains(&401);
+        if !refused || !shown.refused(cx).await || again {
+            return Ok(response);
         }
-        return Ok(response);
+        connection.rest();
+        again = true;
     }
 }
 

@@ -32,6 +32,10 @@ const MAX_ANSWER: usize = 1 << 20;
 /// The token of a pod's service account.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
+/// How long a store that was silent is left alone.
+const PAUSE: Duration = Duration::from_secs(10);
+
+static UNREACHED: LazyLock<Held<FailureKind>> = LazyLock::new(Held::default);
 static SECRETS: LazyLock<Held<Json>> = LazyLock::new(Held::default);
 static ENGINES: LazyLock<Held<Engine>> = LazyLock::new(Held::default);
 static TOKENS: LazyLock<Held<SecretString>> = LazyLock::new(Held::default);
@@ -50,7 +54,16 @@ pub fn read(place: &Place<'_>, variable: Variable<'_>, learn: &(dyn Fn(&str) + S
     if let Some(document) = SECRETS.get(&key) {
         return place.pick(&document);
     }
-    let (document, time) = store.wait(place, learn)?;
+    // A store that is not there is not waited for by every secret anew.
+    let gone = store.key("gone");
+    if let Some(kind) = UNREACHED.get(&gone) {
+        return Err(failure(kind, place.reference, "cannot be read: the store did not answer a moment ago"));
+    }
+    let (document, time) = store.wait(place, learn).inspect_err(|f| {
+        if f.kind == FailureKind::Timeout {
+            UNREACHED.put(&gone, f.kind, PAUSE);
+        }
+    })?;
     SECRETS.put(&key, document.clone(), time);
     place.pick(&document)
 }

@@ -166,6 +166,22 @@ async fn what_the_store_refuses_is_a_failure_by_its_kind() {
 }
 
 #[tokio::test]
+async fn a_silent_store_is_waited_for_once() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}", silent.local_addr().unwrap());
+    let with = [("VAULT_ADDR", uri.as_str()), ("VAULT_TOKEN", "canary")];
+    let began = std::time::Instant::now();
+    let first = get("secret/app", "t", &with).await.0.unwrap_err();
+    let waited = began.elapsed();
+    assert_eq!((first.kind, first.happened), (FailureKind::Timeout, Happened::No), "{}", first.message);
+    assert!(waited >= TIMEOUT - Duration::from_secs(1) && waited < TIMEOUT * 3, "{waited:?}");
+    let began = std::time::Instant::now();
+    let second = get("secret/other", "t", &with).await.0.unwrap_err();
+    assert!(second.kind == FailureKind::Timeout && second.message.contains("a moment ago"), "{}", second.message);
+    assert!(began.elapsed() < TIMEOUT, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn an_environment_or_a_path_that_does_not_do_is_named() {
     let here = ("VAULT_ADDR", "http://127.0.0.1:1");
     let token = ("VAULT_TOKEN", "canary");

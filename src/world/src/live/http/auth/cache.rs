@@ -25,7 +25,6 @@ pub fn key<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Key {
 }
 
 /// Things by what they were fetched with.
-#[derive(Debug)]
 pub struct Cache<T> {
     slots: Mutex<HashMap<Key, Arc<Slot<T>>>>,
 }
@@ -36,12 +35,17 @@ impl<T> Default for Cache<T> {
     }
 }
 
-#[derive(Debug)]
+impl<T> std::fmt::Debug for Cache<T> {
+    /// Without what is kept.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cache")
+    }
+}
+
 struct Slot<T> {
     state: tokio::sync::Mutex<State<T>>,
 }
 
-#[derive(Debug)]
 struct State<T> {
     kept: Option<(T, Instant)>,
     /// What the last fetch came to when it failed: those who waited for it are told the same.
@@ -170,6 +174,7 @@ mod tests {
         let (a, b) = tokio::join!(of(false), of(false));
         let (a, b) = (a.unwrap(), b.unwrap());
         assert_eq!((a.value, a.fresh, b.value, b.fresh), (1, true, 1, false));
+        assert_eq!(format!("{cache:?}"), "Cache");
         cache.forget([0; 32], &7).await;
         assert_eq!(of(false).await.unwrap().value, 1);
         cache.forget([0; 32], &1).await;
