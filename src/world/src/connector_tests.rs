@@ -36,17 +36,18 @@ impl Ended {
     }
 }
 
-/// Runs the statements `body` in a runbook, with the settings that `toml` gives.
+/// Runs the statements `body` in a runbook with the connectors, with the settings that `toml` gives.
 async fn run(body: &str, toml: &str) -> Ended {
     let uses = "use std.alertmanager\nuse std.prometheus\nuse std.slack\nuse std.system\nuse std.webhook\n";
-    let main = ModuleSource {
-        name: "main".into(),
-        file: "main.rrb".into(),
-        text: format!("{uses}runbook main() {{\n{body}\n}}").into(),
-    };
     let toml =
         format!("[users.ana]\nname = \"Ana\"\n[connectors.alertmanager]\ntoken = \"env:CARGO_PKG_NAME\"\n{toml}");
-    let (project, said) = parse(PROJECT_FILE, &toml);
+    run_module(&format!("{uses}runbook main() {{\n{body}\n}}"), &toml).await
+}
+
+/// Runs the runbook of a module, in a project with this `rrb.toml`.
+async fn run_module(text: &str, toml: &str) -> Ended {
+    let main = ModuleSource { name: "main".into(), file: "main.rrb".into(), text: text.into() };
+    let (project, said) = parse(PROJECT_FILE, toml);
     assert!(said.is_empty(), "{said:#?}");
     let checked = check(CheckInput { modules: vec![main], project: project.clone() });
     let shown = || rrb_lang::diag::plain::render(&checked.diagnostics, &checked.sources);
@@ -386,4 +387,57 @@ async fn pages_are_taken_until_the_last() {
     assert_eq!(*list, Json::list([Json::Int(1), Json::Int(2), Json::Int(3)]));
     let ended = run(&body(", max: 2"), "").await;
     assert!(ended.message().contains("more than 2 pages"), "{}", ended.message());
+}
+
+#[tokio::test]
+async fn requests_with_every_kind_of_credentials_go_out() {
+    let server = server(vec![
+        Mock::given(path("/token"))
+            .respond_with(
+                ResponseTemplate::new(200)
+                    .set_body_json(serde_json::json!({"access_token": "canary-1", "expires_in": 60})),
+            )
+            .expect(2),
+        Mock::given(path("/oauth2"))
+            .and(header("authorization", "Bearer canary-1"))
+            .respond_with(ResponseTemplate::new(204))
+            .expect(2),
+        Mock::given(path("/jwt")).respond_with(ResponseTemplate::new(204)).expect(1),
+        Mock::given(path("/aws")).respond_with(ResponseTemplate::new(204)).expect(1),
+        Mock::given(path("/hmac")).respond_with(ResponseTemplate::new(204)).expect(1),
+    ])
+    .await;
+    let text = r#"
+settings {
+  base: Url
+  key: Secret
+}
+
+fn login() -> http.OAuth2 { { token_url: base.join("token"), client_id: "me", client_secret: key, scopes: ["a"] } }
+
+runbook main() {
+  let _a = http.get(base.join("oauth2"), oauth2: login())
+  let _b = http.get(base.join("oauth2"), oauth2: {
+    token_url: base.join("token"),
+    grant: "jwt_bearer",
+    assertion: { key, algorithm: "HS256", issuer: "me", claims: { scope: "x" } },
+  })
+  let _c = http.get(base.join("jwt"), jwt: { key, algorithm: "HS256" })
+  let _d = http.get(base.join("aws"), aws: { service: "ec2", region: "eu-central-1", access_key_id: "AKIAX", secret_access_key: key })
+  do http.post(base.join("hmac"), json: { a: 1 }, hmac: { secret: key, header: "x-signature" })
+}
+"#;
+    let toml = format!("[settings.main]\nbase = \"{}\"\nkey = \"env:CARGO_PKG_DESCRIPTION\"\n", server.uri());
+    let ended = run_module(text, &toml).await;
+    assert_eq!(ended.kind(), None, "{}", ended.message());
+    let secret = std::env::var("CARGO_PKG_DESCRIPTION").unwrap();
+    assert!(!ended.shown.contains(&secret) && !ended.shown.contains("canary-1"), "{}", ended.shown);
+    let seen = server.received_requests().await.unwrap();
+    let of = |path: &str, name: &str| {
+        let request = seen.iter().find(|r| r.url.path() == path).unwrap();
+        request.headers.get(name).unwrap().to_str().unwrap().to_owned()
+    };
+    assert!(of("/jwt", "authorization").starts_with("Bearer ey"));
+    assert!(of("/aws", "authorization").starts_with("AWS4-HMAC-SHA256 Credential=AKIAX/"));
+    assert_eq!(of("/hmac", "x-signature").len(), 64);
 }
