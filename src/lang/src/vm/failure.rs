@@ -107,6 +107,26 @@ pub fn is_shown_by(f: &Failure, value: &Value) -> bool {
     to_value(f) == *value
 }
 
+/// The failure that a record tells of: one of those caught, as it was or in other words, else a new one. Other words change nothing of
+/// whether it happened, and of where it came from.
+pub fn told<'a>(value: &Value, mut caught: impl Iterator<Item = &'a Failure>) -> Failure {
+    let mut f = from_value(value);
+    if let Some(origin) = caught.find(|c| is_told_by(c, value)) {
+        if is_shown_by(origin, value) {
+            return origin.clone();
+        }
+        f.happened = origin.happened;
+        f.trace.clone_from(&origin.trace);
+    }
+    f
+}
+
+/// Whether a record is about `f`, whatever its kind and message say.
+fn is_told_by(f: &Failure, value: &Value) -> bool {
+    let shown = to_value(f);
+    ["action", "attempts", "at", "detail"].iter().all(|name| shown.field(name) == value.field(name))
+}
+
 /// The record that `otherwise d` binds.
 pub fn denial(reason: &str, by: &[SmolStr], expired: bool, at: i64) -> Value {
     let by = Value::list(by.iter().cloned().map(Value::Text));

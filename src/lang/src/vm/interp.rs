@@ -754,11 +754,11 @@ fn stretch(fiber: &mut Fiber, cx: Context<'_>, budget: &mut Budget) -> Result<Ex
             }
             Op::FailValue { s } => {
                 let value = get!(s);
-                let caught = fiber.scopes.iter().rev().find_map(|scope| match &scope.kind {
-                    ScopeKind::Catch { failure: f, .. } if failure::is_shown_by(f, value) => Some(f.clone()),
+                let caught = fiber.scopes.iter().rev().filter_map(|scope| match &scope.kind {
+                    ScopeKind::Catch { failure: f, .. } => Some(&**f),
                     _ => None,
                 });
-                let f = caught.unwrap_or_else(|| Box::new(failure::from_value(value)));
+                let f = Box::new(failure::told(value, caught));
                 fail!(f);
             }
             Op::TryEnter { d, handler } => {

@@ -374,6 +374,26 @@ fn a_try_alone_undoes_nothing_and_a_caught_failure_can_go_on_as_it_was() {
 }
 
 #[test]
+fn other_words_for_a_failure_change_nothing_of_whether_it_happened() {
+    for happened in [Happened::No, Happened::Maybe, Happened::Answered] {
+        for told in ["{ ..f, message: \"refused\" }", "{ ..f, kind: FailureKind.conflict, message: \"refused\" }"] {
+            let body = format!("try {{ let x = get(\"gone\") }} catch f {{ fail {told} }}");
+            let d = drive(&body, failing("gone", FailureKind::NotFound, happened, 1));
+            let f = d.end().failure.clone().unwrap();
+            assert_eq!(
+                (f.message.as_str(), f.action.as_str(), f.happened),
+                ("refused", "http.get", happened),
+                "{told}"
+            );
+        }
+    }
+    // One that is about something else is a new one.
+    let other = "try { let x = get(\"gone\") } catch f { fail { ..f, action: \"mine\" } }";
+    let d = drive(other, failing("gone", FailureKind::NotFound, Happened::No, 1));
+    assert_eq!(d.end().failure.clone().unwrap().happened, Happened::Answered);
+}
+
+#[test]
 fn a_cancel_waits_for_the_seen_call_and_undoes() {
     let body = "do box.two(\"a\")  do put(\"b\")  on failure as f { do put(\"told\") }  finally { do put(\"last\") }";
     // Start, gate, first native: the cancel comes while the first half of `two` is in flight.
