@@ -114,11 +114,30 @@ fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Json, String> {
     let kind = media_type(headers);
     let says_so = kind == "application/json" || kind.ends_with("+json");
     let body = body.trim_ascii();
+    if matches!(kind.as_str(), "application/x-ndjson" | "application/jsonl") {
+        return lines(body);
+    }
     if says_so && !body.is_empty() {
-        return json::parse(body, Bounds::default());
+        return json::parse(body, Bounds::default()).or_else(|why| lines(body).map_err(|_| why));
     }
     let looks_like_it = matches!(body.first(), Some(b'{' | b'['));
     Ok(if looks_like_it { json::parse(body, Bounds::default()).unwrap_or_default() } else { Json::Null })
+}
+
+/// A value on each line, as a list. Container engines and clusters stream so, and call it JSON.
+fn lines(body: &[u8]) -> Result<Json, String> {
+    let mut all = Vec::with_capacity(body.len() + 2);
+    for line in body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|l| !l.is_empty()) {
+        json::parse(line, Bounds::default())?;
+        all.push(if all.is_empty() { b'[' } else { b',' });
+        all.extend_from_slice(line);
+    }
+    if all.is_empty() {
+        return Ok(Json::list(Vec::new()));
+    }
+    all.push(b']');
+    // Once more as a whole: the bounds are those of all lines together.
+    json::parse(&all, Bounds::default())
 }
 
 fn header_map(headers: &HeaderMap) -> Value {

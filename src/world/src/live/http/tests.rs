@@ -396,10 +396,16 @@ async fn json_is_read_where_the_reply_says_so() {
         ("text/plain", "{\"a\":1}", Json::object([("a", Json::Int(1))])),
         ("text/plain", "{not json", Json::Null),
         ("text/html", "<p>", Json::Null),
+        ("application/json", "{}\n\n[1]\r\n", Json::list([Json::object::<&str>([]), Json::list([Json::Int(1)])])),
+        ("application/x-ndjson", "1\n", Json::list([Json::Int(1)])),
+        ("application/jsonl", "", Json::list([])),
     ] {
         assert_eq!(done(reply(kind, body).await).field("json"), Some(&Value::Json(json)), "{kind} {body}");
     }
-    for body in ["{", "{\"a\":1,\"a\":2}", &"[".repeat(65), &format!("[{}1]", "1,".repeat(100_000))] {
+    let many = "1\n".repeat(100_000);
+    for body in
+        ["{", "{}\n{", "1,2\n3", "{\"a\":1,\"a\":2}", &"[".repeat(65), &format!("[{}1]", "1,".repeat(100_000)), &many]
+    {
         let failure = expects(FailureKind::Invalid, Happened::Answered, reply("application/json", body).await);
         assert!(failure.message.contains("not valid JSON"), "{}", failure.message);
     }
