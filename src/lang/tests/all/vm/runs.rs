@@ -377,7 +377,7 @@ fn a_try_alone_undoes_nothing_and_a_caught_failure_can_go_on_as_it_was() {
 fn other_words_for_a_failure_change_nothing_of_whether_it_happened() {
     for happened in [Happened::No, Happened::Maybe, Happened::Answered] {
         for told in ["{ ..f, message: \"refused\" }", "{ ..f, kind: FailureKind.conflict, message: \"refused\" }"] {
-            let body = format!("try {{ let x = get(\"gone\") }} catch f {{ fail {told} }}");
+            let body = format!("try {{ let x = get(\"gone\") }} catch f {{ let told: Failure = {told}  fail told }}");
             let d = drive(&body, failing("gone", FailureKind::NotFound, happened, 1));
             let f = d.end().failure.clone().unwrap();
             assert_eq!(
@@ -388,7 +388,7 @@ fn other_words_for_a_failure_change_nothing_of_whether_it_happened() {
         }
     }
     // One that is about something else is a new one.
-    let other = "try { let x = get(\"gone\") } catch f { fail { ..f, action: \"mine\" } }";
+    let other = "try { let x = get(\"gone\") } catch f { let told: Failure = { ..f, action: \"mine\" }  fail told }";
     let d = drive(other, failing("gone", FailureKind::NotFound, Happened::No, 1));
     assert_eq!(d.end().failure.clone().unwrap().happened, Happened::Answered);
 }
