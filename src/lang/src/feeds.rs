@@ -14,13 +14,21 @@ pub struct Feed {
 }
 
 const FORMAT: Param = optional("format", "Text", "\"text\"");
+const BEGIN: Param = optional("begin", "Text", "\"end\"");
+const USER: Param = optional("user", "Text?", "none");
+const PASSWORD: Param = optional("password", "Secret?", "none");
+/// A PEM file of further certificate authorities.
+const CA_FILE: Param = optional("ca_file", "Text?", "none");
+/// The certificate that rrb shows: a PEM file, and its key.
+const CLIENT_CERT: Param = optional("client_cert", "Text?", "none");
+const CLIENT_KEY: Param = optional("client_key", "Secret?", "none");
 
 /// Every source.
 pub const FEEDS: &[Feed] = &[
     Feed {
         scheme: Scheme {
             name: "file",
-            params: &[needed("path", "Text"), FORMAT, optional("begin", "Text", "\"end\"")],
+            params: &[needed("path", "Text"), FORMAT, BEGIN],
             docs: "The lines that are added to a file, through rotation. `body` is the line, or with `format: \"json\"` the value that it \
                    holds. The first time it is read from its `\"end\"`, or its `\"start\"`; later from where rrb left it.",
         },
@@ -56,6 +64,109 @@ pub const FEEDS: &[Feed] = &[
         stream: false,
         open: false,
     },
+    Feed {
+        scheme: Scheme {
+            name: "amqp",
+            params: &[needed("url", "Url"), needed("queue", "Text"), FORMAT, USER, PASSWORD, CA_FILE, CLIENT_CERT, CLIENT_KEY],
+            docs: "Messages of a queue of RabbitMQ or another broker of AMQP 0-9-1, at `amqp://` or `amqps://`; the path of `url` is the \
+                   virtual host. `headers` has `queue`, `exchange`, `routing_key`, `redelivered`, `message_id`, `content_type`, \
+                   `correlation_id`, `reply_to`, `type`, `app_id` and `timestamp`, as far as they are given.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "kafka",
+            params: &[
+                needed("brokers", "List<Text>"),
+                needed("topic", "Text"),
+                FORMAT,
+                BEGIN,
+                optional("tls", "Bool", "false"),
+                optional("sasl", "Text", "\"plain\""),
+                USER,
+                PASSWORD,
+                CA_FILE,
+                CLIENT_CERT,
+                CLIENT_KEY,
+            ],
+            docs: "Records of all partitions of a topic of Kafka, or of what speaks its protocol; `brokers` are `host:9092`. `sasl` (`plain`, \
+                   `scram-sha-256`, `scram-sha-512`) counts where there is a `user`. `headers` has `topic`, `partition`, `offset`, `key` and \
+                   `timestamp`; the body of a record without a value is null.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "mqtt",
+            params: &[
+                needed("url", "Url"),
+                needed("topic", "Text"),
+                FORMAT,
+                BEGIN,
+                optional("client_id", "Text?", "none"),
+                USER,
+                PASSWORD,
+                CA_FILE,
+                CLIENT_CERT,
+                CLIENT_KEY,
+            ],
+            docs: "Messages of MQTT 5, at `mqtt://` or `mqtts://`, whose topic fits the filter `topic`; with QoS 1, in a session that the broker \
+                   keeps for a week. `begin: \"start\"` brings what is retained too. `headers` has `topic`, `qos`, `retained`, `content_type`, \
+                   `response_topic` and `correlation_data`.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "nats",
+            params: &[
+                needed("url", "Url"),
+                needed("subject", "Text"),
+                optional("stream", "Text?", "none"),
+                optional("consumer", "Text?", "none"),
+                optional("queue", "Text?", "none"),
+                FORMAT,
+                BEGIN,
+                USER,
+                PASSWORD,
+                optional("token", "Secret?", "none"),
+                optional("credentials", "Secret?", "none"),
+                CA_FILE,
+                CLIENT_CERT,
+                CLIENT_KEY,
+            ],
+            docs: "Messages of NATS, at `nats://` or `tls://`. With `stream`: a stream of JetStream, through a durable consumer that is made if \
+                   there is none of this name. Without: what is published on `subject` while rrb listens; the rest is lost. `headers` has \
+                   `subject`, `reply`, `stream` and `sequence`.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "redis",
+            params: &[
+                needed("url", "Url"),
+                needed("stream", "Text"),
+                optional("field", "Text?", "none"),
+                FORMAT,
+                BEGIN,
+                USER,
+                PASSWORD,
+                CA_FILE,
+                CLIENT_CERT,
+                CLIENT_KEY,
+            ],
+            docs: "Entries of a stream of Redis, at `redis://` or `rediss://`; the path of `url` is the number of the database. `body` is the \
+                   entry as a record of texts, or what stands in its `field`. `headers` has `stream` and `id`, and the other fields beside `field`.",
+        },
+        stream: true,
+        open: false,
+    },
 ];
 
 /// The source `name`, among the streams or the others.
@@ -68,6 +179,7 @@ pub fn choices(param: &str) -> Option<&'static [&'static str]> {
     match param {
         "format" => Some(&["text", "json"]),
         "begin" => Some(&["end", "start"]),
+        "sasl" => Some(&["plain", "scram-sha-256", "scram-sha-512"]),
         _ => None,
     }
 }

@@ -1,9 +1,10 @@
 //! The worlds rrb talks to, and the sources that bring events. Only here is the network touched, a program started, a file of the
 //! user's read or a secret resolved.
 //!
-//! `live` and `sources` stand on `secrets` and know nothing of each other; `plan` stands on those primitives of `live` that read. A test
+//! `live` and `sources` stand on `secrets` and `brokers` and know nothing of each other; `plan` stands on those primitives of `live` that read. A test
 //! holds them to it.
 
+mod brokers;
 mod process;
 
 pub mod secrets;
@@ -48,6 +49,7 @@ mod tests {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut found = Vec::new();
         climbing(&src.join("secrets"), &["live", "plan", "sources"], &mut found);
+        climbing(&src.join("brokers"), &["live", "plan", "sources"], &mut found);
         climbing(&src.join("live"), &["plan", "sources"], &mut found);
         climbing(&src.join("plan"), &["sources"], &mut found);
         climbing(&src.join("sources"), &["live", "plan"], &mut found);

@@ -453,12 +453,16 @@ fn scheme_type(written: &str) -> Ty {
         "Url" => ty::of(Type::Url),
         "Cron" => ty::of(Type::Cron),
         "List<Text>" => ty::list(ty::text()),
+        "Bool" => ty::of(Type::Bool),
         _ => ty::text(),
     }
 }
 
-/// The value of a default in the table of schemes: a text, a duration in minutes, or none.
+/// The value of a default in the table of schemes: a text, a truth, a duration in minutes, or none.
 fn scheme_default(written: &str) -> Value {
+    if let Ok(truth) = written.parse::<bool>() {
+        return Value::Bool(truth);
+    }
     if let Some(text) = written.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
         return Value::text(text);
     }
@@ -478,7 +482,7 @@ mod tests {
         for p in schemes::SCHEMES.iter().copied().chain(feeds).flat_map(|s| s.params) {
             let Some(default) = p.default else { continue };
             let fits = match (scheme_default(default), p.ty) {
-                (Value::Text(_), "Text") | (Value::Duration(_), "Duration") => true,
+                (Value::Text(_), "Text") | (Value::Duration(_), "Duration") | (Value::Bool(_), "Bool") => true,
                 (Value::None, t) => t.ends_with('?') && default == "none",
                 _ => false,
             };

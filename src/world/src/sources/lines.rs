@@ -32,17 +32,22 @@ impl Format {
         if kept.len() < line.len() {
             headers.insert("truncated".to_owned(), "true".to_owned());
         }
-        let body = match self {
-            Self::Json => kept.to_vec(),
+        let body = self.body(kept, &mut headers);
+        Some(Fed { body, headers, position: None })
+    }
+
+    /// The body that these bytes are.
+    pub fn body(self, bytes: &[u8], headers: &mut BTreeMap<String, String>) -> Vec<u8> {
+        match self {
+            Self::Json => bytes.to_vec(),
             Self::Text => {
-                let text = String::from_utf8_lossy(kept);
+                let text = String::from_utf8_lossy(bytes);
                 if matches!(text, std::borrow::Cow::Owned(_)) {
                     headers.insert("lossy".to_owned(), "true".to_owned());
                 }
                 serde_json::Value::from(text.into_owned()).to_string().into_bytes()
             }
-        };
-        Some(Fed { body, headers, position: None })
+        }
     }
 }
 

@@ -1,9 +1,23 @@
 //! What brings events: checks of webhooks, and the sources that rrb reads by itself.
 
+#[cfg(feature = "amqp")]
+mod amqp;
+#[cfg(any(feature = "amqp", feature = "mqtt"))]
+mod doubt;
 mod exec;
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lines;
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "redis"))]
+mod message;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "nats")]
+mod nats;
 mod poll;
+#[cfg(feature = "redis")]
+mod redis;
 mod schedule;
 mod source;
 mod syslog;
@@ -161,8 +175,27 @@ async fn run(source: &Source, world: &Arc<dyn World>) -> Result<(), Stopped> {
                 "exec" => exec::run(source, args).await,
                 "syslog" => syslog::run(source, args).await,
                 "schedule" => schedule::run(source, args).await,
-                other => Err(Stopped::Failed(format!("this build of rrb cannot read `{other}`"))),
+                stream => streams(source, args, stream).await,
             }
         }
+    }
+}
+
+/// Reads from a message broker, where this build has the means.
+async fn streams(source: &Source, args: source::Args<'_>, name: &str) -> Result<(), Stopped> {
+    match name {
+        #[cfg(feature = "amqp")]
+        "amqp" => amqp::run(source, args).await,
+        #[cfg(feature = "kafka")]
+        "kafka" => kafka::run(source, args).await,
+        #[cfg(feature = "mqtt")]
+        "mqtt" => mqtt::run(source, args).await,
+        #[cfg(feature = "nats")]
+        "nats" => nats::run(source, args).await,
+        #[cfg(feature = "redis")]
+        "redis" => redis::run(source, args).await,
+        other => Err(Stopped::Failed(format!(
+            "this build of rrb cannot read `{other}`: it was built without the feature `{other}`"
+        ))),
     }
 }

@@ -6,11 +6,15 @@ use std::time::Duration;
 use rrb_engine::api::{ApiError, SourceState};
 use rrb_engine::clock::Clock;
 use rrb_engine::sink::{Batch, Fed, Sink};
-use rrb_lang::value::Value;
+use rrb_lang::value::{Secret, Value};
+use rrb_lang::vm::protocol::Failure;
+use secrecy::SecretString;
 use smol_str::SmolStr;
 use tokio_util::sync::CancellationToken;
 
 use super::Spec;
+use crate::brokers::Access;
+use crate::secrets::{self, Scrubber};
 
 /// Pauses while the engine has no room: the source waits with it.
 const FULL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -30,6 +34,12 @@ impl From<String> for Stopped {
     }
 }
 
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure.message.to_string())
+    }
+}
+
 /// A source with what it stands on.
 pub(super) struct Source {
     pub spec: Spec,
@@ -37,11 +47,13 @@ pub(super) struct Source {
     pub clock: Arc<dyn Clock>,
     pub stop: CancellationToken,
     last: Mutex<Option<SourceState>>,
+    /// Keeps the credentials of a source out of what is said of it.
+    scrubber: Scrubber,
 }
 
 impl Source {
     pub fn new(spec: Spec, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
-        Self { spec, sink, clock, stop, last: Mutex::default() }
+        Self { spec, sink, clock, stop, last: Mutex::default(), scrubber: Scrubber::default() }
     }
 
     /// All is well.
@@ -51,6 +63,10 @@ impl Source {
 
     /// Tells how it stands. A failure that goes on is logged once.
     pub fn report(&self, state: SourceState) {
+        let state = match state {
+            SourceState::Failing { why } => SourceState::Failing { why: self.scrubber.text(&why).into_owned() },
+            SourceState::Reading => state,
+        };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref() != Some(&state) {
             let (event, instance) = (&self.spec.event, &self.spec.instance);
@@ -73,20 +89,40 @@ impl Source {
 
     /// Hands over what was read; durable when this returns `Ok`. While the engine is full, this waits.
     pub async fn bring(&self, items: Vec<Fed>, cursor: Option<String>) -> Result<(), Stopped> {
+        self.feed(items, cursor).await?;
+        self.reading();
+        Ok(())
+    }
+
+    /// Keeps a place before there is something to read.
+    pub async fn bring_quietly(&self, cursor: Option<String>) -> Result<(), Stopped> {
+        self.feed(Vec::new(), cursor).await
+    }
+
+    async fn feed(&self, items: Vec<Fed>, cursor: Option<String>) -> Result<(), Stopped> {
         let (event, instance) = (self.spec.event.clone(), self.spec.instance.clone());
         let batch = Batch { event, instance, items, cursor };
         let mut pause = FULL.0;
         loop {
             match self.sink.feed(batch.clone()).await {
-                Ok(_) => {
-                    self.reading();
-                    return Ok(());
-                }
+                Ok(_) => return Ok(()),
                 Err(ApiError::Overloaded(_)) => {}
                 Err(other) => return Err(Stopped::Failed(other.line())),
             }
             self.wait(pause).await?;
             pause = (pause * 2).min(FULL.1);
+        }
+    }
+
+    /// The value of a secret.
+    pub async fn secret(&self, secret: &Secret) -> Result<SecretString, Stopped> {
+        let (secret, scrubber) = (secret.clone(), self.scrubber.clone());
+        let resolved =
+            tokio::task::spawn_blocking(move || secrets::resolve_and_learn(&secret, Some(&scrubber))).await;
+        match resolved {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(failure)) => Err(failure.into()),
+            Err(_) => Err(Stopped::Failed("a secret was not read; this is a defect of rrb".to_owned())),
         }
     }
 
@@ -117,9 +153,40 @@ impl<'a> Args<'a> {
     pub fn text(&self, name: &str) -> Result<&'a str, Stopped> {
         match self.get(name) {
             Some(Value::Text(text)) => Ok(text.as_str()),
-            Some(Value::Cron(text)) => Ok(text.as_str()),
+            Some(Value::Cron(text) | Value::Url(text)) => Ok(text.as_str()),
             _ => Err(Stopped::Failed(format!("`{name}` is not given"))),
         }
+    }
+
+    /// A text that may be left out.
+    pub fn text_or_none(&self, name: &str) -> Result<Option<&'a str>, Stopped> {
+        if matches!(self.get(name), None | Some(Value::None)) { Ok(None) } else { self.text(name).map(Some) }
+    }
+
+    pub fn bool(&self, name: &str) -> bool {
+        matches!(self.get(name), Some(Value::Bool(true)))
+    }
+
+    async fn secret(&self, source: &Source, name: &str) -> Result<Option<SecretString>, Stopped> {
+        match self.get(name) {
+            Some(Value::Secret(secret)) => source.secret(secret).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// As whom a broker is reached.
+    pub async fn access(&self, source: &Source) -> Result<Access, Stopped> {
+        let owned = |name| self.text_or_none(name).map(|t| t.map(str::to_owned));
+        Ok(Access {
+            user: owned("user")?,
+            password: self.secret(source, "password").await?,
+            token: self.secret(source, "token").await?,
+            credentials: self.secret(source, "credentials").await?,
+            ca_file: owned("ca_file")?,
+            client_cert: owned("client_cert")?,
+            client_key: self.secret(source, "client_key").await?,
+            gate: None,
+        })
     }
 
     pub fn texts(&self, name: &str) -> Result<Vec<&'a str>, Stopped> {

@@ -1,6 +1,6 @@
 //! A sink for tests: keeps what it is brought, as the store would.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use smol_str::SmolStr;
 use super::{Kind, Sources, Spec};
 
 /// Long enough for any machine that does something at all.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub struct Kept {
@@ -26,6 +26,12 @@ pub struct Kept {
     pub batches: usize,
     /// The next so many batches find no room.
     pub full: usize,
+    /// The batches, counted from one, at which the store breaks: before they are written, and right after.
+    pub break_before: Vec<usize>,
+    pub break_after: Vec<usize>,
+    /// How long the store takes for a batch.
+    pub slow: Duration,
+    positions: HashSet<String>,
 }
 
 #[derive(Default)]
@@ -35,15 +41,30 @@ pub struct Basket(Mutex<Kept>);
 impl Sink for Basket {
     async fn feed(&self, batch: Batch) -> Result<Vec<Receipt>, ApiError> {
         assert!(batch.items.len() <= MAX_BATCH);
+        let slow = self.lock().slow;
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
+        }
         let mut kept = self.lock();
         if kept.full > 0 {
             kept.full -= 1;
             return Err(ApiError::Overloaded("no room".to_owned()));
         }
         kept.batches += 1;
-        kept.items.extend(batch.items);
+        if kept.break_before.contains(&kept.batches) {
+            return Err(ApiError::Failed("the store broke before".to_owned()));
+        }
+        for item in batch.items {
+            let fresh = item.position.clone().is_none_or(|p| kept.positions.insert(p));
+            if fresh {
+                kept.items.push(item);
+            }
+        }
         if let Some(cursor) = batch.cursor {
             kept.cursors.insert((batch.event, batch.instance), cursor);
+        }
+        if kept.break_after.contains(&kept.batches) {
+            return Err(ApiError::Failed("the store broke after".to_owned()));
         }
         Ok(Vec::new())
     }
@@ -71,7 +92,7 @@ impl Basket {
     pub async fn until(&self, what: &str, holds: impl Fn(&Kept) -> bool) {
         let end = tokio::time::Instant::now() + PATIENCE;
         while !holds(&self.lock()) {
-            assert!(tokio::time::Instant::now() < end, "{what}: {:?}", self.bodies());
+            assert!(tokio::time::Instant::now() < end, "{what}: {:?} {:?}", self.lock().states, self.bodies());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -105,4 +126,26 @@ pub fn sources(basket: &Arc<Basket>) -> Sources {
 pub fn feed(name: &str, args: &[(&'static str, Value)]) -> Spec {
     let args = args.iter().map(|(name, value)| (SmolStr::new_static(name), value.clone())).collect();
     Spec { event: "lab.noted".to_owned(), instance: "default".to_owned(), kind: Kind::Feed { name: name.into(), args } }
+}
+
+/// A source that is a stream, with these arguments and the defaults of the others.
+pub fn stream(name: &str, args: &[(&'static str, Value)]) -> Spec {
+    let mut args = args.to_vec();
+    for (name, value) in [("format", "text"), ("begin", "end")] {
+        if !args.iter().any(|(n, _)| *n == name) {
+            args.push((name, Value::text(value)));
+        }
+    }
+    feed(name, &args)
+}
+
+/// Asserts that exactly the numbers `0..n` came as texts, each once; `ordered` in their order.
+pub fn assert_each_once(basket: &Basket, n: usize, ordered: bool) {
+    let bodies = basket.bodies();
+    let mut numbers: Vec<usize> = bodies.iter().map(|b| b.trim_matches('"').parse().unwrap()).collect();
+    if !ordered {
+        numbers.sort_unstable();
+    }
+    let first_wrong = numbers.iter().enumerate().find(|(i, n)| i != *n);
+    assert_eq!((numbers.len(), first_wrong), (n, None));
 }
