@@ -31,3 +31,9 @@ pub fn unavailable(message: impl Into<String>) -> Failure {
 pub fn timeout(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Timeout, message).happened(Happened::Maybe)
 }
+
+/// This build has no client for it; nothing happened.
+#[allow(dead_code)]
+pub fn left_out(native: &str, feature: &str) -> Failure {
+    invalid(format!("this build of rrb cannot carry out `{native}`: it was built without the feature `{feature}`"))
+}

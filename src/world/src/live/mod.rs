@@ -1,6 +1,24 @@
 //! The live world: performs the native primitives that `stdlib/native/*.rrb` declares, one file each.
 
+/// Stands for the primitives that this build has no client for.
+#[allow(unused_macros)]
+macro_rules! without {
+    ($feature:literal: $($name:ident),*) => {
+        $(pub async fn $name(cx: super::Cx<'_>) -> Result<rrb_lang::value::Value, rrb_lang::vm::protocol::Failure> {
+            Err(super::fail::left_out(&cx.call.native, $feature))
+        })*
+    };
+}
+
+#[cfg(feature = "amqp")]
+pub(crate) mod amqp;
+#[cfg(not(feature = "amqp"))]
+pub(crate) mod amqp {
+    without!("amqp": publish, queue, purge);
+}
 mod args;
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "redis"))]
+mod broker;
 pub(crate) mod clock;
 mod egress;
 pub(crate) mod env;
@@ -8,6 +26,30 @@ pub(crate) mod exec;
 mod fail;
 pub(crate) mod file;
 pub(crate) mod http;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
+#[cfg(not(feature = "kafka"))]
+pub(crate) mod kafka {
+    without!("kafka": produce, partitions, topics);
+}
+#[cfg(feature = "mqtt")]
+pub(crate) mod mqtt;
+#[cfg(not(feature = "mqtt"))]
+pub(crate) mod mqtt {
+    without!("mqtt": publish);
+}
+#[cfg(feature = "nats")]
+pub(crate) mod nats;
+#[cfg(not(feature = "nats"))]
+pub(crate) mod nats {
+    without!("nats": publish, send, request);
+}
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+#[cfg(not(feature = "redis"))]
+pub(crate) mod redis {
+    without!("redis": read, change, destroy);
+}
 #[cfg(test)]
 mod testing;
 
@@ -192,6 +234,9 @@ macro_rules! primitives {
 }
 
 primitives! {
+    "amqp.publish" => amqp::publish;
+    "amqp.purge" => amqp::purge;
+    "amqp.queue" => amqp::queue;
     "core.now" => clock::now;
     "core.random" => clock::random;
     "core.uuid" => clock::uuid;
@@ -214,6 +259,16 @@ primitives! {
     "http.patch" => http::patch;
     "http.post" => http::post;
     "http.put" => http::put;
+    "kafka.partitions" => kafka::partitions;
+    "kafka.produce" => kafka::produce;
+    "kafka.topics" => kafka::topics;
+    "mqtt.publish" => mqtt::publish;
+    "nats.publish" => nats::publish;
+    "nats.request" => nats::request;
+    "nats.send" => nats::send;
+    "redis.change" => redis::change;
+    "redis.destroy" => redis::destroy;
+    "redis.read" => redis::read;
     "time.now" => clock::now;
     "time.uptime" => clock::uptime;
     "time.zone" => clock::zone;

@@ -13,6 +13,7 @@ use rrb_lang::vm::ReadCall;
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, NativeCall};
 
 use crate::live::file::{exists, folder_size, info, list, read, read_bytes, usage};
+use crate::live::{amqp, kafka, redis};
 use crate::live::{Ground, LiveConfig, Primitive, clock, env, exec::run, http::get, http::head, http::post, unknown};
 
 /// Reads, and cannot do anything else.
@@ -29,6 +30,7 @@ macro_rules! table {
 
 /// The primitives that are declared `reads`.
 const READS: &[(&str, Primitive)] = table! {
+    "amqp.queue" => amqp::queue;
     "core.now" => clock::now;
     "core.random" => clock::random;
     "core.uuid" => clock::uuid;
@@ -43,6 +45,9 @@ const READS: &[(&str, Primitive)] = table! {
     "file.usage" => usage;
     "http.get" => get;
     "http.head" => head;
+    "kafka.partitions" => kafka::partitions;
+    "kafka.topics" => kafka::topics;
+    "redis.read" => redis::read;
     "time.now" => clock::now;
     "time.uptime" => clock::uptime;
     "time.zone" => clock::zone;

@@ -22,6 +22,9 @@ const RECEIVE: u16 = 100;
 /// Messages wait this long for others, so that many are written together.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// How long the last words to a broker may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// What the store keeps of a session.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Session {
@@ -57,10 +60,9 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
         stopped = reading.read() => stopped,
     };
     // What was acknowledged is sent before the connection ends.
-    if reading.client.disconnect().await.is_ok() {
-        reading.receive.close();
-        let _ = tokio::time::timeout(Duration::from_secs(2), polling).await;
-    }
+    reading.receive.close();
+    let goodbye = async { tokio::join!(reading.client.disconnect(), polling) };
+    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     Err(stopped)
 }
 
