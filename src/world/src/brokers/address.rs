@@ -32,7 +32,10 @@ impl Address {
         let Some((scheme, tls, port)) = schemes.iter().find(|(s, ..)| *s == url.scheme()) else {
             let known: Vec<String> = schemes.iter().map(|(s, ..)| format!("`{s}://`")).collect();
             let known = known.join(" or ");
-            return Err(invalid(format!("the address of the broker begins with {known}, not with `{}:`", url.scheme())));
+            return Err(invalid(format!(
+                "the address of the broker begins with {known}, not with `{}:`",
+                url.scheme()
+            )));
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(invalid(
@@ -102,7 +105,11 @@ mod tests {
             ("nats://a/b", "not with `/b`"),
         ] {
             let failure = Address::parse(text, SCHEMES).and_then(Address::without_path).unwrap_err();
-            assert!(failure.message.contains(why) && !failure.message.contains("geheim"), "{text}: {}", failure.message);
+            assert!(
+                failure.message.contains(why) && !failure.message.contains("geheim"),
+                "{text}: {}",
+                failure.message
+            );
         }
     }
 }

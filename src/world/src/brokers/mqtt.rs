@@ -55,9 +55,9 @@ pub async fn options(address: &Address, access: &Access, client_id: &str) -> Res
 /// Why there is no connection, or none any more.
 pub fn refused(address: &Address, error: &ConnectionError) -> Failure {
     match error {
-        ConnectionError::ConnectionRefused(ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized) => {
-            unauthorized(format!("{address} does not accept these credentials"))
-        }
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+        ) => unauthorized(format!("{address} does not accept these credentials")),
         ConnectionError::ConnectionRefused(code) => unavailable(format!("{address} refuses: {code:?}")),
         ConnectionError::Timeout(_) => unavailable(format!("no connection to {address} within {CONNECT:?}")),
         other => unavailable(format!("the connection to {address} is lost, or none: {}", chain(other))),

@@ -45,7 +45,8 @@ fn database(address: &Address) -> Result<i64, Failure> {
 
 /// Connects and logs in. An answer may take `patience`; a connection that breaks is not made again.
 pub async fn connect(address: &Address, access: &Access, patience: Duration) -> Result<Connection, Failure> {
-    let mut info = RedisConnectionInfo::default().set_db(database(address)?).set_lib_name("rrb", env!("CARGO_PKG_VERSION"));
+    let mut info =
+        RedisConnectionInfo::default().set_db(database(address)?).set_lib_name("rrb", env!("CARGO_PKG_VERSION"));
     if let Some(user) = &access.user {
         info = info.set_username(user);
     }
@@ -64,7 +65,12 @@ pub async fn connect(address: &Address, access: &Access, patience: Duration) -> 
     .await
 }
 
-async fn begin<S>(address: &Address, info: &RedisConnectionInfo, stream: S, patience: Duration) -> Result<Connection, Failure>
+async fn begin<S>(
+    address: &Address,
+    info: &RedisConnectionInfo,
+    stream: S,
+    patience: Duration,
+) -> Result<Connection, Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {

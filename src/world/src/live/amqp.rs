@@ -35,8 +35,10 @@ pub async fn publish(cx: Cx<'_>) -> Result<Value, Failure> {
             Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => {
                 Err(not_found(format!("no queue takes a message to {what}")))
             }
-            Confirmation::Nack(None) => Err(Failure::new(FailureKind::Unavailable, format!("the broker could not keep a message to {what}"))
-                .happened(Happened::Maybe)),
+            Confirmation::Nack(None) => {
+                Err(Failure::new(FailureKind::Unavailable, format!("the broker could not keep a message to {what}"))
+                    .happened(Happened::Maybe))
+            }
             Confirmation::NotRequested => Err(broke("the broker has confirmed nothing")),
         }
     })

@@ -15,7 +15,8 @@ fn call(native: &str, port: u16) -> Call {
 async fn messages_are_confirmed_and_queues_looked_at_and_purged() {
     let rabbit = rabbit();
     let port = rabbit.server.port;
-    let connection = Connection::connect(&format!("amqp://127.0.0.1:{port}"), ConnectionProperties::default()).await.unwrap();
+    let connection =
+        Connection::connect(&format!("amqp://127.0.0.1:{port}"), ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     channel.queue_declare("lab".into(), options, FieldTable::default()).await.unwrap();
@@ -35,9 +36,24 @@ async fn messages_are_confirmed_and_queues_looked_at_and_purged() {
 
     for (call, kind, happened, why) in [
         (publish("missing"), FailureKind::NotFound, Happened::No, "no queue takes a message"),
-        (publish("lab").text("exchange", "missing"), FailureKind::NotFound, Happened::Answered, "no exchange 'missing'"),
-        (call("amqp.queue", port).text("name", "missing"), FailureKind::NotFound, Happened::Answered, "no queue 'missing'"),
-        (call("amqp.purge", port).text("name", "missing"), FailureKind::NotFound, Happened::Answered, "no queue 'missing'"),
+        (
+            publish("lab").text("exchange", "missing"),
+            FailureKind::NotFound,
+            Happened::Answered,
+            "no exchange 'missing'",
+        ),
+        (
+            call("amqp.queue", port).text("name", "missing"),
+            FailureKind::NotFound,
+            Happened::Answered,
+            "no queue 'missing'",
+        ),
+        (
+            call("amqp.purge", port).text("name", "missing"),
+            FailureKind::NotFound,
+            Happened::Answered,
+            "no queue 'missing'",
+        ),
         (publish("lab").text("user", "nobody"), FailureKind::Unauthorized, Happened::No, "does not accept"),
         (call("amqp.queue", free_port()).text("name", "lab"), FailureKind::Unavailable, Happened::No, "no connection"),
         (publish("a\nb"), FailureKind::Invalid, Happened::No, "control characters"),

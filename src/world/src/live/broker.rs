@@ -69,7 +69,10 @@ pub fn headers<'a>(cx: Cx<'a>) -> Result<Vec<(&'a str, &'a str)>, Failure> {
 pub fn name<'a>(cx: Cx<'a>, arg: &str) -> Result<&'a str, Failure> {
     let name = cx.args.text(arg)?;
     if name.is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
-        return Err(invalid(format!("`{}` needs a name of at most 4 KiB without control characters as `{arg}`", cx.call.native)));
+        return Err(invalid(format!(
+            "`{}` needs a name of at most 4 KiB without control characters as `{arg}`",
+            cx.call.native
+        )));
     }
     Ok(name)
 }

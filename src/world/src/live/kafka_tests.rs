@@ -16,8 +16,7 @@ fn call(native: &str, port: u16) -> Call {
 #[tokio::test]
 async fn records_are_written_and_topics_looked_at() {
     let args = "-C -q -b unused:1 -t lab -X test.mock.num.brokers=1";
-    let server =
-        args.split(' ').fold(Server::new("kcat"), |s, arg| s.arg(arg)).start_where("replaced with 127.0.0.1:");
+    let server = args.split(' ').fold(Server::new("kcat"), |s, arg| s.arg(arg)).start_where("replaced with 127.0.0.1:");
     let port = server.port;
     let client = ClientBuilder::new(vec![format!("127.0.0.1:{port}")]).build().await.unwrap();
     let partition = client.partition_client("lab", 2, UnknownTopicHandling::Retry).await.unwrap();
@@ -39,7 +38,11 @@ async fn records_are_written_and_topics_looked_at() {
 
     for (call, kind, why) in [
         (produce().arg("partition", Value::Int(9)), FailureKind::NotFound, "no partition 9"),
-        (call("kafka.produce", port).text("topic", "missing").text("text", "a"), FailureKind::NotFound, "no topic `missing`"),
+        (
+            call("kafka.produce", port).text("topic", "missing").text("text", "a"),
+            FailureKind::NotFound,
+            "no topic `missing`",
+        ),
         (call("kafka.topics", free_port()), FailureKind::Unavailable, "no connection to"),
         (produce().text("sasl", "plain").arg("tls", Value::Bool(true)), FailureKind::Unavailable, "no connection to"),
         (produce().arg("json", Value::Json(rrb_lang::json::Json::Int(1).into())), FailureKind::Invalid, "one body"),

@@ -89,7 +89,9 @@ fn taken(address: &Address, topic: &str, result: Result<PublishResult, PublishNo
             };
             Err(answered(kind, format!("{address} does not take a message to `{topic}`: {reason:?}")))
         }
-        Err(PublishNoticeError::RetainNotSupported) => Err(invalid(format!("{address} keeps no last words: leave `retain` out"))),
+        Err(PublishNoticeError::RetainNotSupported) => {
+            Err(invalid(format!("{address} keeps no last words: leave `retain` out")))
+        }
         Err(other) => Err(broke(format!("{address} has not said that it has the message: {other}"))),
     }
 }

@@ -58,7 +58,8 @@ pub async fn send(cx: Cx<'_>) -> Result<Value, Failure> {
     within(cx, outgoing(cx)?, |client, message| async move {
         message.sent.store(true, Ordering::Release);
         let subject = message.subject.to_owned();
-        let lost = |e: &dyn std::error::Error| broke(format!("a message to `{subject}` was not sent whole: {}", chain(e)));
+        let lost =
+            |e: &dyn std::error::Error| broke(format!("a message to `{subject}` was not sent whole: {}", chain(e)));
         client
             .publish_with_headers(message.subject.to_owned(), message.headers, message.payload.into())
             .await
@@ -77,10 +78,8 @@ pub async fn request(cx: Cx<'_>) -> Result<Value, Failure> {
     within(cx, outgoing(cx)?, |client, message| async move {
         message.sent.store(true, Ordering::Release);
         let subject = message.subject;
-        let request = async_nats::Request::new()
-            .headers(message.headers)
-            .payload(message.payload.into())
-            .timeout(Some(timeout));
+        let request =
+            async_nats::Request::new().headers(message.headers).payload(message.payload.into()).timeout(Some(timeout));
         let answer = client.send_request(subject.to_owned(), request).await;
         let answer = answer.map_err(|e| match e.kind() {
             RequestErrorKind::NoResponders => not_found(format!("nobody listens on `{subject}`")),
@@ -126,13 +125,18 @@ fn outgoing<'a>(cx: Cx<'a>) -> Result<Outgoing<'a>, Failure> {
 
 fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
     let bad = || invalid(format!("the header `{name}` cannot be sent: it has a character that no header can hold"));
-    let (name, value) = (name.parse::<HeaderName>().map_err(|_| bad())?, value.parse::<HeaderValue>().map_err(|_| bad())?);
+    let (name, value) =
+        (name.parse::<HeaderName>().map_err(|_| bad())?, value.parse::<HeaderValue>().map_err(|_| bad())?);
     headers.insert(name, value);
     Ok(())
 }
 
 /// Connects, sends and takes the answer, all in the time of the call.
-async fn within<'a, F>(cx: Cx<'a>, message: Outgoing<'a>, work: impl FnOnce(Client, Outgoing<'a>) -> F) -> Result<Value, Failure>
+async fn within<'a, F>(
+    cx: Cx<'a>,
+    message: Outgoing<'a>,
+    work: impl FnOnce(Client, Outgoing<'a>) -> F,
+) -> Result<Value, Failure>
 where
     F: Future<Output = Result<Value, Failure>>,
 {
@@ -149,9 +153,10 @@ fn refused(subject: &str, error: &PublishError, sent: bool) -> Failure {
     match error.kind() {
         PublishErrorKind::StreamNotFound => not_found(format!("no stream takes `{subject}`, and nobody listens there")),
         PublishErrorKind::MaxPayloadExceeded => invalid("the message is longer than the server allows"),
-        PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence => {
-            answered(FailureKind::Conflict, format!("the stream of `{subject}` is not where the headers say: {}", chain(error)))
-        }
+        PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence => answered(
+            FailureKind::Conflict,
+            format!("the stream of `{subject}` is not where the headers say: {}", chain(error)),
+        ),
         PublishErrorKind::TimedOut => {
             let why = "no stream has said that it keeps the message: does one take the subject, and may this user publish there?";
             Failure::new(FailureKind::Timeout, why).happened(Happened::Maybe)

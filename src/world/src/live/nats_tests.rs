@@ -60,7 +60,8 @@ async fn whoever_listens_hears_and_answers() {
     assert_eq!(field(&reply, "text"), Value::text("{\"up\":true}"));
     let _silent = answers.await.unwrap();
     // Somebody listens, and nobody answers.
-    let late = call("nats.request", &server).text("subject", "ask").arg("timeout", Value::Duration(300)).perform().await;
+    let late =
+        call("nats.request", &server).text("subject", "ask").arg("timeout", Value::Duration(300)).perform().await;
     let late = failed(late);
     assert_eq!((late.kind, late.happened), (FailureKind::Timeout, Happened::Maybe));
     let nobody = failed(call("nats.request", &server).text("subject", "nobody").perform().await);
@@ -78,7 +79,11 @@ async fn what_is_wrong_is_said_before_anything_is_sent() {
         (url(Value::Url("http://a".into())), FailureKind::Invalid, "begins with `nats://`"),
         (Call::new("nats.send").arg("url", closed.clone()).text("subject", "a b"), FailureKind::Invalid, "no subject"),
         (Call::new("nats.send").arg("url", closed.clone()).text("subject", "a.*"), FailureKind::Invalid, "no subject"),
-        (Call::new("nats.send").arg("url", closed.clone()).text("subject", "a\r\nPUB b 0"), FailureKind::Invalid, "control"),
+        (
+            Call::new("nats.send").arg("url", closed.clone()).text("subject", "a\r\nPUB b 0"),
+            FailureKind::Invalid,
+            "control",
+        ),
         (url(closed.clone()).text("user", "a").text("password", "b"), FailureKind::Invalid, "a Secret"),
         (
             Call::new("nats.send").arg("url", closed).text("subject", "a").text("text", "x".repeat((1 << 20) + 1)),

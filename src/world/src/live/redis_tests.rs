@@ -48,12 +48,22 @@ async fn what_is_refused_says_whether_it_happened() {
     for (call, kind, happened, why) in [
         (call("redis.read", port, &["SET", "a", "b"]), FailureKind::Forbidden, Happened::No, "call `redis.change`"),
         (call("redis.change", port, &["flushall"]), FailureKind::Forbidden, Happened::No, "call `redis.destroy`"),
-        (call("redis.destroy", port, &["SUBSCRIBE", "a"]), FailureKind::Forbidden, Happened::No, "no command that rrb sends"),
+        (
+            call("redis.destroy", port, &["SUBSCRIBE", "a"]),
+            FailureKind::Forbidden,
+            Happened::No,
+            "no command that rrb sends",
+        ),
         (call("redis.read", port, &[]), FailureKind::Invalid, Happened::No, "a list of words"),
         (call("redis.read", port, &["LLEN", "text"]), FailureKind::Invalid, Happened::Answered, "WRONGTYPE"),
         (call("redis.change", port, &["INCR", "text"]), FailureKind::Invalid, Happened::Answered, "not an integer"),
         (call("redis.read", free_port(), &["PING"]), FailureKind::Unavailable, Happened::No, "no connection to"),
-        (call("redis.read", port, &["PING"]).text("user", "nobody"), FailureKind::Unauthorized, Happened::No, "does not accept"),
+        (
+            call("redis.read", port, &["PING"]).text("user", "nobody"),
+            FailureKind::Unauthorized,
+            Happened::No,
+            "does not accept",
+        ),
     ] {
         let failure = failed(call.perform().await);
         assert_eq!((failure.kind, failure.happened), (kind, happened), "{}", failure.message);

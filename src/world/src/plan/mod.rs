@@ -2,8 +2,8 @@
 //!
 //! It is the second wall. The first is the planner's outbox (`rrb_lang::vm::ReadCall`), which lets no call out that does more than read.
 //! This world takes nothing but such a call ([`PlanWorld::read`]); what comes as a plain call has to become one first, or is refused.
-//! Behind it stand two tables. [`READS`] are the primitives that are declared `reads`. [`REVIEWED`] are the two that a connector may lower
-//! with `trust reads because "…"` (a query that is sent with POST, a program that only prints): a person reviewed the claim, and they are
+//! Behind it stand two tables. [`READS`] are the primitives that are declared `reads`. [`REVIEWED`] are those that a connector may lower
+//! with `trust reads because "…"` (a query that is sent with POST, a program that only prints, a question over NATS): a person reviewed the claim, and they are
 //! performed as the reads they claim to be. No other primitive is linked into this module; the tests hold both tables to the
 //! declarations of the standard library.
 
@@ -13,8 +13,8 @@ use rrb_lang::vm::ReadCall;
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, NativeCall};
 
 use crate::live::file::{exists, folder_size, info, list, read, read_bytes, usage};
-use crate::live::{amqp, kafka, redis};
 use crate::live::{Ground, LiveConfig, Primitive, clock, env, exec::run, http::get, http::head, http::post, unknown};
+use crate::live::{amqp, kafka, nats, redis};
 
 /// Reads, and cannot do anything else.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ const READS: &[(&str, Primitive)] = table! {
 const REVIEWED: &[(&str, Primitive)] = table! {
     "exec.run" => run;
     "http.post" => post;
+    "nats.request" => nats::request;
 };
 
 impl PlanWorld {
@@ -150,7 +151,7 @@ mod tests {
             declared.iter().filter(|(_, e)| **e <= Effect::Reads).map(|(n, _)| n.as_str()).collect();
         assert_eq!(reads, should);
         let reviewed: Vec<&str> = REVIEWED.iter().map(|(n, _)| *n).collect();
-        assert_eq!(reviewed, ["exec.run", "http.post"]);
+        assert_eq!(reviewed, ["exec.run", "http.post", "nats.request"]);
         assert!(reviewed.iter().all(|n| declared[*n] > Effect::Reads));
     }
 
@@ -163,7 +164,7 @@ mod tests {
             let as_declared = world.perform(&call(&native, effect)).await;
             let EffectOutcome::Failed(f) = as_declared else { panic!("{native}: {as_declared:?}") };
             assert_eq!((f.kind, f.happened), (FailureKind::Denied, Happened::No), "{native}");
-            // One that lies about its effect finds no code either, unless it is one of the two that may be trusted.
+            // One that lies about its effect finds no code either, unless it is one of those that may be trusted.
             if REVIEWED.iter().all(|(n, _)| *n != native) {
                 let lying = world.perform(&call(&native, Effect::Reads)).await;
                 let EffectOutcome::Failed(f) = lying else { panic!("{native}: {lying:?}") };

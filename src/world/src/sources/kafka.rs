@@ -56,7 +56,9 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
         };
         match fetched {
             Some(Ok(fetched)) => reading.take(fetched).await?,
-            Some(Err(_)) => return Err(Stopped::Failed("a partition was lost sight of; this is a defect of rrb".to_owned())),
+            Some(Err(_)) => {
+                return Err(Stopped::Failed("a partition was lost sight of; this is a defect of rrb".to_owned()));
+            }
             None => source.unless_stopped(reading.notice_new()).await??,
         }
     }

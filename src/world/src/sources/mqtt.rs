@@ -162,7 +162,8 @@ impl Reading<'_> {
         if !session_kept {
             self.session.doubt = Doubt::default();
             if !self.fresh {
-                let why = format!("{} has forgotten the session: what came while rrb was away may be lost", self.address);
+                let why =
+                    format!("{} has forgotten the session: what came while rrb was away may be lost", self.address);
                 self.source.report(SourceState::Failing { why });
             }
         }

@@ -109,7 +109,10 @@ async fn nothing_is_acknowledged_before_it_is_durable() {
     let sources = begun(&basket, spec("mqtt", &args(&server))).await;
     basket.holds(&["\"a\"", "\"{\""]).await;
     let headers = basket.lock().items[0].headers.clone();
-    assert_eq!((headers["topic"].as_str(), headers["qos"].as_str(), headers["retained"].as_str()), ("lab/a", "1", "false"));
+    assert_eq!(
+        (headers["topic"].as_str(), headers["qos"].as_str(), headers["retained"].as_str()),
+        ("lab/a", "1", "false")
+    );
     sources.stop().await;
     // And once acknowledged, it comes no more.
     let sources = begun(&basket, spec("mqtt", &args(&server))).await;

@@ -87,8 +87,8 @@ impl Wanted<'_> {
             ..Config::default()
         };
         let consumer = found.get_or_create_consumer(name, config).await;
-        let consumer = consumer
-            .map_err(|e| format!("the consumer `{name}` of `{stream}` is not to be had: {}", chain(&e)))?;
+        let consumer =
+            consumer.map_err(|e| format!("the consumer `{name}` of `{stream}` is not to be had: {}", chain(&e)))?;
         let is = &consumer.cached_info().config;
         if is.ack_policy != AckPolicy::Explicit {
             return Err(Stopped::Failed(format!(

@@ -173,7 +173,9 @@ async fn a_stream_begins_at_its_end_and_what_is_no_json_does_not_hold_it_up() {
     let mut args = of_stream(&server);
     args.push(("format", Value::text("json")));
     let sources = begun(&basket, spec("nats", &args)).await;
-    basket.until("it is read", |kept| kept.states.iter().filter(|s| **s == Some(SourceState::Reading)).count() >= 2).await;
+    basket
+        .until("it is read", |kept| kept.states.iter().filter(|s| **s == Some(SourceState::Reading)).count() >= 2)
+        .await;
     for payload in ["{", "{\"a\":1}"] {
         context.publish("shop.orders", payload.into()).await.unwrap().await.unwrap();
     }

@@ -100,10 +100,17 @@ impl Reading<'_> {
                 }
                 if facts.deleted > place {
                     let to = facts.deleted;
-                    self.gap(format!("entries of `{stream}` between {place} and {to} were deleted before they were read"));
-                } else if facts.first.is_some_and(|first| first > place) && facts.deleted != place && place != Place::default() {
+                    self.gap(format!(
+                        "entries of `{stream}` between {place} and {to} were deleted before they were read"
+                    ));
+                } else if facts.first.is_some_and(|first| first > place)
+                    && facts.deleted != place
+                    && place != Place::default()
+                {
                     // A stream is trimmed at its old end, and does not tell how far.
-                    self.gap(format!("entries of `{stream}` behind {place} may have been trimmed before they were read"));
+                    self.gap(format!(
+                        "entries of `{stream}` behind {place} may have been trimmed before they were read"
+                    ));
                 }
                 Ok(place)
             }
@@ -130,7 +137,10 @@ impl Reading<'_> {
             let place = || redis::from_redis_value::<String>(value.clone()).ok().and_then(|v| Place::parse(&v));
             match redis::from_redis_value::<String>(name).unwrap_or_default().as_str() {
                 "last-generated-id" => facts.last = place().unwrap_or_default(),
-                "first-entry" => facts.first = redis::from_redis_value::<(String, Value)>(value).ok().and_then(|(id, _)| Place::parse(&id)),
+                "first-entry" => {
+                    facts.first =
+                        redis::from_redis_value::<(String, Value)>(value).ok().and_then(|(id, _)| Place::parse(&id))
+                }
                 "max-deleted-entry-id" => facts.deleted = place().unwrap_or_default(),
                 _ => {}
             }

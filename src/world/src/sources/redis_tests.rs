@@ -98,7 +98,10 @@ async fn an_entry_is_a_record_or_one_of_its_fields() {
     let of_field = begun(&field, spec("redis", &json)).await;
     field.holds(&[r#"{"a":1}"#, "null"]).await;
     let headers = field.lock().items[0].headers.clone();
-    assert_eq!((headers["id"].as_str(), headers["stream"].as_str(), headers["header.kind"].as_str()), ("7-1", "orders", "new"));
+    assert_eq!(
+        (headers["id"].as_str(), headers["stream"].as_str(), headers["header.kind"].as_str()),
+        ("7-1", "orders", "new")
+    );
     of_field.stop().await;
 }
 
@@ -155,8 +158,17 @@ async fn what_cannot_be_read_is_said() {
     let server = server();
     let mut client = client(&server).await;
     let _: () = client.set("text", "a").await.unwrap();
-    let _: () = redis::cmd("ACL").arg("SETUSER").arg("ana").arg("on").arg(">s3cret-word").arg("~*").arg("+ping").arg("+select")
-        .query_async(&mut client).await.unwrap();
+    let _: () = redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("ana")
+        .arg("on")
+        .arg(">s3cret-word")
+        .arg("~*")
+        .arg("+ping")
+        .arg("+select")
+        .query_async(&mut client)
+        .await
+        .unwrap();
     let password = server.file("password", "s3cret-word");
     let secret = |path: &std::path::Path| Value::Secret(Secret::Ref(format!("file:{}", path.display()).into()).into());
     let wrong = server.file("wrong", "s3cret-wrong");

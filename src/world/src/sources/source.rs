@@ -117,8 +117,7 @@ impl Source {
     /// The value of a secret.
     pub async fn secret(&self, secret: &Secret) -> Result<SecretString, Stopped> {
         let (secret, scrubber) = (secret.clone(), self.scrubber.clone());
-        let resolved =
-            tokio::task::spawn_blocking(move || secrets::resolve_and_learn(&secret, Some(&scrubber))).await;
+        let resolved = tokio::task::spawn_blocking(move || secrets::resolve_and_learn(&secret, Some(&scrubber))).await;
         match resolved {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => Err(failure.into()),

@@ -93,7 +93,8 @@ fn refused(name: &str, error: &RedisError) -> Failure {
         "NOAUTH" | "WRONGPASS" => FailureKind::Unauthorized,
         "NOPERM" => FailureKind::Forbidden,
         "MOVED" | "ASK" | "BUSYGROUP" | "INPROG" => FailureKind::Conflict,
-        "LOADING" | "BUSY" | "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" | "TRYAGAIN" | "OOM" | "NOREPLICAS" | "NOGOODSLAVE" => {
+        "LOADING" | "BUSY" | "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" | "TRYAGAIN" | "OOM" | "NOREPLICAS"
+        | "NOGOODSLAVE" => {
             // The server says that it did nothing, so that it may be tried again; a script may have come as far as its middle.
             let script = name.starts_with("EVAL") || name == "FCALL";
             let happened = if script { Happened::Maybe } else { Happened::No };
@@ -132,7 +133,9 @@ impl Room {
             Reply::Map(pairs) => self.map(pairs, levels),
             Reply::Attribute { data, .. } => self.json(*data, levels),
             Reply::Push { data, .. } => self.list(data, levels),
-            Reply::ServerError(e) => Err(answered(FailureKind::Failed, format!("a part of the answer is an error: {e}"))),
+            Reply::ServerError(e) => {
+                Err(answered(FailureKind::Failed, format!("a part of the answer is an error: {e}")))
+            }
             other => text(format!("{other:?}").as_bytes()),
         }
     }
