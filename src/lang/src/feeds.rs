@@ -67,7 +67,16 @@ pub const FEEDS: &[Feed] = &[
     Feed {
         scheme: Scheme {
             name: "amqp",
-            params: &[needed("url", "Url"), needed("queue", "Text"), FORMAT, USER, PASSWORD, CA_FILE, CLIENT_CERT, CLIENT_KEY],
+            params: &[
+                needed("url", "Url"),
+                needed("queue", "Text"),
+                FORMAT,
+                USER,
+                PASSWORD,
+                CA_FILE,
+                CLIENT_CERT,
+                CLIENT_KEY,
+            ],
             docs: "Messages of a queue of RabbitMQ or another broker of AMQP 0-9-1, at `amqp://` or `amqps://`; the path of `url` is the \
                    virtual host. `headers` has `queue`, `exchange`, `routing_key`, `redelivered`, `message_id`, `content_type`, \
                    `correlation_id`, `reply_to`, `type`, `app_id` and `timestamp`, as far as they are given.",

@@ -47,6 +47,9 @@ fn database(address: &Address) -> Result<i64, Failure> {
 pub async fn connect(address: &Address, access: &Access, patience: Duration) -> Result<Connection, Failure> {
     let mut info =
         RedisConnectionInfo::default().set_db(database(address)?).set_lib_name("rrb", env!("CARGO_PKG_VERSION"));
+    if access.user.is_some() && access.password.is_none() {
+        return Err(invalid("`user` has no `password`: the server would take rrb for its default user"));
+    }
     if let Some(user) = &access.user {
         info = info.set_username(user);
     }

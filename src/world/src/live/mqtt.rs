@@ -75,25 +75,26 @@ async fn goodbye(client: &AsyncClient, events: &mut EventLoop) {
 }
 
 fn taken(address: &Address, topic: &str, result: Result<PublishResult, PublishNoticeError>) -> Result<Value, Failure> {
-    let heard = |heard| Ok(Value::record([("heard", Value::Bool(heard))]));
-    match result {
-        Ok(PublishResult::Qos1(ack)) => heard(ack.reason != PubAckReason::NoMatchingSubscribers),
-        Ok(_) => heard(true),
-        Err(PublishNoticeError::V5PubAck(PubAckReason::NoMatchingSubscribers)) => heard(false),
-        Err(PublishNoticeError::V5PubAck(reason)) => {
-            let kind = match reason {
-                PubAckReason::NotAuthorized => FailureKind::Forbidden,
-                PubAckReason::QuotaExceeded => FailureKind::Throttled,
-                PubAckReason::TopicNameInvalid | PubAckReason::PayloadFormatInvalid => FailureKind::Invalid,
-                _ => FailureKind::Failed,
-            };
-            Err(answered(kind, format!("{address} does not take a message to `{topic}`: {reason:?}")))
-        }
+    let reason = match &result {
+        Ok(PublishResult::Qos1(ack)) => ack.reason,
+        Ok(_) => PubAckReason::Success,
+        Err(PublishNoticeError::V5PubAck(reason)) => *reason,
         Err(PublishNoticeError::RetainNotSupported) => {
-            Err(invalid(format!("{address} keeps no last words: leave `retain` out")))
+            return Err(invalid(format!("{address} keeps no last words: leave `retain` out")));
         }
-        Err(other) => Err(broke(format!("{address} has not said that it has the message: {other}"))),
-    }
+        Err(other) => return Err(broke(format!("{address} has not said that it has the message: {other}"))),
+    };
+    let kind = match reason {
+        PubAckReason::Success | PubAckReason::NoMatchingSubscribers => {
+            let heard = reason == PubAckReason::Success;
+            return Ok(Value::record([("heard", Value::Bool(heard))]));
+        }
+        PubAckReason::NotAuthorized => FailureKind::Forbidden,
+        PubAckReason::QuotaExceeded => FailureKind::Throttled,
+        PubAckReason::TopicNameInvalid | PubAckReason::PayloadFormatInvalid => FailureKind::Invalid,
+        _ => FailureKind::Failed,
+    };
+    Err(answered(kind, format!("{address} does not take a message to `{topic}`: {reason:?}")))
 }
 
 #[cfg(test)]

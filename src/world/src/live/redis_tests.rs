@@ -18,7 +18,7 @@ fn call(native: &str, port: u16, command: &[&str]) -> Call {
 
 fn json(outcome: EffectOutcome) -> String {
     let Value::Json(json) = done(outcome) else { panic!("no JSON") };
-    serde_json::Value::from(&*json).to_string()
+    serde_json::Value::from(&json).to_string()
 }
 
 #[tokio::test]
@@ -60,9 +60,9 @@ async fn what_is_refused_says_whether_it_happened() {
         (call("redis.read", free_port(), &["PING"]), FailureKind::Unavailable, Happened::No, "no connection to"),
         (
             call("redis.read", port, &["PING"]).text("user", "nobody"),
-            FailureKind::Unauthorized,
+            FailureKind::Invalid,
             Happened::No,
-            "does not accept",
+            "has no `password`",
         ),
     ] {
         let failure = failed(call.perform().await);

@@ -101,7 +101,9 @@ impl Reading<'_> {
                 Some(Ok(delivery)) => deliveries.push(delivery),
                 Some(Err(e)) => return Err(refused(self.queue, &e)),
                 None => {
-                    return Err(format!("the broker gives nothing of `{}` any more: was it deleted?", self.queue).into());
+                    return Err(
+                        format!("the broker gives nothing of `{}` any more: was it deleted?", self.queue).into()
+                    );
                 }
             }
             due.get_or_insert_with(|| tokio::time::Instant::now() + GATHER);

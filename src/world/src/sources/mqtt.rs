@@ -6,9 +6,10 @@ use rrb_engine::api::SourceState;
 use rrb_engine::sink::{Fed, MAX_BATCH};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v5::{Packet, Publish, RetainForwardRule, SubscribeReasonCode};
-use rumqttc::{AckMode, AsyncClient, ConnectionError, Event, EventLoop, SubscribeFilter};
+use rumqttc::{AckMode, AsyncClient, Event, EventLoop, SubscribeFilter};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::doubt::{self, Doubt};
 use super::lines::Format;
@@ -18,6 +19,9 @@ use crate::brokers::{Address, mqtt};
 
 /// Messages that the broker gives out before the first of them is acknowledged. What is older was acknowledged for sure.
 const RECEIVE: u16 = 100;
+
+/// Messages that have come and wait. A broker that keeps to [`RECEIVE`] never fills this with what it wants acknowledged.
+const QUEUE: usize = 10_000;
 
 /// Messages wait this long for others, so that many are written together.
 const GATHER: Duration = Duration::from_millis(20);
@@ -51,12 +55,12 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
     options.set_receive_maximum(Some(RECEIVE));
     options.set_ack_mode(AckMode::Manual);
     let (client, mut events) = AsyncClient::builder(options).capacity(usize::from(RECEIVE)).build();
-    let (send, receive) = mpsc::channel(MAX_BATCH);
+    let (send, receive) = mpsc::channel(QUEUE);
     let mut reading = Reading { source, address: &address, format, begin, fresh, session, client, receive };
-    let polling = poll(&mut events, send);
+    let polling = poll(&address, &mut events, send);
     tokio::pin!(polling);
     let stopped = tokio::select! {
-        broke = &mut polling => return Err(mqtt::refused(&address, &broke).into()),
+        broke = &mut polling => return Err(broke),
         stopped = reading.read() => stopped,
     };
     // What was acknowledged is sent before the connection ends.
@@ -91,17 +95,28 @@ enum Said {
     Published(Box<Publish>),
 }
 
-/// Drives the connection until it breaks.
-async fn poll(events: &mut EventLoop, send: mpsc::Sender<Said>) -> ConnectionError {
+/// Drives the connection until it breaks. It never waits for whoever takes the messages: what that one acknowledges goes out by it.
+async fn poll(address: &Address, events: &mut EventLoop, send: mpsc::Sender<Said>) -> Stopped {
     loop {
         let said = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(ack))) => Said::Connected { session_kept: ack.session_present },
             Ok(Event::Incoming(Packet::SubAck(ack))) => Said::Subscribed(ack.return_codes),
             Ok(Event::Incoming(Packet::Publish(publish))) => Said::Published(Box::new(publish)),
             Ok(_) => continue,
-            Err(broke) => return broke,
+            Err(broke) => return mqtt::refused(address, &broke).into(),
         };
-        let _ = send.send(said).await;
+        match send.try_send(said) {
+            // With QoS 0 a message may be lost, and nobody is asked to wait.
+            Err(TrySendError::Full(Said::Published(publish))) if publish.qos == QoS::AtMostOnce => {
+                tracing::warn!(%address, "more messages of QoS 0 come than can be written: one is lost");
+            }
+            Err(TrySendError::Full(_)) => {
+                return Stopped::Failed(format!(
+                    "{address} gives more than {QUEUE} messages before one is acknowledged"
+                ));
+            }
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+        }
     }
 }
 

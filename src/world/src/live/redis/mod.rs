@@ -26,6 +26,9 @@ const MAX_ANSWER: usize = 4 << 20;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// So much longer the client would wait: the time of the call is up first, and says so.
+const SPARE: Duration = Duration::from_secs(5);
+
 /// `redis.read`
 pub async fn read(cx: Cx<'_>) -> Result<Value, Failure> {
     run(cx, Effect::Reads).await
@@ -50,7 +53,7 @@ async fn run(cx: Cx<'_>, most: Effect) -> Result<Value, Failure> {
     let (access, time) = (access(cx).await?, patience(cx, TIMEOUT)?);
     let mut sent = false;
     let all = async {
-        let mut connection = broker::connect(&address, &access, time).await?;
+        let mut connection = broker::connect(&address, &access, time + SPARE).await?;
         let mut command = redis::Cmd::new();
         words.iter().for_each(|word| {
             command.arg(*word);
