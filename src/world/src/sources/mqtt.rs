@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rrb_engine::api::SourceState;
-use rrb_engine::sink::{Fed, MAX_BATCH};
+use rrb_engine::sink::Fed;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v5::{Packet, Publish, RetainForwardRule, SubscribeReasonCode};
 use rumqttc::{AckMode, AsyncClient, Event, EventLoop, SubscribeFilter};
@@ -17,8 +17,12 @@ use super::message::Message;
 use super::source::{Args, Source, Stopped};
 use crate::brokers::{Address, mqtt};
 
-/// Messages that the broker gives out before the first of them is acknowledged. What is older was acknowledged for sure.
+/// Messages that the broker is asked to give out before the first of them is acknowledged, and that are written together.
 const RECEIVE: u16 = 100;
+
+/// Messages that may come once more: acknowledgements that were queued or sent, and that a broker had not read when it went down. Some
+/// brokers give out far more than they are asked to.
+const IN_DOUBT: usize = 1_000;
 
 /// Messages that have come and wait. A broker that keeps to [`RECEIVE`] never fills this with what it wants acknowledged.
 const QUEUE: usize = 10_000;
@@ -145,7 +149,7 @@ impl Reading<'_> {
     async fn batch(&mut self) -> Result<(), Stopped> {
         let mut publishes = Vec::new();
         let mut due = None;
-        while publishes.len() < MAX_BATCH {
+        while publishes.len() < usize::from(RECEIVE) {
             let next = self.source.unless_stopped(self.receive.recv());
             let next = match due {
                 None => next.await?,
@@ -209,7 +213,7 @@ impl Reading<'_> {
         if publish.qos != QoS::AtMostOnce {
             let name = doubt::name(&[&publish.pkid.to_be_bytes(), &publish.topic, &publish.payload]);
             let known = publish.dup && self.session.doubt.knows(&name);
-            self.session.doubt.note(name, usize::from(RECEIVE));
+            self.session.doubt.note(name, IN_DOUBT);
             if known {
                 return None;
             }
