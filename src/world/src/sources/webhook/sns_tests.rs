@@ -201,7 +201,7 @@ fn a_hundred_thousand_altered_messages_are_all_refused() {
     let mut random = super::super::tests::random();
     for round in 0..100_000u32 {
         let (mut text, mut signature) = (text.clone().into_bytes(), signature.clone());
-        super::super::tests::alter(if random() % 2 == 0 { &mut text } else { &mut signature }, &mut random);
+        super::super::tests::alter(if random().is_multiple_of(2) { &mut text } else { &mut signature }, &mut random);
         assert!(!verify(&text, &signature), "round {round}");
     }
 }
