@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
-    approvals, audit, backtest, check, connectors, doc, emit, events, explain, fmt, graph, import, init, plan, replay,
-    run, runs, serve, status, test, token, watch, why, why_not,
+    approvals, audit, backtest, check, connectors, doc, emit, events, explain, export, fmt, graph, import, init, plan,
+    replay, run, runs, serve, status, test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -127,9 +127,15 @@ pub enum Command {
         after_help = "Examples:\n  rrb connectors search silence an alert\n  rrb connectors show slack.post\n  rrb connectors new doorbell"
     )]
     Connectors(connectors::ConnectorsCommand),
-    /// Make connectors of other people's descriptions.
-    #[command(subcommand, after_help = "Example:\n  rrb import openapi github.json --only issues --out lib/github.rrb")]
+    /// Make connectors of other people's descriptions, and runbooks of their playbooks.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  rrb import openapi github.json --only issues --out lib/github.rrb\n  rrb import rulebook disk.yml --out disk.rrb"
+    )]
     Import(import::ImportCommand),
+    /// Make a playbook of CACAO 2.0 of a runbook.
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     /// Make a new project in a folder.
     Init(init::InitArgs),
     /// Speak the language server protocol on standard input and output.

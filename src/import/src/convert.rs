@@ -3,6 +3,7 @@
 //! A runbook that was converted never loses a step: what has no counterpart here is done by a person, who is asked and
 //! waited for ([`Module::by_hand`]), and stands in the report.
 
+pub mod flow;
 mod helpers;
 pub mod literal;
 pub mod template;
@@ -159,7 +160,7 @@ impl Module {
             None => Names::default().take(&shortened_name(title)),
         };
         Ok(Self {
-            names: Names::with(OWN_NAMES.iter().copied().chain([name.as_str()])),
+            names: Names::with(OWN_NAMES.iter().copied()),
             name,
             operators: options.operators.clone(),
             source: options.source.clone(),

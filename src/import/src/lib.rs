@@ -3,6 +3,7 @@
 //! [`openapi::import`] reads an OpenAPI 3 or Swagger 2.0 description, JSON or YAML, and gives the text of a connector and a
 //! report of what the connector holds otherwise than the description, or not at all. Nothing but the given bytes is read.
 
+pub mod cacao;
 mod convert;
 mod emit;
 mod names;
@@ -11,6 +12,7 @@ mod pointer;
 mod read;
 mod report;
 pub mod rulebook;
+pub mod ssm;
 mod text;
 
 /// Descriptions as they are read, for those who hold requests against one instead of making a connector of it.

@@ -17,12 +17,16 @@ pub enum ImportCommand {
     Openapi(OpenapiArgs),
     /// Make runbooks of a rulebook of ansible-rulebook (Event-Driven Ansible).
     Rulebook(PlaybookArgs),
+    /// Make a runbook of a document of AWS Systems Manager (Automation 0.3, Command 2.2).
+    Ssm(PlaybookArgs),
+    /// Make a runbook of a CACAO 2.0 playbook.
+    Cacao(PlaybookArgs),
 }
 
 /// Which playbook, and where to.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb import rulebook disk.yml --out disk.rrb\n  rrb import rulebook disk.yml --operators sre --report report.json > disk.rrb\n  rrb import rulebook disk.yml --out disk.rrb --check     # is the file still what the rulebook gives?\n\nWhat has no counterpart becomes a step that a person of the group does, and is listed in the report.\n\nExit code: 0 when it is written (whatever the report says), 1 with --check when the file differs, 2 when it cannot be read."
+    after_help = "Examples:\n  rrb import rulebook disk.yml --out disk.rrb\n  rrb import rulebook disk.yml --operators sre --report report.json > disk.rrb\n  rrb import ssm Restart.yaml --out restart.rrb\n  rrb import cacao playbook.json --out lib/playbook.rrb\n  rrb import rulebook disk.yml --out disk.rrb --check     # is the file still what the rulebook gives?\n\nWhat has no counterpart becomes a step that a person of the group does, and is listed in the report.\n\nExit code: 0 when it is written (whatever the report says), 1 with --check when the file differs, 2 when it cannot be read."
 )]
 pub struct PlaybookArgs {
     /// The file; `-` is standard input. Nothing else is read, and nothing is fetched.
@@ -80,6 +84,8 @@ pub fn dispatch(context: &Context, command: &ImportCommand) -> Result<Exit, CliE
     match command {
         ImportCommand::Openapi(args) => openapi(context, args),
         ImportCommand::Rulebook(args) => playbook(context, args, rrb_import::rulebook::import),
+        ImportCommand::Ssm(args) => playbook(context, args, rrb_import::ssm::import),
+        ImportCommand::Cacao(args) => playbook(context, args, rrb_import::cacao::import),
     }
 }
 

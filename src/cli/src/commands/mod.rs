@@ -10,6 +10,7 @@ pub mod effects;
 pub mod emit;
 pub mod events;
 pub mod explain;
+pub mod export;
 pub mod fmt;
 pub mod graph;
 pub mod help;
@@ -61,6 +62,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Graph(args) => graph::graph(context, &args),
         Command::Explain(args) => explain::explain(context, &args),
         Command::Import(command) => import::dispatch(context, &command),
+        Command::Export(command) => export::dispatch(context, &command),
         Command::Connectors(command) => connectors::dispatch(context, &command),
         Command::Init(args) => init::init(context, &args),
         Command::Lsp { .. } => match rrb_lsp::serve_stdio().await {

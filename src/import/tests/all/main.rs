@@ -8,10 +8,12 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod cacao_playbooks;
 mod mutated;
 mod odd;
 mod refused;
 mod rulebooks;
 mod samples;
+mod ssm_documents;
 mod support;
 mod whole;
