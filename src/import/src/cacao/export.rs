@@ -289,7 +289,10 @@ impl Writer {
                 self.end(place, &format!("Finished, {outcome}{why}"))
             }
             Kind::Fail { text } => match next.failed {
-                Some(failed) => failed.to_owned(),
+                Some(failed) => {
+                    self.lost.push(format!("a failure that is caught at once: {text}"));
+                    failed.to_owned()
+                }
                 None => self.end(place, &format!("Failed: {text}")),
             },
             Kind::Act { text, .. }
