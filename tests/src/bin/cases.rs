@@ -1,5 +1,6 @@
 //! `rrb-cases run [--update] [NAME…]` runs the cases of connectors with the connectors as they stand in `stdlib`;
-//! `rrb-cases cut FULL OUT ORIGIN OPERATION…` cuts a vendor's description to some operations. Both from the folder of the clone.
+//! `rrb-cases cut FULL OUT ORIGIN OPERATION…` cuts a vendor's description to some operations; `rrb-cases
+//! sweep FOLDER` takes every sample of folders named after their sources. All from the folder of the clone.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +12,11 @@ fn main() -> ExitCode {
     let done = match args.split_first() {
         Some((word, rest)) if word == "run" => run(rest),
         Some((word, rest)) if word == "cut" => cut(rest),
-        _ => Err("rrb-cases run [--update] [NAME…], or rrb-cases cut FULL OUT ORIGIN OPERATION…".to_owned()),
+        Some((word, [samples])) if word == "sweep" => sweep(Path::new(samples)),
+        _ => {
+            Err("rrb-cases run [--update] [NAME…], rrb-cases cut FULL OUT ORIGIN OPERATION…, or rrb-cases sweep FOLDER"
+                .to_owned())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,4 +54,13 @@ fn cut(args: &[String]) -> Result<(), String> {
     let cut = rrb_tests::openapi::cut(&bytes, wanted, &json!(origin))?;
     let text = serde_json::to_string_pretty(&cut).map_err(|e| e.to_string())?;
     std::fs::write(out, text + "\n").map_err(|e| format!("{out}: {e}"))
+}
+
+fn sweep(samples: &Path) -> Result<(), String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+    let swept = runtime.block_on(rrb_tests::cases::sweep::sweep(&clone()?, samples))?;
+    println!("{} bodies became {} events", swept.bodies, swept.events);
+    swept.unread.iter().for_each(|why| println!("not read: {why}"));
+    swept.needless.iter().for_each(|name| println!("a reason without need: {name}"));
+    if swept.faults.is_empty() { Ok(()) } else { Err(swept.faults.join("\n")) }
 }

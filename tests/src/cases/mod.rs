@@ -1,9 +1,12 @@
 //! The cases of connectors: folders below `tests/connectors`, each with runbooks that call a connector against a double.
 
+mod events;
 mod fixture;
 mod print;
-mod program;
+pub mod program;
 mod run;
+pub mod sweep;
+pub mod taken;
 
 use std::path::Path;
 
@@ -15,8 +18,8 @@ use print::Told;
 /// What became of the cases of one folder.
 pub struct Outcome {
     pub name: String,
-    /// The text of `calls.snap` as it should be now.
-    pub snapshot: String,
+    /// `calls.snap` and `events.snap` as they should be now.
+    pub snapshots: Vec<(&'static str, String)>,
     /// What is wrong whatever the snapshot says.
     pub faults: Vec<String>,
 }
@@ -30,7 +33,7 @@ pub fn names(root: &Path) -> Result<Vec<String>, String> {
     let entries = std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut names: Vec<String> = entries
         .flatten()
-        .filter(|e| e.path().join("calls.rrb").is_file())
+        .filter(|e| e.path().join("calls.rrb").is_file() || e.path().join("events").is_dir())
         .map(|e| e.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
@@ -63,7 +66,22 @@ pub async fn play(root: &Path, name: &str) -> Result<Outcome, String> {
         faults.extend(echoed(&fixture, &double, &program, &case).await);
     }
     let snapshot = format!("{}{snapshot}", print::not_called(&program, &called));
-    Ok(Outcome { name: name.to_owned(), snapshot, faults })
+    Ok(Outcome { name: name.to_owned(), snapshots: vec![("calls.snap", snapshot)], faults })
+}
+
+/// The calls and the events of a folder.
+async fn whole(root: &Path, name: &str) -> Result<Outcome, String> {
+    let has_calls = root.join("tests/connectors").join(name).join("calls.rrb").is_file();
+    let mut outcome = if has_calls {
+        play(root, name).await?
+    } else {
+        Outcome { name: name.to_owned(), snapshots: Vec::new(), faults: Vec::new() }
+    };
+    if let Some((text, faults)) = events::play(root, name).await? {
+        outcome.snapshots.push(("events.snap", text));
+        outcome.faults.extend(faults);
+    }
+    Ok(outcome)
 }
 
 /// What the description refuses and no exception explains.
@@ -116,7 +134,7 @@ pub async fn hold(root: &Path, only: &[String], update: bool) -> Result<Vec<Stri
     let mut playing = tokio::task::JoinSet::new();
     for name in chosen {
         let root = root.to_owned();
-        playing.spawn(async move { (play(&root, &name).await, name) });
+        playing.spawn(async move { (whole(&root, &name).await, name) });
     }
     let mut played = playing.join_all().await;
     played.sort_by(|a, b| a.1.cmp(&b.1));
@@ -124,7 +142,9 @@ pub async fn hold(root: &Path, only: &[String], update: bool) -> Result<Vec<Stri
         let said = match outcome {
             Ok(outcome) => {
                 let mut said = outcome.faults;
-                said.extend(differs(root, &name, &outcome.snapshot, update)?);
+                for (file, text) in &outcome.snapshots {
+                    said.extend(differs(root, &name, file, text, update)?);
+                }
                 said
             }
             Err(why) => vec![why],
@@ -135,8 +155,8 @@ pub async fn hold(root: &Path, only: &[String], update: bool) -> Result<Vec<Stri
 }
 
 /// How the snapshot differs from what is kept.
-fn differs(root: &Path, name: &str, now: &str, update: bool) -> Result<Option<String>, String> {
-    let path = root.join("tests/connectors").join(name).join("calls.snap");
+fn differs(root: &Path, name: &str, file: &str, now: &str, update: bool) -> Result<Option<String>, String> {
+    let path = root.join("tests/connectors").join(name).join(file);
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     if kept == now {
         return Ok(None);
@@ -146,7 +166,7 @@ fn differs(root: &Path, name: &str, now: &str, update: bool) -> Result<Option<St
         return Ok(None);
     }
     let diff = similar::TextDiff::from_lines(kept.as_str(), now);
-    let diff = diff.unified_diff().context_radius(4).header("calls.snap", "now").to_string();
+    let diff = diff.unified_diff().context_radius(4).header(file, "now").to_string();
     Ok(Some(format!(
         "calls.snap differs; `cargo run -p rrb-tests --bin rrb-cases -- run --update {name}` writes it\n{diff}"
     )))

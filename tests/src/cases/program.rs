@@ -1,6 +1,7 @@
 //! The runbooks of a fixture, checked and compiled with the connectors as they stand in `stdlib`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
@@ -53,23 +54,7 @@ impl Program {
 /// # Errors
 /// What the check says.
 pub fn build(fixture: &Fixture, url: &str) -> Result<Program, String> {
-    let main = ModuleSource { name: "main".into(), file: "calls.rrb".into(), text: fixture.calls.as_str().into() };
-    let mut modules = vec![main];
-    let mut at = 0;
-    while let Some(module) = modules.get(at) {
-        at += 1;
-        let text = Arc::clone(&module.text);
-        for used in uses(&text) {
-            let name = format!("std.{used}");
-            // The file beside the clone, so that a connector is tried without building anything.
-            let path = fixture.root.join(format!("stdlib/{used}.rrb"));
-            if modules.iter().any(|m| m.name == name) || !path.exists() {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-            modules.push(ModuleSource { name: name.into(), file: format!("stdlib/{used}.rrb"), text: text.into() });
-        }
-    }
+    let modules = modules(&fixture.root, &fixture.calls)?;
     let own = modules.iter().find(|m| m.name == format!("std.{}", fixture.name)).map(|m| connectors(&m.text));
     let toml = format!("{}{PEOPLE}", fixture.project(url)?);
     let (project, said) = parse(PROJECT_FILE, &toml);
@@ -87,6 +72,30 @@ pub fn build(fixture: &Fixture, url: &str) -> Result<Program, String> {
     let own = own.unwrap_or_default();
     let actions = actions(&checked, &own);
     Ok(Program { program: Arc::new(program), settings, project: Arc::new(project), connectors: own, actions })
+}
+
+/// A module `main` of this text, with what it uses of `stdlib` as it stands beside the clone: a connector is tried without building
+/// anything.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn modules(root: &Path, text: &str) -> Result<Vec<ModuleSource>, String> {
+    let mut modules = vec![ModuleSource { name: "main".into(), file: "calls.rrb".into(), text: text.into() }];
+    let mut at = 0;
+    while let Some(module) = modules.get(at) {
+        at += 1;
+        let text = Arc::clone(&module.text);
+        for used in uses(&text) {
+            let name = format!("std.{used}");
+            let path = root.join(format!("stdlib/{used}.rrb"));
+            if modules.iter().any(|m| m.name == name) || !path.exists() {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+            modules.push(ModuleSource { name: name.into(), file: format!("stdlib/{used}.rrb"), text: text.into() });
+        }
+    }
+    Ok(modules)
 }
 
 fn uses(text: &str) -> Vec<String> {
