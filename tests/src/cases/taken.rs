@@ -140,14 +140,19 @@ pub fn raw(event: &EventRow, body: &[u8]) -> Raw {
     let Ok(came) = serde_json::from_slice::<Value>(body) else { return Raw::Missing };
     // The events of `std.webhook` call it `body`.
     let Some(raw) = event.payload.get("raw").or_else(|| event.payload.get("body")) else { return Raw::Missing };
-    let kept = raw.to_string();
-    if kept == came.to_string() {
+    if same(raw, &came) {
         Raw::Whole
-    } else if parts(&came).iter().any(|part| part.to_string() == kept) {
+    } else if parts(&came).iter().any(|part| same(raw, part)) {
         Raw::Part
     } else {
         Raw::Differs
     }
+}
+
+/// Equal, with members in the same order: values of `serde_json` are equal in any.
+fn same(one: &Value, other: &Value) -> bool {
+    let texts = (one.to_string(), other.to_string());
+    texts.0 == texts.1
 }
 
 /// The items of every list in a body, the objects in it, and JSON that stands in it as text.
