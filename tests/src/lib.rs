@@ -13,5 +13,6 @@ pub mod daemon;
 pub mod double;
 pub mod leaks;
 pub mod openapi;
+mod patterns;
 pub mod scripted;
 pub mod sink;

@@ -3,7 +3,6 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use indexmap::IndexMap;
-use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -118,7 +117,7 @@ impl Entry {
         });
         selected
             && self.method == seen.method
-            && Regex::new(&format!("^{pattern}$")).is_ok_and(|r| r.is_match(&seen.path))
+            && crate::patterns::pattern(&format!("^{pattern}$")).is_some_and(|r| r.is_match(&seen.path))
     }
 }
 

@@ -12,6 +12,8 @@ use std::path::Path;
 
 pub use fixture::Fixture;
 
+use rrb_world::live::{LiveConfig, LiveWorld};
+
 use crate::double::{Double, From};
 use print::Told;
 
@@ -48,13 +50,14 @@ pub async fn play(root: &Path, name: &str) -> Result<Outcome, String> {
     let fixture = Fixture::read(root, name)?;
     let double = Double::start(fixture.descriptions()?).await?;
     let program = program::build(&fixture, &double.url)?;
+    let world = LiveWorld::new(LiveConfig::default());
     let mut faults = fixture.unnamed_secrets(&program);
     faults.extend(fixture.unknown_cases(&program));
     let mut called = Vec::new();
     let mut snapshot = String::new();
     for case in program.cases() {
         double.begin(fixture.replies.script(&case));
-        let ran = run::run(&program, &case).await;
+        let ran = run::run(&world, &program, &case).await;
         let exchanges = double.take();
         for exchange in &exchanges {
             faults.extend(refusals(&fixture, exchange).into_iter().map(|why| format!("{case}: {why}")));
@@ -63,7 +66,7 @@ pub async fn play(root: &Path, name: &str) -> Result<Outcome, String> {
         called.extend(ran.actions.clone());
         snapshot +=
             &print::case(&Told { case: &case, ran: &ran, exchanges: &exchanges, fixture: &fixture, url: &double.url });
-        faults.extend(echoed(&fixture, &double, &program, &case).await);
+        faults.extend(echoed(&world, &fixture, &double, &program, &case).await);
     }
     let snapshot = format!("{}{snapshot}", print::not_called(&program, &called));
     Ok(Outcome { name: name.to_owned(), snapshots: vec![("calls.snap", snapshot)], faults })
@@ -108,11 +111,17 @@ fn leaked(fixture: &Fixture, case: &str, shown: &str) -> Vec<String> {
 }
 
 /// Runs the case once more with a server that says in its failures all that it was sent.
-async fn echoed(fixture: &Fixture, double: &Double, program: &program::Program, case: &str) -> Vec<String> {
+async fn echoed(
+    world: &LiveWorld,
+    fixture: &Fixture,
+    double: &Double,
+    program: &program::Program,
+    case: &str,
+) -> Vec<String> {
     let mut faults = Vec::new();
     for status in [500, 401, 200] {
         double.echo(status);
-        let ran = run::run(program, case).await;
+        let ran = run::run(world, program, case).await;
         faults.extend(leaked(fixture, &format!("{case}, echoed with {status}"), &ran.shown));
     }
     double.take();

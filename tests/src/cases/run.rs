@@ -11,7 +11,7 @@ use rrb_lang::vm::Machine;
 use rrb_lang::vm::protocol::{
     Command, Effect, EffectOutcome, Input, Limits, Millis, NativeCall, Note, Plan, Resolution, RunEnd, RunInput,
 };
-use rrb_world::live::{LiveConfig, LiveWorld};
+use rrb_world::live::LiveWorld;
 
 use super::program::Program;
 
@@ -36,8 +36,8 @@ pub struct Ran {
 }
 
 /// Runs a case to its end.
-pub async fn run(program: &Program, case: &str) -> Ran {
-    let mut driver = Driver::new();
+pub async fn run(world: &LiveWorld, program: &Program, case: &str) -> Ran {
+    let mut driver = Driver::new(world);
     driver.ran.end = driver.drive(program, case).await;
     if let Err(why) = &driver.ran.end {
         driver.ran.shown += why;
@@ -45,8 +45,8 @@ pub async fn run(program: &Program, case: &str) -> Ran {
     driver.ran
 }
 
-struct Driver {
-    world: LiveWorld,
+struct Driver<'w> {
+    world: &'w LiveWorld,
     at: Millis,
     uuids: u32,
     ran: Ran,
@@ -57,8 +57,8 @@ fn real() -> Millis {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-impl Driver {
-    fn new() -> Self {
+impl<'w> Driver<'w> {
+    fn new(world: &'w LiveWorld) -> Self {
         let ran = Ran {
             end: Err(String::new()),
             evidence: Vec::new(),
@@ -67,7 +67,7 @@ impl Driver {
             slept: 0,
             shown: String::new(),
         };
-        Self { world: LiveWorld::new(LiveConfig::default()), at: BEGINNING, uuids: 0, ran }
+        Self { world, at: BEGINNING, uuids: 0, ran }
     }
 
     async fn drive(&mut self, program: &Program, case: &str) -> Result<RunEnd, String> {

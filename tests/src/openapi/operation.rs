@@ -1,6 +1,7 @@
 //! Which operation of a description a request is for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use regex::Regex;
 use rrb_import::description::{In, Operation, Version};
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use super::Open;
 use super::request::Seen;
+use crate::patterns;
 
 /// An operation with the values that a request has in its path.
 pub struct Found<'o, 'a> {
@@ -85,7 +87,7 @@ fn fit<'o, 'a>(operation: &'o Operation<'a>, rest: &str, seen: &'o Seen, wide: b
 }
 
 /// The path as a pattern, and its parameters in order.
-fn pattern(template: &str, wide: impl Fn(&str) -> bool) -> Option<(Regex, Vec<String>)> {
+fn pattern(template: &str, wide: impl Fn(&str) -> bool) -> Option<(Arc<Regex>, Vec<String>)> {
     let mut text = String::from("^");
     let mut names = Vec::new();
     for (i, part) in template.split(['{', '}']).enumerate() {
@@ -97,7 +99,7 @@ fn pattern(template: &str, wide: impl Fn(&str) -> bool) -> Option<(Regex, Vec<St
         }
     }
     // A slash at the end is no other place.
-    Some((Regex::new(&format!("{}/?$", text.trim_end_matches('/'))).ok()?, names))
+    Some((patterns::pattern(&format!("{}/?$", text.trim_end_matches('/')))?, names))
 }
 
 /// Whether a value may go over several segments of a path, as the names of resources do with some vendors.

@@ -223,7 +223,7 @@ fn text(schema: &At<'_>, name: &str) -> Value {
     if !fixed.is_empty() {
         return fixed.into();
     }
-    let pattern = schema.text("pattern").and_then(|p| regex::Regex::new(p).ok());
+    let pattern = schema.text("pattern").and_then(crate::patterns::pattern);
     let candidates = [name, "a", "a1", "1", "A", "A1", "a-1", "i-0123456789abcdef0", "0123456789abcdef", "192.0.2.1"];
     let fits = |c: &&str| pattern.as_ref().is_none_or(|p| p.is_match(c)) && !c.is_empty();
     let chosen = candidates.iter().copied().find(fits).unwrap_or("text");

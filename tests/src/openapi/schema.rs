@@ -1,11 +1,11 @@
 //! Whether a value is as a schema has it: OpenAPI 3.0's and Swagger's dialect, and JSON Schema as far as OpenAPI 3.1 uses it.
 
 use base64::Engine as _;
-use regex::Regex;
 use rrb_import::description::{At, Document};
 use serde_json::Value;
 
 use super::resolve;
+use crate::patterns::pattern as regex;
 
 /// How deep schemas may lead to schemas.
 const MAX_DEPTH: usize = 64;
@@ -88,8 +88,8 @@ impl<'a> Check<'_, 'a> {
             self.fault(place, format!("{length} characters are too many"));
         }
         if let Some(pattern) = schema.text("pattern")
-            && let Ok(regex) = Regex::new(pattern)
-            && !regex.is_match(text)
+            && let Some(known) = regex(pattern)
+            && !known.is_match(text)
         {
             self.fault(place, format!("`{text}` does not fit the pattern `{pattern}`"));
         }
@@ -166,7 +166,7 @@ impl<'a> Check<'_, 'a> {
                 self.value(&property, value, &at, depth + 1);
                 continue;
             }
-            let matching = patterns.iter().find(|(p, _)| Regex::new(p).is_ok_and(|r| r.is_match(name)));
+            let matching = patterns.iter().find(|(p, _)| regex(p).is_some_and(|r| r.is_match(name)));
             match (matching, &more) {
                 (Some((_, schema)), _) => self.value(schema, value, &at, depth + 1),
                 (None, Some(more)) if more.value == &Value::Bool(false) => {
@@ -279,7 +279,7 @@ fn has_format(format: &str, text: &str) -> bool {
     match format {
         "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
         "date" => text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok(),
-        "uuid" => Regex::new("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$").is_ok_and(|r| r.is_match(text)),
+        "uuid" => regex("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$").is_some_and(|r| r.is_match(text)),
         "email" => text.contains('@'),
         "uri" | "url" => url::Url::parse(text).is_ok(),
         "ipv4" => text.parse::<std::net::Ipv4Addr>().is_ok(),
