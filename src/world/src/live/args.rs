@@ -183,6 +183,34 @@ impl<'a> Args<'a> {
         })
     }
 
+    /// A `List<Json>`; empty when it is absent.
+    pub fn jsons(self, name: &str) -> Result<Vec<&'a Json>, Failure> {
+        let json = |v: &'a Value| if let Value::Json(j) = v { Some(j) } else { None };
+        let given = self.optional(name, "a List<Json>", |v| match v {
+            Value::List(items) => items.iter().map(json).collect(),
+            _ => None,
+        })?;
+        Ok(given.unwrap_or_default())
+    }
+
+    /// The fields of each record in the list `name`; empty when it is absent.
+    pub fn records(self, name: &'static str) -> Result<Vec<Args<'a>>, Failure> {
+        let inside = |v: &'a Value| match v {
+            Value::Record(record) => Some(Self { call: self.call, inside: Some((name, &**record)) }),
+            _ => None,
+        };
+        let given = self.optional(name, "a list of records", |v| match v {
+            Value::List(items) => items.iter().map(inside).collect(),
+            _ => None,
+        })?;
+        Ok(given.unwrap_or_default())
+    }
+
+    /// An `Int?` between two bounds.
+    pub fn int_or_none(self, name: &str, bounds: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, Failure> {
+        self.get(name).map(|_| self.int(name, 0, bounds.clone())).transpose()
+    }
+
     /// A `Map<Text, Text>`; none when it is absent.
     pub fn text_map(self, name: &str) -> Result<Option<Vec<(&'a str, &'a str)>>, Failure> {
         self.map(name, "a Map<Text, Text>", Value::as_text)

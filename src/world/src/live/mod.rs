@@ -50,8 +50,13 @@ pub(crate) mod redis;
 pub(crate) mod redis {
     without!("redis": read, change, destroy);
 }
+mod net;
+#[cfg(test)]
+pub(crate) mod peers;
+pub(crate) mod sql;
 #[cfg(test)]
 mod testing;
+mod trust;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -98,13 +103,15 @@ pub(crate) struct Ground {
 #[derive(Debug)]
 struct Reach {
     config: LiveConfig,
+    egress: Egress,
     clients: http::Clients,
 }
 
 impl Reach {
     fn new(config: LiveConfig) -> Arc<Self> {
-        let clients = http::Clients::new(Egress::new(config.allow_addresses.clone()));
-        Arc::new(Self { config, clients })
+        let egress = Egress::new(config.allow_addresses.clone());
+        let clients = http::Clients::new(egress.clone());
+        Arc::new(Self { config, egress, clients })
     }
 }
 
@@ -269,6 +276,9 @@ primitives! {
     "redis.change" => redis::change;
     "redis.destroy" => redis::destroy;
     "redis.read" => redis::read;
+    "sql.execute" => sql::execute;
+    "sql.query" => sql::query;
+    "sql.transaction" => sql::transaction;
     "time.now" => clock::now;
     "time.uptime" => clock::uptime;
     "time.zone" => clock::zone;
