@@ -115,7 +115,8 @@ async fn check_dir(dir: &str) -> Result<(), Failure> {
     }
 }
 
-fn not_started(name: &str, error: &io::Error) -> Failure {
+/// Why a program was not started.
+pub fn not_started(name: &str, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => not_found(format!("the program `{name}` does not exist")),
         io::ErrorKind::PermissionDenied => forbidden(format!("the program `{name}` may not be started")),
@@ -125,7 +126,7 @@ fn not_started(name: &str, error: &io::Error) -> Failure {
 }
 
 /// Feeds and reads the program until its end.
-async fn watch(child: &mut Child, stdin: &[u8], output: &mut Output, group: &mut Group) -> io::Result<ExitStatus> {
+pub async fn watch(child: &mut Child, stdin: &[u8], output: &mut Output, group: &mut Group) -> io::Result<ExitStatus> {
     let (input, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut pipe) = input {
@@ -149,14 +150,26 @@ async fn watch(child: &mut Child, stdin: &[u8], output: &mut Output, group: &mut
     Ok(status)
 }
 
+/// What a program says.
 #[derive(Default)]
-struct Output {
+pub struct Output {
     stdout: HeadTail,
     stderr: HeadTail,
 }
 
 impl Output {
-    fn texts(self, scrubber: &Scrubber) -> (Kept, Kept) {
+    /// Keeps the first `most` bytes of the standard output too, as they are.
+    pub fn whole(most: usize) -> Self {
+        Self { stdout: HeadTail { most, ..HeadTail::default() }, ..Self::default() }
+    }
+
+    /// The bytes that [`Output::whole`] kept.
+    pub fn take_whole(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.stdout.whole)
+    }
+
+    /// What is kept of both.
+    pub fn texts(self, scrubber: &Scrubber) -> (Kept, Kept) {
         (self.stdout.text(scrubber), self.stderr.text(scrubber))
     }
 }
@@ -167,10 +180,13 @@ struct HeadTail {
     head: Vec<u8>,
     tail: std::collections::VecDeque<u8>,
     dropped: u64,
+    /// The first bytes as they are, at most so many.
+    whole: Vec<u8>,
+    most: usize,
 }
 
 /// What is kept of an output.
-struct Kept {
+pub struct Kept {
     text: String,
     truncated: bool,
     lossy: bool,
@@ -186,6 +202,7 @@ impl HeadTail {
     }
 
     fn push(&mut self, bytes: &[u8]) {
+        self.whole.extend_from_slice(bytes.get(..bytes.len().min(self.most - self.whole.len())).unwrap_or_default());
         let (head, tail) = bytes.split_at(bytes.len().min(PART.saturating_sub(self.head.len())));
         self.head.extend_from_slice(head);
         self.tail.extend(tail);
@@ -212,12 +229,14 @@ impl HeadTail {
     }
 }
 
-fn code(status: ExitStatus) -> i64 {
+/// The exit status; 128 plus the number of the signal when one ended it.
+pub fn code(status: ExitStatus) -> i64 {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().or_else(|| status.signal().map(|s| 128 + s)).unwrap_or(-1).into()
 }
 
-fn value(code: i64, stdout: Kept, stderr: Kept) -> Value {
+/// A record `Output`.
+pub fn value(code: i64, stdout: Kept, stderr: Kept) -> Value {
     Value::record([
         ("status", Value::Int(code)),
         ("stdout", Value::text(stdout.text)),
@@ -227,7 +246,8 @@ fn value(code: i64, stdout: Kept, stderr: Kept) -> Value {
     ])
 }
 
-fn detail(code: Option<i64>, stdout: &Kept, stderr: &Kept) -> Json {
+/// What a failure tells of a program.
+pub fn detail(code: Option<i64>, stdout: &Kept, stderr: &Kept) -> Json {
     Json::object([
         ("status", code.map_or(Json::Null, Json::Int)),
         ("stdout", Json::from(end(&stdout.text))),
@@ -240,7 +260,8 @@ fn end(text: &str) -> &str {
     text.get(text.ceil_char_boundary(text.len().saturating_sub(SHOWN))..).unwrap_or_default()
 }
 
-fn last_line(stderr: &Kept) -> String {
+/// The last line that says something, for a message.
+pub fn last_line(stderr: &Kept) -> String {
     match stderr.text.lines().rev().find(|l| !l.trim().is_empty()) {
         Some(line) => format!(": {}", line.trim().chars().take(200).collect::<String>()),
         None => String::new(),

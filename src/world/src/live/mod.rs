@@ -54,6 +54,7 @@ mod net;
 #[cfg(test)]
 pub(crate) mod peers;
 pub(crate) mod sql;
+pub(crate) mod ssh;
 #[cfg(test)]
 mod testing;
 mod trust;
@@ -97,6 +98,7 @@ pub(crate) struct Ground {
     scrubber: Scrubber,
     /// Tokens, by what they were fetched with.
     kept: http::Kept,
+    ssh: ssh::Folder,
 }
 
 /// What is allowed now, with the connections made under it.
@@ -119,7 +121,12 @@ impl Ground {
     /// Installs the TLS provider of the process if there is none.
     pub fn new(config: LiveConfig) -> Self {
         crate::init();
-        Self { reach: RwLock::new(Reach::new(config)), scrubber: Scrubber::default(), kept: http::Kept::default() }
+        Self {
+            reach: RwLock::new(Reach::new(config)),
+            scrubber: Scrubber::default(),
+            kept: http::Kept::default(),
+            ssh: ssh::Folder::default(),
+        }
     }
 
     pub fn configure(&self, config: LiveConfig) {
@@ -279,6 +286,9 @@ primitives! {
     "sql.execute" => sql::execute;
     "sql.query" => sql::query;
     "sql.transaction" => sql::transaction;
+    "ssh.download" => ssh::download;
+    "ssh.run" => ssh::run;
+    "ssh.upload" => ssh::upload;
     "time.now" => clock::now;
     "time.uptime" => clock::uptime;
     "time.zone" => clock::zone;

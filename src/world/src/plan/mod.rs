@@ -13,6 +13,8 @@ use rrb_lang::vm::ReadCall;
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, NativeCall};
 
 use crate::live::file::{exists, folder_size, info, list, read, read_bytes, usage};
+use crate::live::sql::query;
+use crate::live::ssh::download;
 use crate::live::{Ground, LiveConfig, Primitive, clock, env, exec::run, http::get, http::head, http::post, unknown};
 use crate::live::{amqp, kafka, nats, redis};
 
@@ -48,6 +50,8 @@ const READS: &[(&str, Primitive)] = table! {
     "kafka.partitions" => kafka::partitions;
     "kafka.topics" => kafka::topics;
     "redis.read" => redis::read;
+    "sql.query" => query;
+    "ssh.download" => download;
     "time.now" => clock::now;
     "time.uptime" => clock::uptime;
     "time.zone" => clock::zone;

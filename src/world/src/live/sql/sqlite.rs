@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::super::blocking;
 use super::super::fail::{invalid, not_found};
 use super::rows::{self, Rows};
+use super::statement;
 use super::work::{Done, Job, Statement, Work};
 
 /// The longest value, in bytes.
@@ -65,8 +66,6 @@ fn bound(conn: &mut Connection, within: Duration) -> rusqlite::Result<()> {
     let deadline = Instant::now() + within;
     conn.busy_timeout(within.min(Duration::from_secs(3600)))?;
     conn.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
-    // A statement sees this database and no other file.
-    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE)?;
     conn.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON")
 }
@@ -76,6 +75,9 @@ fn one(conn: &Connection, statement: &Statement, max_rows: usize, reads: bool) -
     if reads && !prepared.readonly() {
         return Err(invalid("the statement changes the database: it goes with `sql.execute`"));
     }
+    // A statement sees this database and no other file; only to vacuum, SQLite itself attaches one that has no name.
+    let vacuums = statement::is(&statement.text, "vacuum") && !statement.text.to_lowercase().contains("into");
+    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, i32::from(vacuums)).map_err(|e| failure(&e))?;
     let (wanted, given) = (prepared.parameter_count(), statement.params.len());
     if wanted != given {
         return Err(invalid(format!("the statement takes {wanted} values, and `params` has {given}")));
@@ -124,10 +126,11 @@ fn cell(value: ValueRef<'_>) -> Json {
 
 /// A statement that fails leaves nothing; whether a commit does that the disk refused, nobody knows.
 fn failure(error: &rusqlite::Error) -> Failure {
-    let Some(code) = error.sqlite_error_code() else {
-        let message = error.to_string();
-        return if message.contains("no such table") { not_found(message) } else { invalid(message) };
-    };
+    let message = error.to_string();
+    if message.contains("no such table") {
+        return not_found(message);
+    }
+    let Some(code) = error.sqlite_error_code() else { return invalid(message) };
     let kind = match code {
         ErrorCode::OperationInterrupted => FailureKind::Timeout,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ConstraintViolation => FailureKind::Conflict,
@@ -142,5 +145,5 @@ fn failure(error: &rusqlite::Error) -> Failure {
     let happened = if code == ErrorCode::SystemIoFailure { Happened::Maybe } else { Happened::No };
     let number = error.sqlite_extended_error_code().unwrap_or_default();
     let detail = Json::object([("code", Json::Int(number.into()))]);
-    Failure::new(kind, error.to_string()).happened(happened).detail(detail)
+    Failure::new(kind, message).happened(happened).detail(detail)
 }

@@ -105,6 +105,11 @@ pub fn only_reads(kind: Kind, text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Whether a statement begins with `word`.
+pub fn is(text: &str, word: &str) -> bool {
+    first(text) == word
+}
+
 /// Whether all that a statement does is to change rows.
 pub fn only_changes_rows(text: &str) -> bool {
     ROWS.contains(&first(text).as_str())

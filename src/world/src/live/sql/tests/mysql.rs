@@ -124,7 +124,7 @@ async fn reading(db: &Database) {
     db.execute("create table t (id int primary key, n int not null default 0, b bit(9) default b'100000001', at timestamp default '2026-01-02 03:04:05')", "[]").await;
     let (kind, happened, message) = db.refused("sql.query", "select 1 from t for update", "[]").await;
     assert_eq!((kind, happened), (FailureKind::Forbidden, Happened::No), "{message}");
-    assert_eq!(db.refused("sql.query", "select * from nothing", "[]").await.0, FailureKind::NotFound);
+    assert_eq!(db.refused("sql.query", "select * from missing", "[]").await.0, FailureKind::NotFound);
     assert!(db.query("show processlist", "[]").await.index(0).field("Id") != Json::Null);
 }
 

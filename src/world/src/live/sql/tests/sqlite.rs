@@ -47,7 +47,7 @@ async fn a_query_changes_nothing_and_is_bounded() {
     assert!(db.refused("sql.query", "select 1 as a, 2 as a", "[]").await.2.contains("two columns"));
     assert!(db.refused("sql.query", "select hex(zeroblob(600000)) as a", "[]").await.2.contains("1 MiB"));
     assert!(db.refused("sql.query", "select ?", "[]").await.2.contains("takes 1 values"));
-    assert_eq!(db.refused("sql.query", "select * from nothing", "[]").await.0, FailureKind::NotFound);
+    assert_eq!(db.refused("sql.query", "select * from missing", "[]").await.0, FailureKind::NotFound);
 
     let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n";
     let slow = db.call("sql.query", endless, "[]").arg("timeout", Value::Duration(600));
