@@ -20,6 +20,7 @@ mod args;
 #[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "redis"))]
 mod broker;
 pub(crate) mod clock;
+pub(crate) mod dns;
 mod egress;
 pub(crate) mod env;
 pub(crate) mod exec;
@@ -50,13 +51,17 @@ pub(crate) mod redis;
 pub(crate) mod redis {
     without!("redis": read, change, destroy);
 }
+mod lines;
 mod net;
 #[cfg(test)]
 pub(crate) mod peers;
+pub(crate) mod smtp;
 pub(crate) mod sql;
 pub(crate) mod ssh;
+pub(crate) mod tcp;
 #[cfg(test)]
 mod testing;
+pub(crate) mod tls;
 mod trust;
 
 use std::panic::AssertUnwindSafe;
@@ -254,6 +259,7 @@ primitives! {
     "core.now" => clock::now;
     "core.random" => clock::random;
     "core.uuid" => clock::uuid;
+    "dns.lookup" => dns::lookup;
     "env.get" => env::get;
     "env.host" => env::host;
     "exec.run" => exec::run;
@@ -283,15 +289,19 @@ primitives! {
     "redis.change" => redis::change;
     "redis.destroy" => redis::destroy;
     "redis.read" => redis::read;
+    "smtp.send" => smtp::send;
     "sql.execute" => sql::execute;
     "sql.query" => sql::query;
     "sql.transaction" => sql::transaction;
     "ssh.download" => ssh::download;
     "ssh.run" => ssh::run;
     "ssh.upload" => ssh::upload;
+    "tcp.ask" => tcp::ask;
+    "tcp.check" => tcp::check;
     "time.now" => clock::now;
     "time.uptime" => clock::uptime;
     "time.zone" => clock::zone;
+    "tls.certificate" => tls::certificate;
 }
 
 #[cfg(test)]

@@ -75,6 +75,9 @@ pub fn port(given: Option<i64>, usual: u16) -> Result<u16, Failure> {
     }
 }
 
+/// What [`Bounded`] says.
+pub const TOO_LONG: &str = "the answer is longer than it may be";
+
 /// A connection that fails when more is received than it may be.
 #[derive(Debug)]
 pub struct Bounded<S> {
@@ -96,7 +99,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         let received = (buf.filled().len() - before) as u64;
         match self.left.checked_sub(received) {
             Some(left) => self.left = left,
-            None => return Poll::Ready(Err(io::Error::other("the answer is longer than it may be"))),
+            None => return Poll::Ready(Err(io::Error::other(TOO_LONG))),
         }
         polled
     }

@@ -12,9 +12,12 @@ use rrb_engine::world::World;
 use rrb_lang::vm::ReadCall;
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, NativeCall};
 
+use crate::live::dns::lookup;
 use crate::live::file::{exists, folder_size, info, list, read, read_bytes, usage};
 use crate::live::sql::query;
 use crate::live::ssh::download;
+use crate::live::tcp::check;
+use crate::live::tls::certificate;
 use crate::live::{Ground, LiveConfig, Primitive, clock, env, exec::run, http::get, http::head, http::post, unknown};
 use crate::live::{amqp, kafka, nats, redis};
 
@@ -36,6 +39,7 @@ const READS: &[(&str, Primitive)] = table! {
     "core.now" => clock::now;
     "core.random" => clock::random;
     "core.uuid" => clock::uuid;
+    "dns.lookup" => lookup;
     "env.get" => env::get;
     "env.host" => env::host;
     "file.exists" => exists;
@@ -52,9 +56,11 @@ const READS: &[(&str, Primitive)] = table! {
     "redis.read" => redis::read;
     "sql.query" => query;
     "ssh.download" => download;
+    "tcp.check" => check;
     "time.now" => clock::now;
     "time.uptime" => clock::uptime;
     "time.zone" => clock::zone;
+    "tls.certificate" => certificate;
 };
 
 /// The primitives that read where a connector says so, with a reason.

@@ -25,10 +25,25 @@ const MAX_RETURNED: usize = 10_000;
 /// The most bytes of a whole session, so that no single value fills the memory before it can be measured.
 const MAX_RECEIVED: u64 = 16 << 20;
 
-/// A connection with the task that drives it.
+/// A connection with the task that drives it, which ends with what went wrong.
 struct Session {
     client: Client,
-    driver: tokio::task::JoinHandle<()>,
+    driver: tokio::task::JoinHandle<Option<String>>,
+}
+
+impl Session {
+    /// Says why the connection is closed, which only the driver knows.
+    async fn explained(&mut self, mut failure: Failure) -> Failure {
+        if failure.message.contains("connection closed")
+            && let Ok(Ok(Some(why))) = tokio::time::timeout(Duration::from_millis(100), &mut self.driver).await
+        {
+            failure.message = format!("the connection broke: {why}");
+            if why.contains(net::TOO_LONG) {
+                failure.kind = FailureKind::Invalid;
+            }
+        }
+        failure
+    }
 }
 
 impl Drop for Session {
@@ -72,8 +87,14 @@ impl Known<'_> {
 
 /// Does a job.
 pub async fn run(cx: Cx<'_>, job: Job) -> Result<Vec<Done>, Failure> {
-    let session = connect(cx, &job.server).await?;
-    let client = &session.client;
+    let mut session = connect(cx, &job.server).await?;
+    match work(&session.client, &job).await {
+        Ok(done) => Ok(done),
+        Err(failure) => Err(session.explained(failure).await),
+    }
+}
+
+async fn work(client: &Client, job: &Job) -> Result<Vec<Done>, Failure> {
     simple(client, &settings(job.server_timeout), Known::Nothing).await?;
     match &job.work {
         Work::Read { statement, max_rows } => {
@@ -184,10 +205,7 @@ where
         .await
         .map_err(|_| net::late(format!("the server did not let us in within {:?}", net::CONNECT_TIMEOUT)))?
         .map_err(|e| refusal(&e))?;
-    let driver = tokio::spawn(async move {
-        // What went wrong is told to whoever waits for an answer.
-        let _ = connection.await;
-    });
+    let driver = tokio::spawn(async move { connection.await.err().map(|e| chain(&e)) });
     Ok(Session { client, driver })
 }
 

@@ -295,7 +295,7 @@ async fn through(cx: Cx<'_>, jump: &str, options: &[String]) -> Result<String, F
         let plain = if a == "[%h]:%p" { a.to_owned() } else { a.replace('%', "%%") };
         format!("'{}'", plain.replace('\'', r"'\''"))
     });
-    Ok(format!("exec ssh {}", quoted.collect::<Vec<_>>().join(" ")))
+    Ok(format!("ssh {}", quoted.collect::<Vec<_>>().join(" ")))
 }
 
 /// The name of a socket that only calls with the same fields use: who connects with one key must not go on with another's.
