@@ -51,6 +51,7 @@ pub(crate) mod redis;
 pub(crate) mod redis {
     without!("redis": read, change, destroy);
 }
+pub(crate) mod ldap;
 mod lines;
 mod net;
 #[cfg(test)]
@@ -289,6 +290,12 @@ primitives! {
     "redis.change" => redis::change;
     "redis.destroy" => redis::destroy;
     "redis.read" => redis::read;
+    "ldap.add" => ldap::add;
+    "ldap.delete" => ldap::delete;
+    "ldap.login" => ldap::login;
+    "ldap.modify" => ldap::modify;
+    "ldap.search" => ldap::search;
+    "ldap.set_password" => ldap::set_password;
     "smtp.send" => smtp::send;
     "sql.execute" => sql::execute;
     "sql.query" => sql::query;

@@ -14,6 +14,7 @@ use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, Nati
 
 use crate::live::dns::lookup;
 use crate::live::file::{exists, folder_size, info, list, read, read_bytes, usage};
+use crate::live::ldap::{login, search};
 use crate::live::sql::query;
 use crate::live::ssh::download;
 use crate::live::tcp::check;
@@ -54,6 +55,8 @@ const READS: &[(&str, Primitive)] = table! {
     "kafka.partitions" => kafka::partitions;
     "kafka.topics" => kafka::topics;
     "redis.read" => redis::read;
+    "ldap.login" => login;
+    "ldap.search" => search;
     "sql.query" => query;
     "ssh.download" => download;
     "tcp.check" => check;

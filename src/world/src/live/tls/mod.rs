@@ -125,3 +125,12 @@ fn address(bytes: &[u8]) -> Option<String> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
+
+/// Says what `protocol` says before TLS begins.
+#[cfg_attr(not(feature = "ldap"), allow(dead_code, reason = "only directories begin so"))]
+pub async fn start(
+    protocol: &str,
+    stream: Box<dyn super::lines::Stream>,
+) -> Result<Box<dyn super::lines::Stream>, Failure> {
+    starttls::begin(starttls::Protocol::of(protocol)?, stream).await
+}
