@@ -25,6 +25,24 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_ATTRIBUTES: usize = 1_000;
 const MAX_VALUE: usize = 1 << 20;
 
+/// Attributes whose values are passwords, or as good as one. They are never given.
+const PASSWORDS: [&str; 9] = [
+    "krbprincipalkey",
+    "ms-mcs-admpwd",
+    "mslaps-encryptedpassword",
+    "mslaps-password",
+    "sambalmpassword",
+    "sambantpassword",
+    "supplementalcredentials",
+    "unicodepwd",
+    "userpassword",
+];
+
+fn is_password(attribute: &str) -> bool {
+    let bare = attribute.split(';').next().unwrap_or_default().to_ascii_lowercase();
+    PASSWORDS.contains(&bare.as_str())
+}
+
 /// What is asked of a directory.
 enum Op {
     /// Only to log in.
@@ -264,7 +282,9 @@ struct Entries {
 }
 
 impl Entries {
-    fn push(&mut self, entry: SearchEntry) -> Result<(), Failure> {
+    fn push(&mut self, mut entry: SearchEntry) -> Result<(), Failure> {
+        entry.attrs.retain(|name, _| !is_password(name));
+        entry.bin_attrs.retain(|name, _| !is_password(name));
         let no = |message: String| Err(invalid(message).happened(Happened::No));
         if self.entries.len() >= self.max {
             return no(format!("there are more than {} entries: ask for fewer, or set `max`", self.max));

@@ -62,10 +62,7 @@ mod tests {
             r"(&(uid=\2a\29\28uid=\2a)(cn=a\5cb))"
         );
         assert_eq!(filter("(cn=$1)", &["a\0"]).unwrap(), r"(cn=a\00)");
-        assert_eq!(
-            dn("dn", "uid=$1,ou=$2", &["x,ou=admins", " a+b"]).unwrap(),
-            r"uid=x\,ou\3dadmins,ou=\20a\+b".replace("\\3d", "=")
-        );
+        assert_eq!(dn("dn", "uid=$1,ou=$2", &["x,ou=admins", " a+b"]).unwrap(), r"uid=x\2cou\3dadmins,ou=\20a\2bb");
         assert_eq!(dn("dn", "cn=$10", &["a"; 10]).unwrap(), "cn=a");
     }
 
@@ -80,7 +77,7 @@ mod tests {
         ] {
             assert!(filter(text, params).unwrap_err().message.contains("`params` has"), "{text}");
         }
-        for text in ["", "uid=a", "(uid=a", "(uid=a))", "(&(uid=a)"] {
+        for text in ["", "(uid=a", "(uid=a))", "(&(uid=a)"] {
             assert!(filter(text, &[]).is_err(), "{text}");
         }
         for (length, fits) in [(MAX_TEXT, true), (MAX_TEXT + 1, false)] {

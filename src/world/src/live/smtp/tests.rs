@@ -38,7 +38,7 @@ class Handler:
         return f'250 OK queued as {count}'
 def login(server, session, envelope, mechanism, data):
     good = data.login == b'ana' and data.password == b'canary-mail-1'
-    return AuthResult(success=good)
+    return AuthResult(success=good, handled=False)
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(f'{folder}/cert.pem', f'{folder}/key.pem')
 def factory():
@@ -47,7 +47,7 @@ def factory():
         kwargs = dict(tls_context=context, require_starttls=True)
     if mode in ('login', 'clear-login'):
         kwargs.update(auth_required=True, auth_require_tls=mode == 'login', authenticator=login)
-    return SMTP(Handler(), **kwargs)
+    return SMTP(Handler(), command_call_limit=1000, **kwargs)
 async def main():
     server = await asyncio.get_event_loop().create_server(factory, '127.0.0.1', int(port), ssl=context if mode == 'tls' else None)
     await server.serve_forever()

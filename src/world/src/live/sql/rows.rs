@@ -1,6 +1,5 @@
 //! Rows as they are given, and how many.
 
-use indexmap::IndexMap;
 use rrb_lang::json::Json;
 use rrb_lang::value::Value;
 use rrb_lang::vm::protocol::Failure;
@@ -13,21 +12,19 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// What a value takes beside its text.
 const OVERHEAD: usize = 16;
 
-/// A row: columns by name.
+/// A row: an object of its columns.
 #[derive(Debug)]
-pub struct Row {
-    columns: IndexMap<Value, Value>,
-}
+pub struct Row(Json);
 
 impl Row {
     /// From columns in order.
     pub fn new(columns: impl IntoIterator<Item = (String, Json)>) -> Self {
-        Self { columns: columns.into_iter().map(|(name, value)| (Value::text(name), Value::Json(value))).collect() }
+        Self(Json::object(columns))
     }
 
-    /// As `Map<Text, Json>`.
+    /// As Json.
     pub fn into_value(self) -> Value {
-        Value::Map(std::sync::Arc::new(self.columns))
+        Value::Json(self.0)
     }
 }
 
