@@ -18,6 +18,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::live::{LiveConfig, LiveWorld};
 
+#[cfg(all(feature = "sql", feature = "smtp"))]
+mod databases;
+
 /// How a run ended and the evidence it left.
 struct Ended {
     end: RunEnd,

@@ -1,5 +1,7 @@
 //! Real servers for the tests: started on loopback ports of their own, with folders of their own, and ended with the test.
 
+pub mod databases;
+
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

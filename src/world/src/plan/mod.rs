@@ -4,6 +4,8 @@
 //! This world takes nothing but such a call ([`PlanWorld::read`]); what comes as a plain call has to become one first, or is refused.
 //! Behind it stand two tables. [`READS`] are the primitives that are declared `reads`. [`REVIEWED`] are those that a connector may lower
 //! with `trust reads because "…"` (a query that is sent with POST, a program that only prints, a question over NATS): a person reviewed the claim, and they are
+//! Behind it stand two tables. [`READS`] are the primitives that are declared `reads`. [`REVIEWED`] are the three that a connector may lower
+//! with `trust reads because "…"` (a query that is sent with POST, a program, here or elsewhere, that only prints): a person reviewed the claim, and they are
 //! performed as the reads they claim to be. No other primitive is linked into this module; the tests hold both tables to the
 //! declarations of the standard library.
 
@@ -16,7 +18,7 @@ use crate::live::dns::lookup;
 use crate::live::file::{exists, folder_size, info, list, read, read_bytes, usage};
 use crate::live::ldap::{login, search};
 use crate::live::sql::query;
-use crate::live::ssh::download;
+use crate::live::ssh::{self, download};
 use crate::live::tcp::check;
 use crate::live::tls::certificate;
 use crate::live::{Ground, LiveConfig, Primitive, clock, env, exec::run, http::get, http::head, http::post, unknown};
@@ -71,6 +73,7 @@ const REVIEWED: &[(&str, Primitive)] = table! {
     "exec.run" => run;
     "http.post" => post;
     "nats.request" => nats::request;
+    "ssh.run" => ssh::run;
 };
 
 impl PlanWorld {
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_hold_what_reads_and_the_two_that_may_be_trusted() {
+    fn the_tables_hold_what_reads_and_the_three_that_may_be_trusted() {
         let declared = declared();
         assert!(declared.len() > 20, "{declared:?}");
         let reads: BTreeSet<&str> = READS.iter().map(|(n, _)| *n).collect();
@@ -165,6 +168,7 @@ mod tests {
         assert_eq!(reads, should);
         let reviewed: Vec<&str> = REVIEWED.iter().map(|(n, _)| *n).collect();
         assert_eq!(reviewed, ["exec.run", "http.post", "nats.request"]);
+        assert_eq!(reviewed, ["exec.run", "http.post", "ssh.run"]);
         assert!(reviewed.iter().all(|n| declared[*n] > Effect::Reads));
     }
 

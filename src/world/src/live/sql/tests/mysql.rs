@@ -1,46 +1,7 @@
 //! MariaDB.
 
-use super::super::super::peers::{self, Peer};
+use super::super::super::peers::{Peer, databases};
 use super::*;
-
-/// A server with TLS, whose user `rrb` has the password `canary-my-1`.
-fn start() -> Peer {
-    let folder = peers::folder_of("mysql");
-    let at = |name: &str| folder.path().join(name).display().to_string();
-    let user = if rustix::process::geteuid().is_root() { "mysql" } else { "" };
-    peers::must(
-        std::process::Command::new(peers::program("mariadb-install-db", &[]))
-            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
-            .args([format!("--datadir={}", at("data")), format!("--user={user}")]),
-    );
-    peers::certificates(folder.path(), "20");
-    if !user.is_empty() {
-        peers::must(std::process::Command::new("chown").arg("mysql:").arg(at("key.pem")));
-    }
-    let init = at("init.sql");
-    let grants = "CREATE DATABASE shop; CREATE USER rrb@'%' IDENTIFIED BY 'canary-my-1'; GRANT ALL ON *.* TO rrb@'%';\n\
-                  CREATE USER weak@'%' IDENTIFIED BY 'canary-my-1';";
-    std::fs::write(&init, grants.replace("; ", ";\n")).unwrap();
-    let port = peers::free_port();
-    let mut command = peers::as_user("mysql", &peers::program("mariadbd", &["/usr/sbin"]));
-    command
-        .args([
-            "--no-defaults",
-            "--bind-address=127.0.0.1",
-            "--innodb-flush-method=fsync",
-            "--innodb-buffer-pool-size=16M",
-        ])
-        .args([
-            format!("--datadir={}", at("data")),
-            format!("--port={port}"),
-            format!("--socket={}", at("sock")),
-            format!("--pid-file={}", at("pid")),
-            format!("--init-file={init}"),
-            format!("--ssl-cert={}", at("cert.pem")),
-            format!("--ssl-key={}", at("key.pem")),
-        ]);
-    peers::start(&mut command, port, folder)
-}
 
 fn database(peer: &Peer, user: &str, fields: &[(&str, Value)]) -> Database {
     let mut all = vec![
@@ -55,7 +16,7 @@ fn database(peer: &Peer, user: &str, fields: &[(&str, Value)]) -> Database {
 
 #[tokio::test]
 async fn a_real_server_is_asked_and_changed() {
-    let peer = start();
+    let peer = databases::mariadb();
     let db = database(&peer, "rrb", &[]);
     connections(&peer).await;
     values(&db).await;

@@ -2,42 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::super::peers::{self, Peer};
+use super::super::super::peers::{Peer, databases};
 use super::*;
-
-/// A server with TLS, whose user `rrb` has the password `canary-pg-1`.
-fn start() -> Peer {
-    let places = ["/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin"];
-    let folder = peers::folder_of("postgres");
-    let data = folder.path().join("data");
-    let password = folder.path().join("pw");
-    std::fs::write(&password, "canary-pg-1").unwrap();
-    let initdb = peers::program("initdb", &places);
-    peers::must(
-        peers::as_user("postgres", &initdb)
-            .args(["-U", "rrb", "-A", "scram-sha-256", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8", "-D"])
-            .arg(&data)
-            .arg(format!("--pwfile={}", password.display())),
-    );
-    peers::certificates(folder.path(), "20");
-    peers::must(std::process::Command::new("chown").arg("--reference").arg(&data).arg(folder.path().join("key.pem")));
-    let port = peers::free_port();
-    let settings = [
-        format!("port={port}"),
-        "listen_addresses=127.0.0.1".into(),
-        format!("unix_socket_directories={}", folder.path().display()),
-        "fsync=off".into(),
-        "ssl=on".into(),
-        format!("ssl_cert_file={}/cert.pem", folder.path().display()),
-        format!("ssl_key_file={}/key.pem", folder.path().display()),
-    ];
-    let mut command = peers::as_user("postgres", &peers::program("postgres", &places));
-    command.arg("-D").arg(&data);
-    for setting in settings {
-        command.args(["-c", &setting]);
-    }
-    peers::start(&mut command, port, folder)
-}
 
 fn database(peer: &Peer, fields: &[(&str, Value)]) -> Database {
     let mut all = vec![
@@ -51,13 +17,8 @@ fn database(peer: &Peer, fields: &[(&str, Value)]) -> Database {
 
 #[tokio::test]
 async fn a_real_server_is_asked_and_changed() {
-    let peer = start();
+    let peer = databases::postgres();
     let db = database(&peer, &[]);
-    // Its port is open before it is ready.
-    while let EffectOutcome::Failed(f) = db.call("sql.query", "select 1", "[]").perform().await {
-        assert!(f.message.contains("57P03"), "{}", f.message);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
     connections(&peer).await;
     values(&db).await;
     reading(&db).await;
