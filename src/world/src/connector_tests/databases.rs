@@ -31,6 +31,9 @@ async fn postgres_tells_its_health_and_ends_what_hangs() {
         "[connectors.postgres]\nurl = \"postgres://rrb@localhost:{port}/postgres\"\npassword = \"file:{folder}/pw\"\nca_file = \"{folder}/ca.pem\""
     );
     let body = r#"
+  let hangs = postgres.long_transactions(500ms).first(s => (s.query ?? "").contains("pg_sleep")) ?? fail "no session hangs"
+  evidence "state" = hangs.state
+  evidence "cancelled" = do postgres.cancel(hangs)
   evidence "limit" = postgres.connections().limit
   evidence "standby" = postgres.is_standby()
   evidence "replicas" = postgres.replicas().len()
@@ -49,9 +52,6 @@ async fn postgres_tells_its_health_and_ends_what_hangs() {
   evidence "vacuumed" = table.vacuumed != none
   evidence "blocked" = postgres.blocked().len()
   evidence "none" = postgres.long_transactions(1h).len()
-  let hangs = postgres.long_transactions(500ms).first(s => (s.query ?? "").contains("pg_sleep")) ?? fail "no session hangs"
-  evidence "state" = hangs.state
-  evidence "cancelled" = do postgres.cancel(hangs)
 "#;
     let sleep = ["-h", "127.0.0.1", "-p", &port, "-U", "rrb", "-c", "select pg_sleep(30)", "postgres"];
     let mut hanging = busy("psql", &sleep, ("PGPASSWORD", "canary-pg-1"));

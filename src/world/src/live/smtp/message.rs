@@ -83,12 +83,22 @@ impl Mail {
         }
         builder = headers(args, builder)?;
         let message = body(args, builder)?;
-        let content = message.formatted();
+        let content = folded(message.formatted());
         if content.len() > MAX_BYTES {
             return Err(invalid("the mail is longer than 10 MiB"));
         }
         Ok(Self { id, from: from.email, to, content })
     }
+}
+
+/// Breaks long lists of addresses into lines: one may have 998 bytes. https://www.rfc-editor.org/rfc/rfc5322#section-2.2.3
+fn folded(content: Vec<u8>) -> Vec<u8> {
+    const LONG: usize = 900;
+    let Ok(text) = std::str::from_utf8(&content) else { return content };
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return content };
+    let fold = |line: &str| if line.len() > LONG { line.replace(", ", ",\r\n ") } else { line.to_owned() };
+    let head: Vec<String> = head.split("\r\n").map(fold).collect();
+    format!("{}\r\n\r\n{body}", head.join("\r\n")).into_bytes()
 }
 
 /// The same for the same key, so that who gets it twice can see that.

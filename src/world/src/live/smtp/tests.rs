@@ -236,7 +236,7 @@ async fn nothing_from_outside_begins_a_header_or_a_command() {
     for (count, fits) in [(99, true), (100, false)] {
         let many: Vec<String> = (0..count).map(|i| format!("u{i}@example.com")).collect();
         let outcome = mail(to()).arg("cc", Value::list(many.iter().map(Value::text))).perform().await;
-        assert_eq!(matches!(outcome, rrb_lang::vm::protocol::EffectOutcome::Done(_)), fits, "{count}");
+        assert_eq!(matches!(outcome, rrb_lang::vm::protocol::EffectOutcome::Done(_)), fits, "{count}: {outcome:?}");
     }
     assert!(!peer.folder.path().join("mail-2").exists());
 }
