@@ -14,6 +14,11 @@ fn holds(ended: &Ended, expected: &[(&str, &str)]) {
     assert!(!ended.shown.contains("canary-"), "a password is shown");
 }
 
+/// Runs `body` with the connector.
+async fn run_of(name: &str, body: &str, toml: &str) -> Ended {
+    run_module(&format!("use std.{name}\nrunbook main() {{\n{body}\n}}"), toml).await
+}
+
 /// A client of its own that is busy until somebody ends it.
 fn busy(program: &str, args: &[&str], variable: (&str, &str)) -> std::process::Child {
     let mut command = Command::new(peers::program(program, &[]));
@@ -55,7 +60,7 @@ async fn postgres_tells_its_health_and_ends_what_hangs() {
 "#;
     let sleep = ["-h", "127.0.0.1", "-p", &port, "-U", "rrb", "-c", "select pg_sleep(30)", "postgres"];
     let mut hanging = busy("psql", &sleep, ("PGPASSWORD", "canary-pg-1"));
-    let ended = run_with("use std.postgres\n", body, &toml).await;
+    let ended = run_of("postgres", body, &toml).await;
     let limit =
         [("limit", "100"), ("standby", "false"), ("replicas", "0"), ("slots", "0"), ("lag", "true"), ("size", "true")];
     holds(&ended, &limit);
@@ -98,7 +103,7 @@ async fn mysql_tells_its_health_and_ends_what_hangs() {
     let sleep =
         ["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "rrb", "-e", "select sleep(30) from (select 1) as x"];
     let mut hanging = busy("mariadb", &sleep, ("MYSQL_PWD", "canary-my-1"));
-    let ended = run_with("use std.mysql\n", body, &toml).await;
+    let ended = run_of("mysql", body, &toml).await;
     holds(
         &ended,
         &[
