@@ -18,7 +18,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::live::{LiveConfig, LiveWorld};
 
-#[cfg(all(feature = "sql", feature = "smtp"))]
+#[cfg(feature = "sql")]
 mod databases;
 
 /// How a run ended and the evidence it left.

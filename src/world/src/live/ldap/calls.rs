@@ -43,6 +43,9 @@ fn is_password(attribute: &str) -> bool {
     PASSWORDS.contains(&bare.as_str())
 }
 
+/// The name of an attribute with its values.
+type Attribute = (Vec<u8>, HashSet<Vec<u8>>);
+
 /// What is asked of a directory.
 enum Op {
     /// Only to log in.
@@ -54,7 +57,7 @@ enum Op {
         attributes: Vec<String>,
         max: usize,
     },
-    Add(String, Vec<(Vec<u8>, HashSet<Vec<u8>>)>),
+    Add(String, Vec<Attribute>),
     Modify(String, Vec<Mod<Vec<u8>>>),
     Delete(String),
     Password {
@@ -250,7 +253,7 @@ fn attribute(name: &str) -> Result<&str, Failure> {
     Ok(name)
 }
 
-fn attributes(cx: Cx<'_>, name: &str) -> Result<Vec<(Vec<u8>, HashSet<Vec<u8>>)>, Failure> {
+fn attributes(cx: Cx<'_>, name: &str) -> Result<Vec<Attribute>, Failure> {
     let wrong = || invalid(format!("`{}` needs a Map<Text, List<Text>> as `{name}`", cx.call.native));
     let Some(value) = cx.args.get(name) else { return Ok(Vec::new()) };
     let Value::Map(map) = value else { return Err(wrong()) };

@@ -6,7 +6,8 @@ mod calls;
 mod names;
 #[cfg(feature = "ldap")]
 mod session;
-#[cfg(all(test, feature = "ldap"))]
+#[cfg(test)]
+#[cfg(feature = "ldap")]
 mod tests;
 
 #[cfg(feature = "ldap")]

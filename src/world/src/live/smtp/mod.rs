@@ -4,7 +4,8 @@
 mod message;
 #[cfg(feature = "smtp")]
 mod send;
-#[cfg(all(test, feature = "smtp"))]
+#[cfg(test)]
+#[cfg(feature = "smtp")]
 mod tests;
 
 #[cfg(feature = "smtp")]

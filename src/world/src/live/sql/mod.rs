@@ -14,7 +14,8 @@ mod server;
 mod sqlite;
 #[cfg(feature = "sql")]
 mod statement;
-#[cfg(all(test, feature = "sql"))]
+#[cfg(test)]
+#[cfg(feature = "sql")]
 mod tests;
 #[cfg(feature = "sql")]
 mod work;

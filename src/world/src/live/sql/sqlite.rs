@@ -82,7 +82,7 @@ fn one(conn: &Connection, statement: &Statement, max_rows: usize, reads: bool) -
     if wanted != given {
         return Err(invalid(format!("the statement takes {wanted} values, and `params` has {given}")));
     }
-    let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     rows::distinct(names.iter().map(String::as_str))?;
     for (i, value) in statement.params.iter().enumerate() {
         prepared.raw_bind_parameter(i + 1, param(value)).map_err(|e| failure(&e))?;
