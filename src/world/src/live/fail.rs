@@ -36,8 +36,4 @@ pub fn timeout(message: impl Into<String>) -> Failure {
 #[allow(dead_code)]
 pub fn left_out(native: &str, feature: &str) -> Failure {
     invalid(format!("this build of rrb cannot carry out `{native}`: it was built without the feature `{feature}`"))
-/// This build cannot do it.
-#[cfg_attr(all(feature = "sql", feature = "smtp", feature = "ldap"), allow(dead_code, reason = "this build can"))]
-pub fn no_feature(call: &rrb_lang::vm::protocol::NativeCall, feature: &str) -> Failure {
-    invalid(format!("this build of rrb cannot do `{}`: build it with the feature `{feature}`", call.native))
 }

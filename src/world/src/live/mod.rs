@@ -283,6 +283,12 @@ primitives! {
     "kafka.partitions" => kafka::partitions;
     "kafka.produce" => kafka::produce;
     "kafka.topics" => kafka::topics;
+    "ldap.add" => ldap::add;
+    "ldap.delete" => ldap::delete;
+    "ldap.login" => ldap::login;
+    "ldap.modify" => ldap::modify;
+    "ldap.search" => ldap::search;
+    "ldap.set_password" => ldap::set_password;
     "mqtt.publish" => mqtt::publish;
     "nats.publish" => nats::publish;
     "nats.request" => nats::request;
@@ -290,12 +296,6 @@ primitives! {
     "redis.change" => redis::change;
     "redis.destroy" => redis::destroy;
     "redis.read" => redis::read;
-    "ldap.add" => ldap::add;
-    "ldap.delete" => ldap::delete;
-    "ldap.login" => ldap::login;
-    "ldap.modify" => ldap::modify;
-    "ldap.search" => ldap::search;
-    "ldap.set_password" => ldap::set_password;
     "smtp.send" => smtp::send;
     "sql.execute" => sql::execute;
     "sql.query" => sql::query;

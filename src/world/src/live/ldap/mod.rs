@@ -19,12 +19,12 @@ mod absent {
     use rrb_lang::vm::protocol::Failure;
 
     use crate::live::Cx;
-    use crate::live::fail::no_feature;
+    use crate::live::fail::left_out;
 
     macro_rules! absent {
         ($($name:ident)*) => {
             $(pub async fn $name(cx: Cx<'_>) -> Result<Value, Failure> {
-                Err(no_feature(cx.call, "ldap"))
+                Err(left_out(&cx.call.native, "ldap"))
             })*
         };
     }

@@ -14,5 +14,5 @@ pub use send::send;
 /// `smtp.send`
 #[cfg(not(feature = "smtp"))]
 pub async fn send(cx: super::Cx<'_>) -> Result<rrb_lang::value::Value, rrb_lang::vm::protocol::Failure> {
-    Err(super::fail::no_feature(cx.call, "smtp"))
+    Err(super::fail::left_out(&cx.call.native, "smtp"))
 }

@@ -29,18 +29,18 @@ mod absent {
     use rrb_lang::vm::protocol::Failure;
 
     use crate::live::Cx;
-    use crate::live::fail::no_feature;
+    use crate::live::fail::left_out;
 
     pub async fn query(cx: Cx<'_>) -> Result<Value, Failure> {
-        Err(no_feature(cx.call, "sql"))
+        Err(left_out(&cx.call.native, "sql"))
     }
 
     pub async fn execute(cx: Cx<'_>) -> Result<Value, Failure> {
-        Err(no_feature(cx.call, "sql"))
+        Err(left_out(&cx.call.native, "sql"))
     }
 
     pub async fn transaction(cx: Cx<'_>) -> Result<Value, Failure> {
-        Err(no_feature(cx.call, "sql"))
+        Err(left_out(&cx.call.native, "sql"))
     }
 }
 
