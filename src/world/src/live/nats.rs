@@ -105,7 +105,7 @@ fn reply(message: &async_nats::Message) -> Value {
     Value::record([
         ("subject", Value::text(message.subject.as_str())),
         ("text", Value::text(text)),
-        ("json", Value::Json(json.into())),
+        ("json", Value::Json(json)),
         ("headers", Value::Map(Arc::new(headers))),
     ])
 }

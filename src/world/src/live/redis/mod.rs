@@ -62,7 +62,7 @@ async fn run(cx: Cx<'_>, most: Effect) -> Result<Value, Failure> {
         let answer: Result<Reply, RedisError> = command.query_async(&mut connection.commands).await;
         let answer = answer.map_err(|e| refused(&name, &e))?;
         let mut room = Room { values: MAX_VALUES, bytes: MAX_ANSWER };
-        Ok(Value::Json(room.json(answer, MAX_LEVELS)?.into()))
+        Ok(Value::Json(room.json(answer, MAX_LEVELS)?))
     };
     let done = tokio::time::timeout(time, all).await;
     done.unwrap_or_else(|_| Err(late(&format!("`{name}`"), time, sent)))
