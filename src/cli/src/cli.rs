@@ -134,7 +134,7 @@ pub enum Command {
     )]
     Import(import::ImportCommand),
     /// Make a playbook of CACAO 2.0 of a runbook.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  rrb export cacao relieve_disk_pressure > relieve.json")]
     Export(export::ExportCommand),
     /// Make a new project in a folder.
     Init(init::InitArgs),

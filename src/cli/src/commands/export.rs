@@ -49,7 +49,7 @@ pub fn dispatch(context: &Context, command: &ExportCommand) -> Result<Exit, CliE
     for line in &exported.lost {
         said.push_str(&format!("  {}\n", crate::text::clean(line)));
     }
-    context.out.note(said.trim_end().to_owned());
+    context.out.note(said.trim_end());
     match &args.out {
         Some(path) => super::doc::write(path, &exported.text)?,
         None => context.out.raw(exported.text),

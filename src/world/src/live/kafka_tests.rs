@@ -45,7 +45,7 @@ async fn records_are_written_and_topics_looked_at() {
         ),
         (call("kafka.topics", free_port()), FailureKind::Unavailable, "no connection to"),
         (produce().text("sasl", "plain").arg("tls", Value::Bool(true)), FailureKind::Unavailable, "no connection to"),
-        (produce().arg("json", Value::Json(rrb_lang::json::Json::Int(1).into())), FailureKind::Invalid, "one body"),
+        (produce().arg("json", Value::Json(rrb_lang::json::Json::Int(1))), FailureKind::Invalid, "one body"),
     ] {
         let failure = failed(call.perform().await);
         assert_eq!((failure.kind, failure.happened), (kind, Happened::No), "{}", failure.message);
