@@ -5,7 +5,7 @@ use rrb_lang::reference::{Action, Connector, Declared, Field, Heard, Offers};
 use super::library::{Library, Origin};
 use super::page::counts;
 use super::{address, effect, settings_toml, signature, summary};
-use crate::doc::markdown::{cell, code, docs, plain};
+use crate::doc::markdown::{cell, code, docs};
 
 /// The pages by file name, the index first.
 pub fn pages(library: &Library) -> Vec<(String, String)> {
@@ -30,7 +30,7 @@ fn index(library: &Library) -> String {
     );
     for (_, c) in library.connectors() {
         let events = c.events.iter().map(|e| cell(&e.name)).collect::<Vec<_>>().join(", ");
-        let what = plain(&summary(&c.docs));
+        let what = in_cell(&summary(&c.docs));
         out.push_str(&format!("| [{0}]({0}.md) | {what} | {events} | {1} |\n", c.name, counts(&c.offers)));
     }
     out.push_str("\n## Primitives\n\nWhat connectors are written with. They are in scope in every connector without `use`.\n\n| module | what | actions |\n|---|---|---|\n");
@@ -39,7 +39,7 @@ fn index(library: &Library) -> String {
         out.push_str(&format!(
             "| [{0}](native-{0}.md) | {1} | {2} |\n",
             m.name,
-            plain(&summary(&m.docs)),
+            in_cell(&summary(&m.docs)),
             counts(&m.own)
         ));
     }
@@ -143,6 +143,11 @@ fn declared_type(ty: &Declared) -> String {
 
 fn row(field: &Field) -> String {
     let default = field.default.as_ref().map_or_else(|| "*needed*".to_owned(), |d| cell(d));
-    let about = docs(&field.docs).replace('\n', " ").replace('|', "\\|");
+    let about = in_cell(&field.docs);
     format!("| {} | {} | {default} | {about} |\n", cell(&field.name), cell(&field.ty))
+}
+
+/// The words of a doc comment in a cell of a table.
+fn in_cell(text: &str) -> String {
+    docs(text).replace('\n', " ").replace('|', "\\|")
 }

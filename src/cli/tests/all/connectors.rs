@@ -133,3 +133,21 @@ fn a_copy_stands_for_the_module_of_the_library() {
     let bare = folder(&[]);
     assert!(stderr(&rrb(bare.path(), &["connectors", "copy", "slack"])).contains("no project here"));
 }
+
+/// `rrb connectors docs --out docs/connectors` puts it right.
+#[test]
+fn the_reference_pages_are_what_the_library_says() {
+    let dir = folder(&[]);
+    let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/connectors");
+    let output = rrb(dir.path(), &["connectors", "docs", "--out", pages, "--check"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    let old = dir.path().join("old");
+    let into = old.to_str().unwrap();
+    assert_eq!(code(&rrb(dir.path(), &["connectors", "docs", "--out", into, "--check"])), 1, "none is there");
+    assert!(!old.exists(), "--check writes nothing");
+    assert_eq!(code(&rrb(dir.path(), &["connectors", "docs", "--out", into])), 0);
+    std::fs::write(old.join("slack.md"), "").unwrap();
+    let output = rrb(dir.path(), &["connectors", "docs", "--out", into, "--check"]);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("  slack.md"), "{}", stdout(&output));
+}
