@@ -11,11 +11,10 @@ pub mod template;
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
-use rrb_lang::span::Sources;
-use rrb_lang::syntax::{self, FormatError};
 use serde::Serialize;
 
 use crate::ImportError;
+use crate::made;
 use crate::names::{self, Names};
 use crate::report::{self, Loss, Note, Notes};
 use crate::text::{plain, quoted, shorten, wrap};
@@ -227,7 +226,8 @@ impl Module {
             counts: self.counts,
             notes: self.notes.into_vec(),
         };
-        Ok(Converted { text: formatted(&format!("{}\n", out.trim_end()))?, report })
+        let text = made::formatted("module", &format!("{}\n", out.trim_end()), "split the playbook")?;
+        Ok(Converted { text, report })
     }
 
     fn head(&self) -> String {
@@ -300,37 +300,6 @@ fn comment(mark: &str, text: &str, indent: &str) -> String {
 pub fn single_line(text: &str) -> String {
     let flat: String = text.chars().map(|c| if crate::text::is_odd(c) { ' ' } else { c }).collect();
     flat.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// In the form of `rrb fmt`.
-pub fn formatted(text: &str) -> Result<String, ImportError> {
-    let mut sources = Sources::default();
-    let file = sources.add("module.rrb", "");
-    let too_large = |bytes: usize| {
-        ImportError::new(
-            format!("the module would have {bytes} bytes; a source file has at most {}", syntax::MAX_SOURCE),
-            "split the playbook",
-        )
-    };
-    match syntax::format(file, text) {
-        Ok(text) if text.len() <= syntax::MAX_SOURCE => Ok(text),
-        Ok(text) => Err(too_large(text.len())),
-        Err(FormatError::Syntax(_)) if text.len() > syntax::MAX_SOURCE => Err(too_large(text.len())),
-        Err(FormatError::Syntax(diagnostics)) => {
-            let first = diagnostics.first().map(|d| d.message.clone()).unwrap_or_default();
-            let at = diagnostics.first().and_then(|d| d.labels.first()).map_or(0, |l| l.span.start as usize);
-            let line = text.get(..at).map_or(0, |t| t.matches('\n').count());
-            let line = text.lines().nth(line).unwrap_or_default().trim().to_owned();
-            Err(ImportError::new(
-                format!("the module that was made cannot be read: {first}: `{line}`"),
-                "this is a mistake in rrb: please report it with the file",
-            ))
-        }
-        Err(FormatError::Changed) => Err(ImportError::new(
-            "formatting the module would change its meaning",
-            "this is a mistake in rrb: please report it with the file",
-        )),
-    }
 }
 
 /// The value without the secrets that are written in it, and what they stood at.

@@ -8,12 +8,10 @@ mod usage;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use rrb_lang::span::Sources;
-use rrb_lang::syntax::{self, FormatError};
-
 use self::codec::{Codec, docs};
 pub use self::usage::Usage;
 use crate::ImportError;
+use crate::made;
 use crate::openapi::action::Action;
 use crate::openapi::auth::Setting;
 use crate::openapi::shape::Declared;
@@ -79,7 +77,8 @@ pub fn connector(connector: &Connector<'_, '_>) -> Result<Written, ImportError> 
         out.push_str(part);
     }
     let text = format!("{}\n}}\n", out.trim_end());
-    Ok(Written { text: formatted(&text)?, counts })
+    let smaller = "choose what is needed of it with `--only`, by tag, path or operation";
+    Ok(Written { text: made::formatted("connector", &text, smaller)?, counts })
 }
 
 /// Whether a setting is named in the code, as a whole word.
@@ -164,36 +163,4 @@ fn undos(actions: &[&Action<'_>]) -> HashMap<String, String> {
             Some((a.name.clone(), (*delete).to_owned()))
         })
         .collect()
-}
-
-/// In the form of `rrb fmt`.
-fn formatted(text: &str) -> Result<String, ImportError> {
-    let mut sources = Sources::default();
-    let file = sources.add("connector.rrb", "");
-    match syntax::format(file, text) {
-        Ok(text) if text.len() <= syntax::MAX_SOURCE => Ok(text),
-        Ok(text) => Err(too_large(text.len())),
-        Err(FormatError::Syntax(_)) if text.len() > syntax::MAX_SOURCE => Err(too_large(text.len())),
-        Err(FormatError::Syntax(diagnostics)) => {
-            let first = diagnostics.first().map(|d| d.message.clone()).unwrap_or_default();
-            let at = diagnostics.first().and_then(|d| d.labels.first()).map_or(0, |l| l.span.start as usize);
-            let line = text.get(..at).map_or(0, |t| t.matches('\n').count());
-            let line = text.lines().nth(line).unwrap_or_default().trim().to_owned();
-            Err(ImportError::new(
-                format!("the connector that was made cannot be read: {first}: `{line}`"),
-                "this is a mistake in rrb: please report it with the description",
-            ))
-        }
-        Err(FormatError::Changed) => Err(ImportError::new(
-            "formatting the connector would change its meaning",
-            "this is a mistake in rrb: please report it with the description",
-        )),
-    }
-}
-
-fn too_large(bytes: usize) -> ImportError {
-    ImportError::new(
-        format!("the connector would have {bytes} bytes; a source file has at most {}", syntax::MAX_SOURCE),
-        "choose what is needed of it with `--only`, by tag, path or operation",
-    )
 }

@@ -6,6 +6,7 @@
 pub mod cacao;
 mod convert;
 mod emit;
+mod made;
 mod names;
 pub mod openapi;
 mod pointer;

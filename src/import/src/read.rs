@@ -1,4 +1,4 @@
-//! The bytes of a description as one tree of values, with bounds on all of it.
+//! The bytes of a file as one tree of values, with bounds on all of it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::{ImportError, pointer};
 
-/// The most bytes of a description.
+/// The most bytes of a file.
 pub const MAX_BYTES: usize = 64 << 20;
 /// The most values, counting those that aliases of YAML repeat.
 pub const MAX_VALUES: usize = 4_000_000;
@@ -32,19 +32,19 @@ pub struct Read {
 pub fn read(bytes: &[u8]) -> Result<Read, ImportError> {
     if bytes.len() > MAX_BYTES {
         return Err(ImportError::new(
-            format!("the description has {} bytes; at most {MAX_BYTES} are read", bytes.len()),
-            "cut it to the paths that are needed, or split it",
+            format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len()),
+            "cut it to what is needed, or split it",
         ));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| {
         ImportError::new(
-            format!("the description is not UTF-8: byte {} does not fit", e.valid_up_to()),
+            format!("the file is not UTF-8: byte {} does not fit", e.valid_up_to()),
             "save it as UTF-8 text; a packed file is unpacked first",
         )
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
-        return Err(ImportError::new("the description is empty", "give a file with an OpenAPI or Swagger description"));
+        return Err(ImportError::new("the file is empty", "`rrb import --help` says what can be imported"));
     }
     if text.trim_start().starts_with(['{', '[']) {
         match json(text) {
@@ -63,7 +63,7 @@ fn json(text: &str) -> Result<Read, ImportError> {
     match root {
         Ok(root) => Ok(state.finish(root)),
         Err(e) => Err(ImportError::new(
-            format!("the description is no JSON: {e}"),
+            format!("the file is no JSON: {e}"),
             "check that the file is whole; its first character says JSON, so it is not read as YAML",
         )),
     }
@@ -99,7 +99,7 @@ fn yaml(text: &str) -> Result<Read, ImportError> {
             // The reader's own advice is for those who program with it.
             let message = message.replace("; use from_str_multiple or from_str_multiple_with_options", "");
             Err(ImportError::new(
-                format!("the description is no YAML: {message}"),
+                format!("the file is no YAML: {message}"),
                 "check that the file is whole, and that it is one document of YAML 1.2 or JSON",
             ))
         }

@@ -200,3 +200,77 @@ fn files_are_written_compared_and_never_lost() {
         assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
     }
 }
+
+const RULEBOOK: &str = include_str!("../../../import/tests/rulebooks/58_string_search.yml");
+const SSM: &str = include_str!("../../../import/tests/ssm/util__ec2__kill_process.yml");
+const CACAO: &str = include_str!("../../../import/tests/cacao/soarca_playbooks_parallels_playbook.json");
+
+/// What `rrb check` needs besides the file that was made: whom its steps ask.
+const PEOPLE: &str = "[project]\nname = \"x\"\n[users.ana]\n[groups]\nops = [\"ana\"]\n";
+
+#[test]
+fn playbooks_of_each_kind_become_files_that_check_and_are_formatted() {
+    for (kind, name, text) in
+        [("rulebook", "rules.yml", RULEBOOK), ("ssm", "kill.yml", SSM), ("cacao", "playbook.json", CACAO)]
+    {
+        let dir = folder(&[("rrb.toml", PEOPLE), (name, text)]);
+        let output = rrb(dir.path(), &["import", kind, name, "--operators", "ops", "--out", "made.rrb"]);
+        assert_eq!(code(&output), 0, "{kind}: {}", stderr(&output));
+        assert!(stderr(&output).contains("by hand") || stderr(&output).contains("runbook"), "{}", stderr(&output));
+        for args in [
+            &["fmt", "--check", "."][..],
+            &["import", kind, name, "--operators", "ops", "--out", "made.rrb", "--check"],
+        ] {
+            let output = rrb(dir.path(), args);
+            assert_eq!(code(&output), 0, "{kind} {args:?}: {}{}", stdout(&output), stderr(&output));
+        }
+        let output = rrb(dir.path(), &["check", "--format", "short"]);
+        let said = stdout(&output) + &stderr(&output);
+        let wrong =
+            said.lines().filter(|l| l.contains("error") && l.contains("rrb::") && !l.contains("setting::missing"));
+        assert_eq!(wrong.collect::<Vec<_>>(), [] as [&str; 0], "{kind}");
+        let again = rrb(dir.path(), &["import", kind, name, "--out", "made.rrb"]);
+        assert_eq!(code(&again), 4, "{kind}: {}", stderr(&again));
+    }
+}
+
+#[test]
+fn what_is_no_playbook_is_said_and_nothing_is_written() {
+    for kind in ["rulebook", "ssm", "cacao"] {
+        for (text, part) in [
+            ("", "the file is empty"),
+            ("a: [1", "the file is no YAML"),
+            ("{\"a\": 1", "the file is no JSON"),
+            ("3", "expected"),
+        ] {
+            let dir = folder(&[("in.yml", text)]);
+            let output = rrb(dir.path(), &["import", kind, "in.yml", "--out", "made.rrb"]);
+            assert_eq!(code(&output), 2, "{kind} {text:?}");
+            assert!(
+                stderr(&output).contains(part) && stderr(&output).contains("help"),
+                "{kind} {text:?}: {}",
+                stderr(&output)
+            );
+            assert!(!dir.path().join("made.rrb").exists());
+        }
+        let dir = folder(&[]);
+        assert_eq!(code(&rrb(dir.path(), &["import", kind, "nowhere.yml"])), 3);
+    }
+}
+
+#[test]
+fn a_runbook_goes_out_as_a_playbook_and_is_the_same_twice() {
+    let dir = folder(&[
+        ("rrb.toml", PEOPLE),
+        ("main.rrb", "/// Tidies.\nrunbook tidy() {\n  owner \"ops\"\n  step \"look\" { log \"here\" }\n}\n"),
+    ]);
+    let export = |name: &str| rrb(dir.path(), &["export", "cacao", name]);
+    let first = export("tidy");
+    assert_eq!(code(&first), 0, "{}", stderr(&first));
+    let playbook: serde_json::Value = serde_json::from_str(&stdout(&first)).unwrap();
+    assert_eq!((&playbook["type"], &playbook["spec_version"]), (&"playbook".into(), &"cacao-2.0".into()));
+    assert_eq!(stdout(&first), stdout(&export("tidy")));
+    let missing = export("tidi");
+    assert_eq!(code(&missing), 3);
+    assert!(stderr(&missing).contains("`tidy`"), "{}", stderr(&missing));
+}

@@ -6,7 +6,7 @@ use mysql_async::consts::{ColumnFlags, ColumnType};
 use mysql_async::prelude::{Protocol, Queryable as _};
 use mysql_async::{ClientIdentity, Column, Conn, DriverError, Error, OptsBuilder, Params, QueryResult, SslOpts, Value};
 use rrb_lang::json::Json;
-use rrb_lang::vm::protocol::{Failure, FailureKind, Happened};
+use rrb_lang::vm::protocol::{Failure, FailureKind};
 use rustls::pki_types::PrivateKeyDer;
 use secrecy::ExposeSecret as _;
 
@@ -15,7 +15,7 @@ use super::super::{Cx, net, trust};
 use super::rows::{self, Rows};
 use super::server::Server;
 use super::statement;
-use super::work::{Done, Job, Progress, Statement, Work};
+use super::work::{Done, Job, Known, Statement, Work};
 
 /// The longest packet, in bytes, so that no single value fills the memory before it can be measured.
 const MAX_PACKET: usize = 16 << 20;
@@ -25,31 +25,6 @@ const MAX_RETURNED: usize = 10_000;
 
 /// The number of the character set that is none: bytes.
 const BINARY: u16 = 63;
-
-/// What is known of a statement that fails.
-#[derive(Clone, Copy)]
-enum Known<'a> {
-    /// Nothing of it lasts.
-    Nothing,
-    /// It is by itself: what it did before an error only the database knows.
-    Alone(&'a Progress),
-    /// The end of a transaction.
-    Commit,
-}
-
-impl Known<'_> {
-    fn answered(self) -> Happened {
-        if let Known::Alone(_) = self { Happened::Answered } else { Happened::No }
-    }
-
-    fn unanswered(self) -> Happened {
-        match self {
-            Known::Nothing => Happened::No,
-            Known::Alone(progress) => progress.happened(),
-            Known::Commit => Happened::Maybe,
-        }
-    }
-}
 
 /// Does a job.
 pub async fn run(cx: Cx<'_>, job: Job) -> Result<Vec<Done>, Failure> {
@@ -115,9 +90,7 @@ async fn simple(conn: &mut Conn, text: &str, known: Known<'_>) -> Result<(), Fai
 
 async fn one(conn: &mut Conn, statement: &Statement, max_rows: usize, known: Known<'_>) -> Result<Done, Failure> {
     let sent = || {
-        if let Known::Alone(progress) = known {
-            progress.sent();
-        }
+        known.sent();
     };
     let given = statement.params.len();
     let prepared = match conn.prep(statement.text.as_str()).await {

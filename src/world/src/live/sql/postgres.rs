@@ -17,7 +17,7 @@ use super::super::{Cx, net, trust};
 use super::postgres_types::{Cell, Param, readable};
 use super::rows::{self, Rows};
 use super::server::Server;
-use super::work::{Done, Job, Progress, Statement, Work};
+use super::work::{Done, Job, Known, Progress, Statement, Work};
 
 /// The most rows that a statement that changes may give back.
 const MAX_RETURNED: usize = 10_000;
@@ -49,39 +49,6 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.driver.abort();
-    }
-}
-
-/// What is known of a statement that fails.
-#[derive(Clone, Copy)]
-enum Known<'a> {
-    /// Nothing of it lasts: it was not sent, only reads, or stands in a transaction that the database takes back when the connection ends.
-    Nothing,
-    /// It is by itself: what it did before an error only the database knows.
-    Alone(&'a Progress),
-    /// The end of a transaction: after an answer all is clear, without one nothing is.
-    Commit,
-}
-
-impl Known<'_> {
-    /// When the server says that it failed.
-    fn answered(self) -> Happened {
-        if let Known::Alone(_) = self { Happened::Answered } else { Happened::No }
-    }
-
-    /// When there is no answer, or the session was ended from outside, maybe within its own commit.
-    fn unanswered(self) -> Happened {
-        match self {
-            Known::Nothing => Happened::No,
-            Known::Alone(progress) => progress.happened(),
-            Known::Commit => Happened::Maybe,
-        }
-    }
-
-    fn sent(self) {
-        if let Known::Alone(progress) = self {
-            progress.sent();
-        }
     }
 }
 

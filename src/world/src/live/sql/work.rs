@@ -74,6 +74,40 @@ impl Progress {
     }
 }
 
+/// What is known of a statement that fails.
+#[derive(Debug, Clone, Copy)]
+pub enum Known<'a> {
+    /// Nothing of it lasts: it was not sent, only reads, or stands in a transaction that the database takes back when the connection ends.
+    Nothing,
+    /// It is by itself: what it did before an error only the database knows.
+    Alone(&'a Progress),
+    /// The end of a transaction: after an answer all is clear, without one nothing is.
+    Commit,
+}
+
+impl Known<'_> {
+    /// When the server says that it failed.
+    pub fn answered(self) -> Happened {
+        if let Known::Alone(_) = self { Happened::Answered } else { Happened::No }
+    }
+
+    /// When there is no answer, or the session was ended from outside, maybe within its own commit.
+    pub fn unanswered(self) -> Happened {
+        match self {
+            Known::Nothing => Happened::No,
+            Known::Alone(progress) => progress.happened(),
+            Known::Commit => Happened::Maybe,
+        }
+    }
+
+    /// From now on an answer is needed to know.
+    pub fn sent(self) {
+        if let Known::Alone(progress) = self {
+            progress.sent();
+        }
+    }
+}
+
 /// A job for a driver.
 pub struct Job {
     pub server: Server,
