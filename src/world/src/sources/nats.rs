@@ -22,6 +22,9 @@ const MAX_BYTES: usize = 16 << 20;
 /// How long one asking waits for a message.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// A server that says nothing for this long, although it was asked, is lost.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// What was fetched and is not acknowledged after this time is given out again.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
@@ -127,13 +130,18 @@ impl Reading<'_> {
             let brought = self.source.bring(items, None).await;
             // What is not durable is wanted again, and at once rather than after a while.
             let answer = if brought.is_ok() { AckKind::Ack } else { AckKind::Nak(None) };
-            for message in &messages {
-                message.ack_with(answer).await.map_err(|e| format!("an acknowledgement was not sent: {e}"))?;
-            }
-            let sent = tokio::time::timeout(IDLE, self.client.flush()).await;
+            let sent = tokio::time::timeout(SILENCE, self.acknowledge(&messages, answer)).await;
             brought?;
-            sent.map_err(|_| self.lost())?.map_err(|e| format!("acknowledgements were not sent: {}", chain(&e)))?;
+            sent.map_err(|_| self.lost())??;
         }
+    }
+
+    async fn acknowledge(&self, messages: &[jetstream::Message], answer: AckKind) -> Result<(), Stopped> {
+        for message in messages {
+            message.ack_with(answer).await.map_err(|e| format!("an acknowledgement was not sent: {e}"))?;
+        }
+        let sent = self.client.flush().await;
+        sent.map_err(|e| Stopped::Failed(format!("acknowledgements were not sent: {}", chain(&e))))
     }
 
     /// What is there now; else the next message, or nothing after a while.
@@ -142,17 +150,22 @@ impl Reading<'_> {
         let mut messages = Vec::new();
         let mut now =
             consumer.fetch().max_messages(MAX_BATCH).max_bytes(MAX_BYTES).messages().await.map_err(|e| broke(&e))?;
-        while let Some(next) = now.next().await {
+        while let Some(next) = self.unless_silent(now.next()).await? {
             messages.push(next.map_err(|e| broke(e.as_ref()))?);
         }
         if messages.is_empty() {
             let next = consumer.batch().max_messages(1).expires(IDLE).messages().await;
             let mut next = next.map_err(|e| broke(&e))?;
-            while let Some(next) = next.next().await {
+            while let Some(next) = self.unless_silent(next.next()).await? {
                 messages.push(next.map_err(|e| broke(e.as_ref()))?);
             }
         }
         Ok(messages)
+    }
+
+    /// The client makes a connection that breaks once more by itself, and what was asked over the first one is answered by nobody.
+    async fn unless_silent<T>(&self, next: impl Future<Output = T>) -> Result<T, Stopped> {
+        tokio::time::timeout(SILENCE, next).await.map_err(|_| self.lost())
     }
 
     fn fed_of_stream(&self, message: &jetstream::Message) -> Fed {

@@ -92,7 +92,10 @@ impl Basket {
     pub async fn until(&self, what: &str, holds: impl Fn(&Kept) -> bool) {
         let end = tokio::time::Instant::now() + PATIENCE;
         while !holds(&self.lock()) {
-            assert!(tokio::time::Instant::now() < end, "{what}: {:?} {:?}", self.lock().states, self.bodies());
+            if tokio::time::Instant::now() >= end {
+                let (states, came) = (self.lock().states.clone(), self.bodies().len());
+                panic!("{what}: {came} came; {states:?}");
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
