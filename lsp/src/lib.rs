@@ -1,5 +1,7 @@
 //! The rrb language server, over standard input and output.
 
+pub mod ide;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

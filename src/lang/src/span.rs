@@ -1,6 +1,6 @@
 //! Where things stand in the sources: files, byte spans, lines and columns.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,18 @@ pub struct Source {
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
-    lines: line_index::LineIndex,
+    /// Made when somebody asks for a line.
+    lines: Arc<OnceLock<line_index::LineIndex>>,
+}
+
+impl Source {
+    fn new(name: Arc<str>, text: Arc<str>) -> Self {
+        Self { name, text, lines: Arc::default() }
+    }
+
+    fn lines(&self) -> &line_index::LineIndex {
+        self.lines.get_or_init(|| line_index::LineIndex::new(&self.text))
+    }
 }
 
 /// All files of one check, addressed by [`FileId`].
@@ -73,8 +84,15 @@ impl Sources {
     /// Adds a file and gives its id.
     pub fn add(&mut self, name: &str, text: &str) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(Source { name: name.into(), text: text.into(), lines: line_index::LineIndex::new(text) });
+        self.files.push(Source::new(name.into(), text.into()));
         id
+    }
+
+    /// Gives a file another text. A foreign id changes nothing.
+    pub fn replace(&mut self, id: FileId, text: Arc<str>) {
+        if let Some(source) = self.files.get_mut(id.0 as usize) {
+            *source = Source::new(Arc::clone(&source.name), text);
+        }
     }
 
     /// The same files under other names.
@@ -113,15 +131,14 @@ impl Sources {
         let stars: String =
             hidden.bytes().map(|b| if matches!(b, b'\n' | b'\r') { char::from(b) } else { '*' }).collect();
         let text = [before, &stars, after].concat();
-        source.lines = line_index::LineIndex::new(&text);
-        source.text = text.into();
+        *source = Source::new(Arc::clone(&source.name), text.into());
     }
 
     /// The line that the byte `offset` is in, without its end; empty for a foreign id.
     pub fn line(&self, file: FileId, offset: u32) -> &str {
         let Some(source) = self.get(file) else { return "" };
         let number = self.line_col(file, offset).line - 1;
-        let range = source.lines.line(number);
+        let range = source.lines().line(number);
         let text = range.and_then(|r| source.text.get(usize::from(r.start())..usize::from(r.end())));
         text.unwrap_or("").trim_end_matches(['\n', '\r'])
     }
@@ -133,7 +150,7 @@ impl Sources {
         while !source.text.is_char_boundary(at) {
             at -= 1;
         }
-        let pos = source.lines.line_col(u32::try_from(at).unwrap_or(0).into());
+        let pos = source.lines().line_col(u32::try_from(at).unwrap_or(0).into());
         let line_start = at - pos.col as usize;
         let column = source.text.get(line_start..at).map_or(0, |s| s.chars().count());
         LineCol { line: pos.line + 1, column: u32::try_from(column).unwrap_or(u32::MAX - 1) + 1 }

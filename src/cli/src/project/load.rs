@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rrb_engine::policy::check_delegates;
 use rrb_lang::check::cost::{self, WindowCost};
-use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in, without_tests};
+use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, check_in, module_name, without_tests};
 use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
 use rrb_lang::program::{Program, compile};
@@ -161,33 +161,12 @@ fn settings(program: &Program, config: &ProjectConfig) -> Result<SettingValues, 
 fn modules(place: &Place, files: &mut Files) -> Vec<ModuleSource> {
     let mut modules = Vec::new();
     for file in std::mem::take(&mut files.modules) {
-        match module_name(place, &file.name) {
+        match module_name(&file.name, place.single.is_some()) {
             Ok(name) => modules.push(ModuleSource { name: name.into(), file: file.name, text: file.text.into() }),
             Err(reason) => files.unreadable.push(Unreadable { name: file.name, reason }),
         }
     }
     modules
-}
-
-/// `lib/paging.rrb` is `lib.paging`. A single file may have any name.
-fn module_name(place: &Place, file: &str) -> Result<String, String> {
-    let path = file.strip_suffix(".rrb").unwrap_or(file);
-    let ident = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    };
-    if let Some(wrong) = path.split('/').find(|part| !ident(part)) {
-        let mended: String =
-            wrong.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let mended = if ident(&mended) { mended } else { format!("m_{mended}") };
-        if place.single.is_some() {
-            return Ok(mended);
-        }
-        return Err(format!(
-            "`{wrong}` cannot be part of a module's name (small letters, digits and `_`): rename it to `{mended}`"
-        ));
-    }
-    Ok(path.replace('/', "."))
 }
 
 fn read_config(files: &Files) -> (ProjectConfig, Vec<Diagnostic>) {
@@ -212,22 +191,5 @@ pub fn config(place: &Place) -> Result<ProjectConfig, CliError> {
         Some(d) => {
             Err(CliError::usage(format!("`{CONFIG}` has mistakes: {}", d.message)).help("`rrb check` shows them all"))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_modules_by_their_path() {
-        let place = Place { root: "/p".into(), single: None };
-        assert_eq!(module_name(&place, "lib/paging.rrb"), Ok("lib.paging".into()));
-        assert_eq!(module_name(&place, "a.rrb"), Ok("a".into()));
-        assert!(module_name(&place, "my-lib/a.rrb").unwrap_err().contains("rename it to `my_lib`"));
-        assert!(module_name(&place, "2x.rrb").unwrap_err().contains("`m_2x`"));
-        assert!(module_name(&place, "a.b.rrb").is_err());
-        let single = Place { root: "/p".into(), single: Some("/p/My File.rrb".into()) };
-        assert_eq!(module_name(&single, "My File.rrb"), Ok("my_file".into()));
     }
 }

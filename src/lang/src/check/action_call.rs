@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::call::{CallParts, Extra};
 use super::cx::{Checker, FnInfo};
 use super::expr::Want;
+use super::index::Target;
 use super::scope::{FrameKind, Made, bad, node, verb};
 use super::ty;
 use crate::diag::{Diagnostic, codes};
@@ -27,6 +28,7 @@ impl Checker {
         let Some(info) = self.fn_info(id).cloned() else { return bad(call.span) };
         let site = self.new_site(call.span);
         let what = format!("`{}`", info.name);
+        self.saw_call(call.span, Some(Target::Fn(id)), &info.params, call.args);
         let (args, vars) = self.bind_args(&what, &Arc::clone(&info.params), call, info.generics.len(), extra);
         let ret = info.ret.clone().map_or_else(ty::error, |t| self.result_of(&t, &vars));
         let trusted = self.frame().and_then(|f| f.trust).filter(|t| info.native && info.effect > *t);

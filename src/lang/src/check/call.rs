@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use super::cx::{Checker, Def, ParamInfo};
 use super::expr::Want;
+use super::index::Target;
 use super::scope::{bad, is_error, node, verb};
 use super::ty;
 use crate::diag::{Diagnostic, codes, nearest};
@@ -86,13 +87,15 @@ impl Checker {
             && let Some((id, args)) = self.enum_of(&t)
             && let Some(index) = self.variants(id).and_then(|v| v.iter().position(|v| v.name == name.name))
         {
+            self.saw_name(name.span, Some(Target::Variant(id, name.name.clone())));
             return self.call_variant(call, id, &args, index, &t);
         }
         if let Some((id, t)) = self.find_local(&name.name) {
+            self.saw_local(name.span, id);
             let f = node(ExprKind::Local(id), t, name.span);
             return self.call_value(call, f);
         }
-        match self.lookup(self.home, &name.name) {
+        match self.lookup_at(self.home, name) {
             Some(def) => self.call_def(call, def, name, None, extra),
             None => {
                 self.unknown_function(name);
@@ -304,6 +307,7 @@ impl Checker {
                 docs: String::new(),
             })
             .collect();
+        self.saw_call(call.span, None, &infos, call.args);
         let (args, _) = self.bind_args("the function", &infos, call, 0, None);
         if *effect > Effect::Pure {
             self.note_effect(*effect, call.span, || "the function value".into());
@@ -324,6 +328,7 @@ impl Checker {
                 "leave the parentheses out",
             );
         }
+        self.saw_call(call.span, Some(Target::Variant(id, name.clone())), &fields, call.args);
         let (payload, _) = self.bind_args(&format!("`{name}`"), &fields, call, 0, None);
         node(
             ExprKind::Variant { ty: id, index: u32::try_from(index).unwrap_or(0), name, payload },
@@ -337,6 +342,7 @@ impl Checker {
         let Some(info) = self.fn_info(id) else { return bad(call.span) };
         let (name, params, generics) = (info.name.clone(), Arc::clone(&info.params), info.generics.len());
         self.no_action(call, &format!("`{name}`"), false);
+        self.saw_call(call.span, Some(Target::Fn(id)), &params, call.args);
         let (args, vars) = self.bind_args(&format!("`{name}`"), &params, call, generics, None);
         let ret = self.result_of(&ret, &vars);
         node(ExprKind::CallFn { function: id, args }, ret, call.span)

@@ -71,7 +71,8 @@ impl Checker {
             effect: Some(info.effect),
             ..Made::plain(info.name.clone(), info.params.len(), info.ret.clone().unwrap_or_else(ty::nothing), info.span)
         };
-        let Some(body) = &a.body else { return self.file_native(id, info, made) };
+        let body = a.body.as_ref().filter(|_| !self.heads_only(info.home.module));
+        let Some(body) = body else { return self.file_native(id, info, made) };
         self.push_frame_of(id, FrameKind::Action { connector: info.home.connector.is_some() });
         self.declare_params(&info.params);
         if let Some(frame) = self.frames.last_mut() {

@@ -1,20 +1,21 @@
 //! What the checker knows while it works: the tables of the program being built, what is known of each declaration, and the
 //! diagnostics so far.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::Files;
+use super::index::Index;
 use super::scope::Frame;
 use crate::diag::{Code, Diagnostic};
 use crate::hir;
 use crate::ids::{ConnectorId, ConstId, EventId, FnId, SettingId, SiteId, TypeId};
 use crate::project::ProjectConfig;
-use crate::span::{Sources, Span};
+use crate::span::{FileId, Sources, Span};
 use crate::syntax::ast;
 use crate::types::{Effect, FieldTy, Ty, TypeTable, VariantTy, builtin};
 
@@ -37,14 +38,29 @@ pub(super) enum Def {
 }
 
 /// A name with where it was declared.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Named {
     pub def: Def,
     pub span: Span,
     /// Brought in by `use`.
     pub imported: bool,
     /// Something refers to it.
-    pub used: Cell<bool>,
+    used: AtomicBool,
+}
+
+impl Named {
+    pub fn new(def: Def, span: Span, imported: bool) -> Self {
+        Self { def, span, imported, used: AtomicBool::new(false) }
+    }
+
+    /// Whether something refers to it.
+    pub fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub fn use_it(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
 }
 
 pub(super) type Names = IndexMap<SmolStr, Named>;
@@ -52,9 +68,12 @@ pub(super) type Names = IndexMap<SmolStr, Named>;
 /// A module: a file of the project, of the standard library, or native signatures.
 pub(super) struct ModuleInfo {
     pub name: SmolStr,
+    pub file: FileId,
     pub ast: Arc<ast::Module>,
     pub names: Names,
     pub native: bool,
+    /// What its actions do inside is not looked at.
+    pub heads: bool,
 }
 
 /// Where a declaration stands: decides what bare names mean in it.
@@ -230,6 +249,8 @@ pub(super) struct Checker {
     pub fills: bool,
     /// In a pattern of a test: the names and regular expressions in it, which are held against its places.
     pub places: Option<super::testing::Places>,
+    /// What an editor asks for, when one does.
+    pub index: Option<Box<Index>>,
     /// The parameters that a function never reads, by place; only functions that have some.
     pub unread: HashMap<FnId, Vec<usize>>,
 }
@@ -273,6 +294,7 @@ impl Checker {
             program_functions: 0,
             fills: false,
             places: None,
+            index: None,
             unread: HashMap::new(),
         }
     }

@@ -373,7 +373,7 @@ impl Checker {
     pub fn event_of(&mut self, path: &ast::Path) -> Option<EventId> {
         let mut parts = path.parts.iter();
         let first = parts.next()?;
-        let Some(mut def) = self.lookup(self.home, &first.name) else {
+        let Some(mut def) = self.lookup_at(self.home, first) else {
             let names = self.names_in_scope();
             let std = format!("std.{}", first.name);
             if crate::stdlib::get(&std).is_some() {

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use smol_str::SmolStr;
 
-use super::cx::Checker;
+use super::cx::{Checker, ParamInfo};
 use super::expr::Want;
+use super::index::Target;
 use super::scope::{bad, is_error, node, verb};
 use super::ty;
 use crate::diag::{Diagnostic, codes, nearest};
@@ -429,6 +430,7 @@ impl Checker {
         span: Span,
     ) -> hir::Expr {
         let (name, args) = call;
+        self.saw_method(signature, &vars, name, args, span);
         let Some(slots) = self.method_slots(signature, name, args) else {
             self.check_loose(args);
             return bad(span);
@@ -725,5 +727,49 @@ mod tests {
     fn count(signature: &str) -> usize {
         let params = signature.split(") ->").next().unwrap_or_default();
         regex::Regex::new(r"[(,] ?\w+: ").unwrap().find_iter(params).count()
+    }
+}
+
+impl Checker {
+    /// Notes a call of a method, with what is known of its types.
+    fn saw_method(
+        &mut self,
+        s: &'static Signature,
+        vars: &[Option<Ty>],
+        name: &ast::Ident,
+        args: &[ast::NamedArg],
+        span: Span,
+    ) {
+        if self.index.is_none() {
+            return;
+        }
+        let target = Target::Method(s.head.into(), s.name.into());
+        let known = |c: &Self, t: &Ty| c.resolved(t, vars).unwrap_or_else(|| t.clone());
+        let param = |p: &Param| ParamInfo {
+            name: p.name.clone(),
+            ty: known(self, &p.ty),
+            default: p.optional.then_some(crate::ids::ConstId(u32::MAX)),
+            span: Span::default(),
+            docs: String::new(),
+        };
+        let params: Vec<ParamInfo> = s.params.iter().map(param).collect();
+        self.saw_name(name.span, Some(target.clone()));
+        self.saw_call(span, Some(target), &params, args);
+    }
+
+    /// The methods that a value of this type has, each once, those of the type itself first.
+    pub fn methods_of(&self, t: &Ty) -> Vec<&'static crate::methods::Method> {
+        let own = head(&self.open(t)).and_then(|h| BY_HEAD.get(h));
+        let any = BY_HEAD.get("Any");
+        let mut out: Vec<&'static crate::methods::Method> = Vec::new();
+        for s in own.into_iter().chain(any).flatten() {
+            if out.iter().any(|m| m.name == s.name) || !self.method(t, s.name).is_some_and(|(f, _)| std::ptr::eq(f, *s))
+            {
+                continue;
+            }
+            let receiver = METHODS.iter().zip(SIGNATURES.iter()).find(|(_, o)| std::ptr::eq(*o, *s)).map(|(m, _)| m);
+            out.extend(receiver);
+        }
+        out
     }
 }

@@ -20,6 +20,7 @@ mod feeds;
 mod fit;
 mod fold;
 mod group;
+pub mod index;
 mod items;
 mod lint;
 mod literals;
@@ -41,6 +42,7 @@ mod trigger;
 mod ty;
 mod types;
 mod window;
+pub mod world;
 
 #[cfg(test)]
 mod pass_tests;
@@ -52,7 +54,7 @@ use smol_str::SmolStr;
 
 use self::causes::{Unread, Wrong};
 use self::cx::{Checker, Def};
-pub use self::modules::without_tests;
+pub use self::modules::{imports, module_name, without_tests};
 use crate::diag::{Diagnostic, codes};
 use crate::hir::{self, Program};
 use crate::ids::ConstId;
@@ -130,23 +132,30 @@ fn run(input: CheckInput, around: Surroundings) -> Checked {
     sources.add("rrb.toml", around.project_text.as_deref().unwrap_or_default());
     let mut c = Checker::new(sources, input.project);
     c.load(input.modules);
-    let pending = c.declare_all();
-    c.fill_prelude();
-    c.resolve_uses();
-    c.define_types(&pending);
-    c.define_signatures(&pending);
-    c.check_bodies(&pending);
-    let runbooks = (0..c.runbooks.len()).filter_map(|i| c.check_runbook(i)).collect();
-    c.files = around.files;
-    let policies = (0..c.policies.len()).filter_map(|i| c.check_policy(i)).collect();
-    c.check_consts();
-    c.name_circles();
-    c.unused_declarations();
-    c.check_tests();
-    c.conclude(runbooks, policies, around.now)
+    let (made, diagnostics) = c.all_rounds(around);
+    let program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
+    Checked { sources: c.sources, program, diagnostics }
 }
 
 impl Checker {
+    /// Everything behind the loading of the modules. The program is whole when no diagnostic is an error.
+    fn all_rounds(&mut self, around: Surroundings) -> (Program, Vec<Diagnostic>) {
+        let pending = self.declare_all();
+        self.fill_prelude();
+        self.resolve_uses();
+        self.define_types(&pending);
+        self.define_signatures(&pending);
+        self.check_bodies(&pending);
+        let runbooks = (0..self.runbooks.len()).filter_map(|i| self.check_runbook(i)).collect();
+        self.files = around.files;
+        let policies = (0..self.policies.len()).filter_map(|i| self.check_policy(i)).collect();
+        self.check_consts();
+        self.name_circles();
+        self.unused_declarations();
+        self.check_tests();
+        self.conclude(runbooks, policies, around.now)
+    }
+
     fn check_bodies(&mut self, pending: &[items::Pending]) {
         for p in pending {
             match p.def {
@@ -167,19 +176,24 @@ impl Checker {
         }
     }
 
-    fn conclude(mut self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, now: Option<Millis>) -> Checked {
+    fn conclude(
+        &mut self,
+        runbooks: Vec<hir::Runbook>,
+        policies: Vec<hir::Policy>,
+        now: Option<Millis>,
+    ) -> (Program, Vec<Diagnostic>) {
         self.unused_imports();
-        let unread = Unread::new(&self);
-        let wrong = Wrong::new(&self, &unread);
+        let unread = Unread::new(self);
+        let wrong = Wrong::new(self, &unread);
         let mut said = std::mem::take(&mut self.syntax);
         let found = std::mem::take(&mut self.diags);
         said.extend(found.into_iter().filter(|d| !unread.explains(d, &self.sources)));
-        let (allowed, misused) = lint::allowances(&self);
+        let (allowed, misused) = lint::allowances(self);
         let project = std::mem::take(&mut self.project);
         let mut sources = std::mem::take(&mut self.sources);
-        let made = self.program(runbooks, policies, &project);
-        let (program, mut diagnostics) = if said.iter().any(Diagnostic::is_error) {
-            (None, with_further_errors(said, made, (&unread, &wrong), (&project, now, &sources)))
+        let mut made = self.program(runbooks, policies, &project);
+        let mut diagnostics = if said.iter().any(Diagnostic::is_error) {
+            with_further_errors(said, &mut made, (&unread, &wrong), (&project, now, &sources))
         } else {
             let mut diagnostics = said;
             diagnostics.extend(effects::run(&made, &project));
@@ -187,10 +201,10 @@ impl Checker {
             diagnostics.extend(settings::run(&made, &project));
             diagnostics.extend(rounds::run(&made));
             diagnostics.extend(lint::run(&made, &sources));
-            (Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error)), diagnostics)
+            diagnostics
         };
         hide_secrets(&diagnostics, &mut sources);
-        if program.is_none() {
+        if diagnostics.iter().any(Diagnostic::is_error) {
             // What is unused may be what a mistake kept from being used.
             let unused = [codes::VARIABLE_UNUSED, codes::NAME_UNUSED, codes::PARAMETER_UNUSED];
             diagnostics.retain(|d| !unused.contains(&d.code));
@@ -200,46 +214,48 @@ impl Checker {
         diagnostics.extend(misused);
         diagnostics.sort_by_key(|d| (d.span().file, d.span().start, d.span().end));
         diagnostics.dedup();
-        Checked { sources, program, diagnostics }
+        self.sources = sources;
+        (made, diagnostics)
     }
 
-    fn program(self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, project: &ProjectConfig) -> Program {
+    fn program(&mut self, runbooks: Vec<hir::Runbook>, policies: Vec<hir::Policy>, project: &ProjectConfig) -> Program {
         let nothing = || scope::node(hir::ExprKind::Literal(Value::Nothing), ty::nothing(), Span::default());
-        let mut functions: Vec<hir::Function> = self.functions.into_iter().map(|f| f.unwrap_or_else(unused)).collect();
+        let mut functions: Vec<hir::Function> =
+            std::mem::take(&mut self.functions).into_iter().map(|f| f.unwrap_or_else(unused)).collect();
         let test_functions = functions.split_off(self.program_functions.min(functions.len()));
         let constants = self
             .consts
-            .into_iter()
+            .iter_mut()
             .map(|c| hir::Constant {
-                name: c.name,
-                ty: c.ty.unwrap_or_else(ty::error),
-                value: c.body.unwrap_or_else(|| hir::Body { locals: vec![], expr: nothing() }),
+                name: c.name.clone(),
+                ty: c.ty.clone().unwrap_or_else(ty::error),
+                value: c.body.take().unwrap_or_else(|| hir::Body { locals: vec![], expr: nothing() }),
             })
             .collect();
         let modules: Vec<SmolStr> = self.modules.iter().map(|m| m.name.clone()).collect();
         let connectors = self
             .connectors
-            .into_iter()
+            .iter()
             .map(|c| hir::Connector {
-                name: c.name,
+                name: c.name.clone(),
                 module: modules.get(c.module).cloned().unwrap_or_default(),
-                docs: c.docs,
-                settings: c.settings,
+                docs: c.docs.clone(),
+                settings: c.settings.clone(),
                 span: c.span,
             })
             .collect();
         Program {
-            types: self.types,
+            types: std::mem::take(&mut self.types),
             functions,
             constants,
-            settings: self.settings,
+            settings: std::mem::take(&mut self.settings),
             connectors,
-            events: self.hir_events,
+            events: std::mem::take(&mut self.hir_events),
             runbooks,
             policies,
-            sites: self.sites,
-            trusts: self.trusts,
-            tests: self.tests,
+            sites: std::mem::take(&mut self.sites),
+            trusts: std::mem::take(&mut self.trusts),
+            tests: std::mem::take(&mut self.tests),
             test_functions,
             project_digest: project.digest_text(),
         }
@@ -250,15 +266,15 @@ impl Checker {
 /// error.
 fn with_further_errors(
     mut said: Vec<Diagnostic>,
-    mut made: Program,
+    made: &mut Program,
     (unread, wrong): (&Unread, &Wrong),
     (project, now, sources): (&ProjectConfig, Option<Millis>, &Sources),
 ) -> Vec<Diagnostic> {
-    wrong.drop_unread(&mut made);
-    let mut further = approvals::run(&made, project, now);
-    further.extend(settings::run(&made, project));
-    wrong.take_their_word(&mut made);
-    further.extend(effects::run(&made, project));
+    wrong.drop_unread(made);
+    let mut further = approvals::run(made, project, now);
+    further.extend(settings::run(made, project));
+    wrong.take_their_word(made);
+    further.extend(effects::run(made, project));
     let lacks_connectors = |d: &Diagnostic| wrong.uses && d.code == codes::SETTING_UNKNOWN;
     further
         .retain(|d| d.is_error() && !lacks_connectors(d) && !causes::is_said(d, &said) && !unread.explains(d, sources));

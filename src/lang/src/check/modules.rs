@@ -1,7 +1,6 @@
 //! The modules of a check: those of the project, those of the standard library that are used, the native ones; and what `use`
 //! brings from one into another.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +9,7 @@ use smol_str::SmolStr;
 
 use super::ModuleSource;
 use super::cx::{Checker, Def, Home, ModuleInfo, Named, Names};
+use super::index::Target;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::span::{FileId, Span};
 use crate::stdlib;
@@ -20,12 +20,45 @@ fn dotted(path: &ast::Path) -> String {
     path.parts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(".")
 }
 
+/// The modules that a module brings in with `use`, as written.
+pub fn imports(module: &ast::Module) -> Vec<String> {
+    let uses = module.items.iter().filter_map(|item| match &item.kind {
+        ast::ItemKind::Use(u) => Some(dotted(&u.path)),
+        _ => None,
+    });
+    uses.collect()
+}
+
 /// A module before it is read.
 struct Unread<'t> {
     name: SmolStr,
     file: &'t str,
     text: &'t str,
     native: bool,
+}
+
+/// The module that a file of a project is, by its path there: `lib/paging.rrb` is `lib.paging`. A file alone may have any name.
+///
+/// # Errors
+/// When a part of the path cannot be part of a module's name; with what to call it.
+pub fn module_name(file: &str, alone: bool) -> Result<String, String> {
+    let path = file.strip_suffix(".rrb").unwrap_or(file);
+    let ident = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    if let Some(wrong) = path.split('/').find(|part| !ident(part)) {
+        let mended: String =
+            wrong.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        let mended = if ident(&mended) { mended } else { format!("m_{mended}") };
+        if alone {
+            return Ok(mended);
+        }
+        return Err(format!(
+            "`{wrong}` cannot be part of a module's name (small letters, digits and `_`): rename it to `{mended}`"
+        ));
+    }
+    Ok(path.replace('/', "."))
 }
 
 /// Whether a text looks as if it declared tests and nothing else. A wrong guess only moves the module.
@@ -176,13 +209,28 @@ impl Checker {
 
     fn add_modules(&mut self, all: Vec<Unread<'_>>) {
         let texts: Vec<(FileId, &str)> = all.iter().map(|m| (self.sources.add(m.file, m.text), m.text)).collect();
-        for (m, parsed) in all.into_iter().zip(parse_all(&texts)) {
-            self.note_syntax(&parsed.module, &parsed.diagnostics);
-            self.syntax.extend(parsed.diagnostics);
-            self.module_index.insert(m.name.clone(), self.modules.len());
-            let ast = Arc::new(parsed.module);
-            self.modules.push(ModuleInfo { name: m.name, ast, names: Names::new(), native: m.native });
+        let files: Vec<FileId> = texts.iter().map(|(id, _)| *id).collect();
+        for ((m, file), parsed) in all.iter().zip(files).zip(parse_all(&texts)) {
+            self.add_module(
+                ModuleInfo {
+                    name: m.name.clone(),
+                    file,
+                    ast: Arc::new(parsed.module),
+                    names: Names::new(),
+                    native: m.native,
+                    heads: false,
+                },
+                parsed.diagnostics,
+            );
         }
+    }
+
+    /// Adds a module that is read, with what was said of it.
+    pub fn add_module(&mut self, module: ModuleInfo, said: Vec<Diagnostic>) {
+        self.note_syntax(&module.ast, &said);
+        self.syntax.extend(said);
+        self.module_index.insert(module.name.clone(), self.modules.len());
+        self.modules.push(module);
     }
 
     /// Notes the declarations that could not be read whole: what else is found in them follows from that.
@@ -208,9 +256,9 @@ impl Checker {
         let mut prelude = Names::new();
         for (i, m) in self.modules.iter().enumerate().filter(|(_, m)| m.native) {
             if m.name == "core" {
-                prelude.extend(m.names.iter().map(|(n, d)| (n.clone(), d.clone())));
+                prelude.extend(m.names.iter().map(|(n, d)| (n.clone(), Named::new(d.def, d.span, d.imported))));
             } else {
-                let named = Named { def: Def::Module(i), span: Span::default(), imported: true, used: Cell::default() };
+                let named = Named::new(Def::Module(i), Span::default(), true);
                 prelude.insert(m.name.clone(), named);
             }
         }
@@ -219,10 +267,7 @@ impl Checker {
                 continue;
             };
             let id = crate::ids::TypeId(u32::try_from(i).unwrap_or(u32::MAX));
-            prelude.insert(
-                name,
-                Named { def: Def::Type(id), span: Span::default(), imported: true, used: Cell::default() },
-            );
+            prelude.insert(name, Named::new(Def::Type(id), Span::default(), true));
         }
         self.prelude = prelude;
     }
@@ -237,7 +282,7 @@ impl Checker {
             None => self.modules.get_mut(home.module).map(|m| &mut m.names),
         };
         let Some(names) = names else { return };
-        let named = Named { def, span: name.span, imported, used: Cell::default() };
+        let named = Named::new(def, name.span, imported);
         let Some(first) = names.get(&name.name).map(|n| (n.span, n.imported)) else {
             names.insert(name.name.clone(), named);
             return;
@@ -276,8 +321,12 @@ impl Checker {
         if target.is_none() && !u.path.parts.iter().any(|p| p.name.is_empty()) {
             self.unknown_module(u, &name);
         }
+        self.saw_name(last.span, target.map(Target::Module));
         match &u.names {
             None => {
+                if let Some(alias) = &u.alias {
+                    self.saw_name(alias.span, target.map(Target::Module));
+                }
                 let shown = u.alias.as_ref().unwrap_or(last);
                 self.declare_name(home, shown, target.map_or(Def::Bad, Def::Module), true);
             }
@@ -336,6 +385,7 @@ impl Checker {
             );
             return Some(Def::Bad);
         }
+        self.saw_name(name.span, Target::of(found));
         Some(found)
     }
 
@@ -350,17 +400,11 @@ impl Checker {
     fn find_member(&self, of: Def, name: &str) -> Option<Def> {
         match of {
             Def::Module(m) => {
-                let own = self
-                    .modules
-                    .get(m)?
-                    .names
-                    .get(name)
-                    .filter(|n| !n.imported)
-                    .inspect(|n| n.used.set(true))
-                    .map(|n| n.def);
+                let own =
+                    self.modules.get(m)?.names.get(name).filter(|n| !n.imported).inspect(|n| n.use_it()).map(|n| n.def);
                 own.or_else(|| self.find_member(Def::Connector(self.main_connector(m)?), name))
             }
-            Def::Connector(c) => self.connector(c)?.names.get(name).inspect(|n| n.used.set(true)).map(|n| n.def),
+            Def::Connector(c) => self.connector(c)?.names.get(name).inspect(|n| n.use_it()).map(|n| n.def),
             _ => None,
         }
     }
@@ -414,7 +458,7 @@ impl Checker {
     }
 
     /// What a module or connector offers to others.
-    fn members(&self, of: Def) -> Vec<(SmolStr, Def)> {
+    pub fn members(&self, of: Def) -> Vec<(SmolStr, Def)> {
         let mut known: Vec<(SmolStr, Def)> = Vec::new();
         if let Def::Module(m) = of {
             let own = self.modules.get(m).map(|m| &m.names);
@@ -468,5 +512,20 @@ impl Checker {
             }
         };
         self.report(d);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::module_name;
+
+    #[test]
+    fn files_are_modules_by_their_path() {
+        assert_eq!(module_name("lib/paging.rrb", false), Ok("lib.paging".into()));
+        assert_eq!(module_name("a.rrb", false), Ok("a".into()));
+        assert!(module_name("my-lib/a.rrb", false).unwrap_err().contains("rename it to `my_lib`"));
+        assert!(module_name("2x.rrb", false).unwrap_err().contains("`m_2x`"));
+        assert!(module_name("a.b.rrb", false).is_err());
+        assert_eq!(module_name("My File.rrb", true), Ok("my_file".into()));
     }
 }

@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 use super::cx::{Checker, Def};
 use super::expr::Want;
+use super::index::Target;
 use super::scope::is_error;
 use super::testing::Against;
 use super::ty;
@@ -39,6 +40,7 @@ impl Checker {
                     "all alternatives bind the same names with the same types",
                 );
             }
+            self.saw_local(name.span, id);
             return id;
         }
         let id = self.declare(name, t.clone(), false);
@@ -270,7 +272,7 @@ impl Checker {
             return self.wrong_pattern(p, t, &format!("the variant `{}`", name.name), "only an enum has variants");
         };
         if let [owner, _] = path.parts.as_slice() {
-            match self.lookup(self.home, &owner.name) {
+            match self.lookup_at(self.home, owner) {
                 Some(Def::Type(other))
                     if other == id
                         || self.enum_of(&ty::of(Type::Named(other, vec![]))).is_some_and(|(o, _)| o == id) => {}
@@ -322,6 +324,7 @@ impl Checker {
             }
             return Pattern::Any;
         };
+        self.saw_name(name.span, Some(Target::Variant(id, name.name.clone())));
         let fields = self.payload_of(id, generics, index);
         let mut payload: Vec<(u32, Pattern)> = Vec::new();
         let mut next = 0usize;
@@ -451,6 +454,9 @@ impl Checker {
                 continue;
             };
             let t = fields.get(at).map_or_else(ty::error, |f| f.ty.clone());
+            if inner.is_some() {
+                self.saw_field(opened, name.span, &name.name);
+            }
             let inner = match inner {
                 Some(i) => self.pattern_in(i, &t, bound, again),
                 None => Pattern::Bind(self.place_or_bind(name, &t, bound, again)),

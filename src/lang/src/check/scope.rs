@@ -235,6 +235,7 @@ impl Checker {
     }
 
     fn add_local(&mut self, name: SmolStr, ty: Ty, mutable: bool, span: Span, warn: bool) -> LocalId {
+        self.saw_declared(&name, &ty, mutable, span);
         let Some(frame) = self.frames.last_mut() else { return LocalId(0) };
         let id = LocalId(u32::try_from(frame.locals.len()).unwrap_or(0));
         frame.locals.push(Local { name, ty, mutable, span });
@@ -303,7 +304,10 @@ impl Checker {
 
     /// Makes an unknown name known as a mistake that was reported.
     pub fn absorb(&mut self, name: &Ident) {
+        // An editor knows of no such variable.
+        let index = self.index.take();
         let id = self.add_local(name.name.clone(), ty::error(), true, name.span, false);
+        self.index = index;
         if let Some(scope) = self.frames.last_mut().and_then(|f| f.scopes.first_mut()) {
             scope.names.insert(name.name.clone(), id);
         }
@@ -401,7 +405,7 @@ impl Checker {
 
     /// What a bare name stands for where `home` is, besides variables.
     pub fn lookup(&self, home: Home, name: &str) -> Option<Def> {
-        self.lookup_named(home, name).inspect(|n| n.used.set(true)).map(|n| n.def)
+        self.lookup_named(home, name).inspect(|n| n.use_it()).map(|n| n.def)
     }
 
     fn lookup_named(&self, home: Home, name: &str) -> Option<&Named> {

@@ -287,11 +287,13 @@ impl Checker {
             return None;
         }
         let read_before = self.was_read(&name.name);
+        self.saw_place(name, &Want::Any);
         let Some((id, t)) = self.find_local(&name.name) else {
             self.not_a_variable(name);
             self.expr(value, &Want::Any);
             return None;
         };
+        self.saw_local(name.span, id);
         let local = self.local(id).cloned();
         let mutable = local.as_ref().is_some_and(|l| l.mutable);
         if id.0 & CAPTURE != 0 {

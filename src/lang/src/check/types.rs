@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::cx::{Checker, Def};
+use super::index::Target;
 use super::ty;
 use crate::diag::{Diagnostic, codes, nearest};
 use crate::syntax::ast;
@@ -155,10 +156,12 @@ impl Checker {
                 return ty::of(Type::Param(u32::try_from(i).unwrap_or(0), last.name.clone()));
             }
             if let Some(t) = plain(&last.name) {
+                self.saw_name(last.span, Some(Target::BuiltIn(last.name.clone())));
                 self.expect_args(written, &last.name, args.len(), 0);
                 return t;
             }
             if let Some(t) = self.container(written, &last.name, &args) {
+                self.saw_name(last.span, Some(Target::BuiltIn(last.name.clone())));
                 return t;
             }
         }
@@ -231,7 +234,7 @@ impl Checker {
     fn type_of_path(&mut self, path: &ast::Path) -> Option<Def> {
         let mut parts = path.parts.iter();
         let first = parts.next()?;
-        let mut def = match self.lookup(self.home, &first.name) {
+        let mut def = match self.lookup_at(self.home, first) {
             Some(def) => def,
             None if path.parts.len() == 1 => return None,
             None => {

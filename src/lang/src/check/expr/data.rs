@@ -268,6 +268,9 @@ impl Checker {
                 self.report(d.help("keep one of them"));
             }
             let field = expected.as_ref().and_then(|f| f.iter().find(|f| f.name == name.name));
+            if let (Some(t), Some(_), Some(_)) = (&hint, field, value) {
+                self.saw_field(t, name.span, &name.name);
+            }
             let want = match field {
                 Some(f) => Want::Ty(f.ty.clone()),
                 None if json => Want::Ty(ty::json()),

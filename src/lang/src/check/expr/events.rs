@@ -4,6 +4,7 @@ use super::Want;
 use super::control::into_block;
 use crate::check::call::CallParts;
 use crate::check::cx::{Checker, Def};
+use crate::check::index::Target;
 use crate::check::scope::{FrameKind, Made, bad, is_error, node};
 use crate::check::ty;
 use crate::diag::{Diagnostic, codes};
@@ -141,6 +142,7 @@ impl Checker {
         let modifiers = ast::Modifiers::default();
         let callee = ast::Expr { kind: ast::ExprKind::Missing, span: path.span };
         let parts = CallParts { callee: &callee, args, modifiers: &modifiers, span, is_do: None };
+        self.saw_call(span, Some(Target::Runbook(index)), &params, args);
         let (args, _) = self.bind_args(&format!("the runbook `{name}`"), &params, parts, 0, None);
         if place {
             self.note_effect(Effect::Changes, span, || format!("`{word} {name}`"));
@@ -168,7 +170,7 @@ impl Checker {
     pub(in crate::check) fn runbook_of(&mut self, path: &ast::Path, word: &str) -> Option<usize> {
         let mut parts = path.parts.iter();
         let first = parts.next()?;
-        let Some(mut def) = self.lookup(self.home, &first.name) else {
+        let Some(mut def) = self.lookup_at(self.home, first) else {
             let names = match path.parts.len() {
                 1 => self.runbook_names(),
                 _ => self.names_in_scope(),

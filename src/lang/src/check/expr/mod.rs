@@ -70,6 +70,7 @@ impl Checker {
         self.depth += 1;
         let result = self.expr_kind(e, want);
         self.depth -= 1;
+        self.saw_expr(e.span, &result.ty, want);
         result
     }
 

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use super::Want;
 use crate::check::cx::{Checker, Def};
+use crate::check::index::Target;
 use crate::check::scope::{bad, is_error, node};
 use crate::check::ty;
 use crate::diag::{Diagnostic, codes, nearest};
@@ -30,13 +31,15 @@ impl Checker {
         if name.name.is_empty() {
             return bad(name.span);
         }
+        self.saw_place(name, want);
         if let Some(v) = self.bare_variant(name, want) {
             return v;
         }
         if let Some((id, t)) = self.find_local(&name.name) {
+            self.saw_local(name.span, id);
             return node(ExprKind::Local(id), t, name.span);
         }
-        match self.lookup(self.home, &name.name) {
+        match self.lookup_at(self.home, name) {
             Some(def) => self.def_value(def, name),
             None => {
                 self.unknown_name(name, want);
@@ -63,6 +66,7 @@ impl Checker {
                 .help("give the variable another name"),
             );
         }
+        self.saw_name(name.span, Some(Target::Variant(id, name.name.clone())));
         Some(self.variant(id, &args, index, &hint, name.span))
     }
 
@@ -266,7 +270,7 @@ impl Checker {
                 if self.has_local(&name.name) {
                     return None;
                 }
-                let def = self.lookup(self.home, &name.name)?;
+                let def = self.lookup_at(self.home, name)?;
                 matches!(def, Def::Module(_) | Def::Connector(_) | Def::Type(_) | Def::Bad)
                     .then_some(Place { def, instance: None })
             }
@@ -380,6 +384,7 @@ impl Checker {
             return None;
         };
         if let Some(i) = variants.iter().position(|v| v.name == name.name) {
+            self.saw_name(name.span, Some(Target::Variant(id, name.name.clone())));
             return Some(i);
         }
         let names: Vec<SmolStr> = variants.iter().map(|v| v.name.clone()).collect();
@@ -458,6 +463,7 @@ impl Checker {
             _ => match self.fields_of(&inner) {
                 Some(fields) => match fields.iter().position(|f| f.name == name.name) {
                     Some(i) => {
+                        self.saw_field(&inner, name.span, &name.name);
                         let t = fields.get(i).map_or_else(ty::error, |f| f.ty.clone());
                         let index = u32::try_from(i).unwrap_or(0);
                         let kind =

@@ -12,7 +12,7 @@ impl Checker {
     pub(in crate::check) fn unused_imports(&mut self) {
         let mut found: Vec<Diagnostic> = Vec::new();
         for module in self.modules.iter().filter(|m| !m.native) {
-            let unused = module.names.iter().filter(|(_, n)| !n.used.get() && n.def != Def::Bad);
+            let unused = module.names.iter().filter(|(_, n)| !n.is_used() && n.def != Def::Bad);
             for (name, named) in unused.filter(|(name, named)| named.imported && !name.starts_with('_')) {
                 let message = format!("`{name}` is brought in, and nothing uses it");
                 let d = Diagnostic::warning(codes::NAME_UNUSED, message, named.span, "never used");
@@ -26,7 +26,7 @@ impl Checker {
     pub(in crate::check) fn unused_declarations(&mut self) {
         let mut found: Vec<Diagnostic> = Vec::new();
         for module in self.modules.iter().filter(|m| !m.native) {
-            let unused = module.names.iter().filter(|(_, n)| !n.used.get() && n.def != Def::Bad);
+            let unused = module.names.iter().filter(|(_, n)| !n.is_used() && n.def != Def::Bad);
             for (name, named) in unused {
                 if !named.imported && name.starts_with('_') && name != "_" {
                     let message = format!("nothing uses `{name}`, and no other module can");

@@ -38,7 +38,7 @@ impl Checker {
                 self.error(codes::TEST_CALL, last.span.to(instance.span), message, "a connector?", help);
                 return None;
             }
-            match self.lookup(self.home, &last.name) {
+            match self.lookup_at(self.home, last) {
                 Some(def) => (def, None),
                 None => {
                     let names = self.actions_in_scope();
@@ -77,7 +77,7 @@ impl Checker {
     pub(super) fn owner_seen(&mut self, path: &[ast::Ident]) -> Option<Def> {
         let mut parts = path.iter();
         let first = parts.next()?;
-        let Some(mut def) = self.lookup(self.home, &first.name) else {
+        let Some(mut def) = self.lookup_at(self.home, first) else {
             match self.module_for(&first.name) {
                 Some(module) => {
                     let message = format!("there is no `{}` here", first.name);

@@ -227,7 +227,7 @@ impl Checker {
         let first = path.parts.first()?;
         let known = path.parts.len() == 1 && self.lookup(self.home, &first.name).is_some();
         let def = match known {
-            true => self.lookup(self.home, &first.name),
+            true => self.lookup_at(self.home, first),
             // Settings belong to the whole project, so their owner need not be in scope.
             false => self.owner_anywhere(&shown),
         };

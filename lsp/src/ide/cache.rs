@@ -1,0 +1,144 @@
+//! What was found out of texts, kept for as long as the texts are the same. Within bounds: a project may be large.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rrb_lang::check::imports;
+use rrb_lang::check::world::World;
+use rrb_lang::diag::Diagnostic;
+use rrb_lang::span::FileId;
+use rrb_lang::syntax::{self, ast};
+
+/// Bytes of the project's source whose trees are kept.
+const MOST_READ: usize = 1 << 20;
+
+/// How many checked files are kept.
+const MOST_WORLDS: usize = 6;
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct Read {
+    pub text: Arc<str>,
+    pub hash: u64,
+    pub ast: Arc<ast::Module>,
+    pub diagnostics: Arc<[Diagnostic]>,
+    /// The modules it brings in, as written.
+    pub imports: Vec<String>,
+}
+
+/// What a file's check depends on: the texts of all modules that it sees, and what is around them.
+pub type Key = u64;
+
+#[derive(Debug)]
+pub struct Cache {
+    library: HashSet<FileId>,
+    read: Mutex<Kept<Read>>,
+    worlds: Mutex<VecDeque<(FileId, Key, Arc<World>)>>,
+    said: Mutex<HashMap<FileId, (Key, Arc<[Diagnostic]>)>>,
+}
+
+#[derive(Debug)]
+struct Kept<T> {
+    by_file: HashMap<FileId, Arc<T>>,
+    /// The project's files among them, the one that was asked for longest ago first.
+    order: VecDeque<FileId>,
+    bytes: usize,
+}
+
+/// What a panic of another reader left is whole: nothing is changed but by single steps.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cache {
+    pub fn new(library: &HashMap<String, FileId>) -> Self {
+        Self {
+            library: library.values().copied().collect(),
+            read: Mutex::new(Kept { by_file: HashMap::new(), order: VecDeque::new(), bytes: 0 }),
+            worlds: Mutex::default(),
+            said: Mutex::default(),
+        }
+    }
+
+    /// Whether a file is of the standard library or a primitive.
+    pub fn is_library(&self, id: FileId) -> bool {
+        self.library.contains(&id)
+    }
+
+    /// Reads a file, unless it was read.
+    pub fn read(&self, id: FileId, text: &Arc<str>) -> Arc<Read> {
+        {
+            let mut kept = lock(&self.read);
+            if let Some(read) = kept.by_file.get(&id).cloned()
+                && (Arc::ptr_eq(&read.text, text) || read.text == *text)
+            {
+                if !self.is_library(id) && kept.order.back() != Some(&id) {
+                    kept.order.retain(|o| *o != id);
+                    kept.order.push_back(id);
+                }
+                return read;
+            }
+        }
+        let parsed = syntax::parse(id, text);
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let read = Arc::new(Read {
+            text: Arc::clone(text),
+            hash: hasher.finish(),
+            imports: imports(&parsed.module),
+            ast: Arc::new(parsed.module),
+            diagnostics: parsed.diagnostics.into(),
+        });
+        self.keep(id, &read);
+        read
+    }
+
+    fn keep(&self, id: FileId, read: &Arc<Read>) {
+        let mut kept = lock(&self.read);
+        let old = kept.by_file.insert(id, Arc::clone(read));
+        if self.is_library(id) {
+            return;
+        }
+        kept.bytes = kept.bytes + read.text.len() - old.map_or(0, |o| o.text.len());
+        kept.order.retain(|o| *o != id);
+        kept.order.push_back(id);
+        while kept.bytes > MOST_READ && kept.order.len() > 1 {
+            let Some(oldest) = kept.order.pop_front() else { break };
+            if let Some(gone) = kept.by_file.remove(&oldest) {
+                kept.bytes -= gone.text.len();
+            }
+        }
+    }
+
+    /// A file that was checked with the same texts.
+    pub fn world(&self, id: FileId, key: Key) -> Option<Arc<World>> {
+        let mut worlds = lock(&self.worlds);
+        let at = worlds.iter().position(|(file, k, _)| *file == id && *k == key)?;
+        let found = worlds.remove(at)?;
+        let world = Arc::clone(&found.2);
+        worlds.push_back(found);
+        Some(world)
+    }
+
+    pub fn keep_world(&self, id: FileId, key: Key, world: &Arc<World>) {
+        lock(&self.said).insert(id, (key, world.diagnostics.clone().into()));
+        let mut worlds = lock(&self.worlds);
+        worlds.retain(|(file, ..)| *file != id);
+        worlds.push_back((id, key, Arc::clone(world)));
+        while worlds.len() > MOST_WORLDS {
+            worlds.pop_front();
+        }
+    }
+
+    /// What was said of a file with the same texts.
+    pub fn said(&self, id: FileId, key: Key) -> Option<Arc<[Diagnostic]>> {
+        lock(&self.said).get(&id).filter(|(k, _)| *k == key).map(|(_, said)| Arc::clone(said))
+    }
+
+    /// Forgets what was said of files that are gone.
+    pub fn forget(&self, id: FileId) {
+        lock(&self.said).remove(&id);
+        lock(&self.worlds).retain(|(file, ..)| *file != id);
+    }
+}
