@@ -20,4 +20,3 @@ mod peers;
 mod repeats;
 mod rulebooks;
 mod samples;
-mod secrets;

@@ -173,12 +173,14 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// An expression that is a list of texts, for a list.
+    /// An expression that is a list of texts, for a list. An item that is null has no text: it is left out.
     fn texts(&mut self, item: &Shape, list: &str) -> String {
-        if *item == Shape::Text {
-            return list.to_owned();
+        let present = item.present();
+        let list = if item == present { list.to_owned() } else { format!("{list}.flat_map(it => it.to_list())") };
+        if *present == Shape::Text {
+            return list;
         }
-        let one = self.text(item.present(), "it");
+        let one = self.text(present, "it");
         format!("{list}.map(it => {one})")
     }
 
