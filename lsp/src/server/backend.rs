@@ -1,0 +1,204 @@
+//! The handlers of the protocol. Each puts something into the queue at once, and waits only for the answer.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+use tower_lsp::jsonrpc::{Error, Result};
+use tower_lsp::ls_types::*;
+use tower_lsp::{Client as Connection, LanguageServer};
+
+use super::capabilities::capabilities;
+use super::client::{Client, folders};
+use super::key::Key;
+use super::publish::{Publisher, deliver};
+use super::queue::{About, Edit, Queue};
+use super::world::{Snapshot, World};
+use super::{commands, library, requests};
+
+/// Answers an editor.
+#[derive(Debug)]
+pub struct Backend {
+    connection: Connection,
+    /// Where texts may be written that the client cannot ask for.
+    cache: Option<PathBuf>,
+    /// The editor asked for the end before it said `exit`.
+    shut: Arc<AtomicBool>,
+    started: OnceLock<Started>,
+}
+
+/// What begins with `initialize`.
+#[derive(Debug)]
+struct Started {
+    client: Arc<Client>,
+    queue: Queue,
+}
+
+impl Backend {
+    /// A server at the end of a connection.
+    pub fn new(connection: Connection, cache: Option<PathBuf>, shut: Arc<AtomicBool>) -> Self {
+        Self { connection, cache, shut, started: OnceLock::new() }
+    }
+
+    fn edit(&self, make: impl FnOnce(&Client) -> Edit) {
+        if let Some(started) = self.started.get() {
+            started.queue.edit(make(&started.client));
+        }
+    }
+
+    /// Answers a question about one document.
+    fn about<T: Send + 'static, F>(&self, uri: &Uri, answer: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        F: FnOnce(&Snapshot, &Key) -> T + Send + 'static,
+    {
+        self.ask_about(uri, About::Document, answer)
+    }
+
+    fn ask_about<T: Send + 'static, F>(
+        &self,
+        uri: &Uri,
+        about: fn(Key) -> About,
+        answer: F,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        F: FnOnce(&Snapshot, &Key) -> T + Send + 'static,
+    {
+        let asked = self.started.get().map(|started| {
+            let key = started.client.key(uri);
+            let about = about(key.clone());
+            started.queue.ask(about, move |snapshot| answer(snapshot, &key))
+        });
+        answered(asked)
+    }
+
+    /// Answers a question about everything.
+    fn everything<T: Send + 'static, F>(&self, answer: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        F: FnOnce(&Snapshot) -> T + Send + 'static,
+    {
+        answered(self.started.get().map(|started| started.queue.ask(About::Everything, answer)))
+    }
+
+    /// The text of a source that only the server has.
+    pub async fn text_document_content(&self, params: Value) -> Result<Value> {
+        let uri = params.get("uri").and_then(Value::as_str).unwrap_or_default();
+        Ok(serde_json::json!({ "text": self.source(uri)? }))
+    }
+
+    fn source(&self, uri: &str) -> Result<&'static str> {
+        let key = uri.parse().ok().zip(self.started.get()).map(|(uri, started)| started.client.key(&uri));
+        let text = key.as_ref().and_then(|key| match key {
+            Key::Std(name) => library::text(name),
+            _ => None,
+        });
+        text.ok_or_else(|| Error::invalid_params(format!("there is no source `{uri}` in this server")))
+    }
+}
+
+/// The answer, once it is there.
+async fn answered<T>(asked: Option<impl Future<Output = Result<T>>>) -> Result<T> {
+    match asked {
+        Some(answer) => answer.await,
+        None => Err(Error::internal_error()),
+    }
+}
+
+impl LanguageServer for Backend {
+    async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        let client = Arc::new(Client::new(&params, self.cache.clone()));
+        let (publisher, messages) = Publisher::new();
+        let world = World::new(Arc::clone(&client), folders(&params));
+        let queue = Queue::start(world, publisher).map_err(|e| Error {
+            code: tower_lsp::jsonrpc::ErrorCode::InternalError,
+            message: format!("the server cannot start a thread: {e}").into(),
+            data: None,
+        })?;
+        let capabilities = capabilities(&client);
+        tokio::spawn(deliver(messages, self.connection.clone(), Arc::clone(&client)));
+        // A second `initialize` does not come here.
+        let _ = self.started.set(Started { client, queue });
+        Ok(InitializeResult {
+            capabilities,
+            server_info: Some(ServerInfo {
+                name: "rrb".to_owned(),
+                version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            }),
+            ..InitializeResult::default()
+        })
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        self.edit(|_| Edit::Begin);
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.shut.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        let TextDocumentItem { uri, version, text, .. } = params.text_document;
+        self.edit(|client| Edit::Open { key: client.key(&uri), uri, version, text });
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        let VersionedTextDocumentIdentifier { uri, version } = params.text_document;
+        self.edit(|client| Edit::Change { key: client.key(&uri), version, changes: params.content_changes });
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        self.edit(|client| Edit::Close(client.key(&params.text_document.uri)));
+    }
+
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        self.edit(|client| Edit::Save(client.key(&params.text_document.uri)));
+    }
+
+    async fn did_change_watched_files(&self, params: DidChangeWatchedFilesParams) {
+        self.edit(|client| {
+            let path = |e: FileEvent| Some((client.key(&e.uri).path()?.to_owned(), e.typ));
+            Edit::Watched(params.changes.into_iter().filter_map(path).collect())
+        });
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        self.edit(|client| {
+            let paths = |folders: Vec<WorkspaceFolder>| {
+                let path = |f: WorkspaceFolder| client.key(&f.uri).path().map(PathBuf::from);
+                folders.into_iter().filter_map(path).collect()
+            };
+            Edit::Folders { added: paths(params.event.added), removed: paths(params.event.removed) }
+        });
+    }
+
+    async fn did_change_configuration(&self, _: DidChangeConfigurationParams) {}
+
+    async fn diagnostic(&self, params: DocumentDiagnosticParams) -> Result<DocumentDiagnosticReportResult> {
+        let previous = params.previous_result_id;
+        self.about(&params.text_document.uri, |s, key| requests::diagnostics::document(s, key, previous)).await
+    }
+
+    async fn workspace_diagnostic(&self, params: WorkspaceDiagnosticParams) -> Result<WorkspaceDiagnosticReportResult> {
+        self.everything(|s| requests::diagnostics::workspace(s, params.previous_result_ids)).await
+    }
+
+    async fn formatting(&self, params: DocumentFormattingParams) -> Result<Option<Vec<TextEdit>>> {
+        self.about(&params.text_document.uri, requests::format::document).await?
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        match params.command.as_str() {
+            commands::EXPLAIN => commands::explanation(&params.arguments).map(Some),
+            commands::RELOAD => {
+                self.edit(|_| Edit::Reload);
+                Ok(None)
+            }
+            commands::SOURCE => {
+                let uri = params.arguments.first().and_then(Value::as_str).unwrap_or_default();
+                self.source(uri).map(|text| Some(text.into()))
+            }
+            other => Err(commands::unknown(other)),
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The one ordered queue of edits and questions, and the thread that works through it.
+//!
+//! Handlers of the protocol only put something in. The thread owns the [`World`]: it makes the edits in the order in which they came,
+//! checks what changed once nothing else waits, and hands every question, with an immutable snapshot of its moment, to the
+//! threads that answer. A question about a document that was edited after it was asked is not answered: its places are stale.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
+use tower_lsp::ls_types::{FileChangeType, TextDocumentContentChangeEvent, Uri};
+
+use super::key::Key;
+use super::publish::{Outgoing, Publisher};
+use super::world::{Snapshot, World};
+
+/// The stack of the threads here: parser, checker and printer go as deep as a text nests.
+const STACK: usize = 32 << 20;
+
+/// What happens to the world.
+#[derive(Debug)]
+pub enum Edit {
+    /// The client is ready.
+    Begin,
+    Open {
+        key: Key,
+        uri: Uri,
+        version: i32,
+        text: String,
+    },
+    Change {
+        key: Key,
+        version: i32,
+        changes: Vec<TextDocumentContentChangeEvent>,
+    },
+    Close(Key),
+    Save(Key),
+    Watched(Vec<(PathBuf, FileChangeType)>),
+    Folders {
+        added: Vec<PathBuf>,
+        removed: Vec<PathBuf>,
+    },
+    /// Read everything on disk again.
+    Reload,
+}
+
+impl Edit {
+    /// The document that it changes.
+    fn document(&self) -> Option<&Key> {
+        match self {
+            Self::Open { key, .. } | Self::Change { key, .. } | Self::Close(key) => Some(key),
+            Self::Begin | Self::Save(_) | Self::Watched(_) | Self::Folders { .. } | Self::Reload => None,
+        }
+    }
+}
+
+/// How many edits there were: of everything, and of each document.
+#[derive(Debug, Default)]
+struct Clock {
+    all: AtomicU64,
+    documents: Mutex<HashMap<Key, u64>>,
+}
+
+impl Clock {
+    fn tick(&self, edit: &Edit) {
+        self.all.fetch_add(1, Ordering::SeqCst);
+        let Some(key) = edit.document() else { return };
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(edit, Edit::Close(_)) {
+            // A question from before has no document any more; the count begins anew with the next opening.
+            documents.remove(key);
+        } else {
+            *documents.entry(key.clone()).or_default() = self.all.load(Ordering::SeqCst);
+        }
+    }
+
+    fn now(&self, about: &About) -> u64 {
+        match about {
+            About::Document(key) => {
+                let documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+                documents.get(key).copied().unwrap_or_default()
+            }
+            About::Everything => 0,
+        }
+    }
+}
+
+/// What a question is about, and so what makes its answer stale.
+#[derive(Debug, Clone)]
+pub enum About {
+    /// Places in one document.
+    Document(Key),
+    /// Everything; the answer may be a moment old.
+    Everything,
+}
+
+impl About {
+    fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Document(key) => Some(key),
+            Self::Everything => None,
+        }
+    }
+}
+
+/// Answers one question from a snapshot; without one it says that the question is stale.
+type Job = Box<dyn FnOnce(Option<Snapshot>) + Send>;
+
+enum Entry {
+    Edit(Edit),
+    Ask { about: About, asked: u64, is_gone: Box<dyn Fn() -> bool + Send>, job: Job },
+}
+
+/// Where edits and questions are put in.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    entries: Sender<Entry>,
+    clock: Arc<Clock>,
+}
+
+impl Queue {
+    /// Starts the thread that works through the queue. It ends when the last handle of the queue is gone.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(world: World, out: Publisher) -> std::io::Result<Self> {
+        let (entries, queue) = channel();
+        let clock = Arc::new(Clock::default());
+        let workers = Workers::start()?;
+        let worker = Worker { world, out, queue, clock: Arc::clone(&clock), workers, refreshes: false };
+        thread::Builder::new().name("world".into()).stack_size(STACK).spawn(move || worker.run())?;
+        Ok(Self { entries, clock })
+    }
+
+    /// Puts an edit in. It never waits.
+    pub fn edit(&self, edit: Edit) {
+        self.clock.tick(&edit);
+        // Only a server that ends has nobody who listens.
+        let _ = self.entries.send(Entry::Edit(edit));
+    }
+
+    /// Asks a question. The place in the queue is taken at once; the answer comes when it is its turn.
+    pub fn ask<T: Send + 'static, F>(
+        &self,
+        about: About,
+        answer: F,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        F: FnOnce(&Snapshot) -> T + Send + 'static,
+    {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let tell = Arc::new(Mutex::new(Some(tell)));
+        let asked = self.clock.now(&about);
+        let (clock, of) = (Arc::clone(&self.clock), about.clone());
+        let gone = Arc::clone(&tell);
+        let is_gone = move || {
+            let tell = gone.lock().unwrap_or_else(PoisonError::into_inner);
+            tell.as_ref().is_none_or(tokio::sync::oneshot::Sender::is_closed)
+        };
+        let job = move |snapshot: Option<Snapshot>| {
+            let result = match snapshot {
+                None => Err(stale()),
+                Some(snapshot) => caught(|| answer(&snapshot)),
+            };
+            let result = if clock.now(&of) == asked { result } else { Err(stale()) };
+            if let Some(tell) = tell.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                // Nobody waits for what was cancelled.
+                let _ = tell.send(result);
+            }
+        };
+        let entry = Entry::Ask { about, asked, is_gone: Box::new(is_gone), job: Box::new(job) };
+        let _ = self.entries.send(entry);
+        async move { told.await.unwrap_or_else(|_| Err(ended())) }
+    }
+}
+
+/// The answer, or that looking for it went wrong.
+fn caught<T>(answer: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(answer)).map_err(|_| Error {
+        code: ErrorCode::InternalError,
+        message: "the server made a mistake while it looked for the answer; its standard error says more".into(),
+        data: None,
+    })
+}
+
+fn stale() -> Error {
+    Error::content_modified()
+}
+
+fn ended() -> Error {
+    Error { code: ErrorCode::InternalError, message: "the server ends".into(), data: None }
+}
+
+/// The thread's own.
+struct Worker {
+    world: World,
+    out: Publisher,
+    queue: Receiver<Entry>,
+    clock: Arc<Clock>,
+    workers: Workers,
+    /// The client is to ask again for what it asked for before.
+    refreshes: bool,
+}
+
+impl Worker {
+    fn run(mut self) {
+        while let Some(entry) = self.next() {
+            match entry {
+                Entry::Edit(edit) => {
+                    // Whatever the edit broke off, the next full text or reload mends.
+                    let _ = caught(|| self.edit(edit));
+                }
+                Entry::Ask { about, asked, is_gone, job } => {
+                    if is_gone() {
+                        continue;
+                    }
+                    let snapshot = (self.clock.now(&about) == asked).then(|| self.snapshot(&about)).flatten();
+                    self.workers.take(Box::new(move || job(snapshot)));
+                }
+            }
+        }
+    }
+
+    /// The next entry. While there is none, what changed is checked and told.
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            match self.queue.try_recv() {
+                Ok(entry) => return Some(entry),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {}
+            }
+            match self.world.stale() {
+                Some(project) => self.refresh(&project),
+                None => {
+                    self.publish();
+                    if std::mem::take(&mut self.refreshes) {
+                        self.out.send(Outgoing::Refresh);
+                    }
+                    return self.queue.recv().ok();
+                }
+            }
+        }
+    }
+
+    fn edit(&mut self, edit: Edit) {
+        let world = &mut self.world;
+        let mut said = Vec::new();
+        // What a client drew into the text of other documents may look different after these.
+        let far = matches!(edit, Edit::Close(_) | Edit::Watched(_) | Edit::Folders { .. } | Edit::Reload);
+        match edit {
+            Edit::Begin => {
+                if world.client.watches {
+                    self.out.send(Outgoing::Watch);
+                }
+                said = world.discover();
+            }
+            Edit::Open { key, uri, version, text } => world.open(key, uri, version, text),
+            Edit::Change { key, version, changes } => {
+                if world.change(&key, version, changes).is_err() {
+                    said = vec![format!("a change of `{}` with the old version {version} was not made", key.name())];
+                }
+            }
+            Edit::Close(key) => world.close(&key),
+            Edit::Save(key) => world.save(&key),
+            Edit::Watched(changes) => world.watched(changes),
+            Edit::Folders { added, removed } => said = world.change_folders(added, &removed),
+            Edit::Reload => said = world.reload(),
+        }
+        self.refreshes |= far;
+        said.into_iter().for_each(|line| self.out.send(Outgoing::Log(line)));
+    }
+
+    fn snapshot(&mut self, about: &About) -> Option<Snapshot> {
+        caught(|| self.world.snapshot(about.key())).ok()
+    }
+
+    /// Checks one project and tells what is new of it.
+    fn refresh(&mut self, id: &Key) {
+        if caught(|| self.world.refresh(id)).is_err() {
+            self.world.give_up(id);
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        let (world, out) = (&self.world, &mut self.out);
+        let _ = caught(|| out.publish(world));
+    }
+}
+
+/// The threads that answer questions.
+struct Workers(Sender<Box<dyn FnOnce() + Send>>);
+
+impl Workers {
+    fn start() -> std::io::Result<Self> {
+        let (jobs, queue) = channel::<Box<dyn FnOnce() + Send>>();
+        let queue = Arc::new(Mutex::new(queue));
+        let count = thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
+        for _ in 0..count {
+            let queue = Arc::clone(&queue);
+            let work = move || {
+                loop {
+                    let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    match job {
+                        Ok(job) => job(),
+                        Err(_) => return,
+                    }
+                }
+            };
+            thread::Builder::new().name("answer".into()).stack_size(STACK).spawn(work)?;
+        }
+        Ok(Self(jobs))
+    }
+
+    fn take(&self, job: Box<dyn FnOnce() + Send>) {
+        let _ = self.0.send(job);
+    }
+}

@@ -1,0 +1,70 @@
+//! Formatting, with the printer of `rrb fmt`.
+
+use rrb_lang::diag::Diagnostic;
+use rrb_lang::span::FileId;
+use rrb_lang::syntax::{FormatError, format};
+use similar::{ChangeTag, TextDiff};
+use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
+use tower_lsp::ls_types::TextEdit;
+
+use crate::server::key::Key;
+use crate::server::text::{Encoding, Text};
+use crate::server::world::Snapshot;
+
+/// The code of an error that the client asked for something that cannot be done now.
+const REQUEST_FAILED: i64 = -32803;
+
+/// The changes that bring a whole document into form.
+///
+/// # Errors
+/// When the text cannot be read: then nothing is changed.
+pub fn document(snapshot: &Snapshot, key: &Key) -> Result<Option<Vec<TextEdit>>> {
+    let Some(document) = snapshot.documents.get(key).filter(|_| is_rrb(key)) else { return Ok(None) };
+    let formatted = formatted(&document.text)?;
+    Ok(Some(edits(&document.text, &formatted, snapshot.client.encoding)))
+}
+
+/// Whether the document holds rrb, and not TOML.
+fn is_rrb(key: &Key) -> bool {
+    matches!(key, Key::Other(_)) || key.name().ends_with(".rrb")
+}
+
+fn formatted(text: &Text) -> Result<String> {
+    format(FileId::default(), text.as_str()).map_err(|error| match error {
+        FormatError::Syntax(found) => {
+            let first = found.iter().find(|d| d.is_error());
+            let line = first.map_or(1, |d: &Diagnostic| text.line_of(d.span().start as usize) + 1);
+            let what = first.map_or("it is not valid rrb", |d| &d.message);
+            failed(format!("not formatted: {what} (line {line})"))
+        }
+        FormatError::Changed => failed("not formatted: the formatter would change what the text means".to_owned()),
+    })
+}
+
+fn failed(message: String) -> Error {
+    Error { code: ErrorCode::ServerError(REQUEST_FAILED), message: message.into(), data: None }
+}
+
+/// The lines that differ. Small changes keep cursors, folds and marks of the editor where they are.
+fn edits(old: &Text, new: &str, encoding: Encoding) -> Vec<TextEdit> {
+    let diff = TextDiff::from_lines(old.as_str(), new);
+    let mut edits = Vec::new();
+    let mut at = 0;
+    let mut open: Option<(std::ops::Range<usize>, String)> = None;
+    for change in diff.iter_all_changes() {
+        let len = change.value().len();
+        match change.tag() {
+            ChangeTag::Equal => {
+                edits.extend(open.take());
+                at += len;
+            }
+            ChangeTag::Delete => {
+                open.get_or_insert_with(|| (at..at, String::new())).0.end = at + len;
+                at += len;
+            }
+            ChangeTag::Insert => open.get_or_insert_with(|| (at..at, String::new())).1.push_str(change.value()),
+        }
+    }
+    edits.extend(open);
+    edits.into_iter().map(|(bytes, new_text)| TextEdit { range: old.range(bytes, encoding), new_text }).collect()
+}

@@ -1,0 +1,293 @@
+//! Everything the server knows, owned by one thread: the open documents and the projects around them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tower_lsp::ls_types::{FileChangeType, TextDocumentContentChangeEvent, Uri};
+
+use super::client::Client;
+use super::disk::{self, CONFIG};
+use super::document::{Document, OutOfOrder};
+use super::key::Key;
+use super::project::{Documents, Place, Project};
+use super::text::Text;
+use super::view::View;
+
+/// The documents and projects.
+#[derive(Debug)]
+pub struct World {
+    pub client: Arc<Client>,
+    /// The folders that the client works in.
+    folders: BTreeSet<PathBuf>,
+    documents: Arc<Documents>,
+    projects: BTreeMap<Key, Project>,
+}
+
+/// The state at one moment, for a request.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub client: Arc<Client>,
+    pub documents: Arc<Documents>,
+    /// The projects that the request may look at, by their ids.
+    pub views: BTreeMap<Key, Arc<View>>,
+}
+
+impl Snapshot {
+    /// The project of an open document.
+    pub fn view(&self, key: &Key) -> Option<&Arc<View>> {
+        self.views.get(&self.documents.get(key)?.project)
+    }
+}
+
+impl World {
+    /// A world without documents.
+    pub fn new(client: Arc<Client>, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        let folders = folders.into_iter().collect();
+        Self { client, folders, documents: Arc::default(), projects: BTreeMap::new() }
+    }
+
+    /// The open documents.
+    pub fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// The ids of all projects.
+    pub fn projects(&self) -> Vec<Key> {
+        self.projects.keys().cloned().collect()
+    }
+
+    /// A project by its id.
+    pub fn project(&self, id: &Key) -> Option<&Project> {
+        self.projects.get(id)
+    }
+
+    /// Reads the projects in the folders of the workspace. What was left out, in words.
+    pub fn discover(&mut self) -> Vec<String> {
+        let mut left_out = Vec::new();
+        for folder in self.folders.clone() {
+            let found = disk::projects(&folder);
+            if let Some(cut) = found.cut {
+                left_out.push(format!("`{}` has {cut}: not all projects in it are looked at", folder.display()));
+            }
+            // The folder may be one inside a project.
+            let around = disk::root_of(&folder);
+            for root in found.paths.into_iter().chain(around) {
+                self.load(Place::Folder(root));
+            }
+        }
+        left_out
+    }
+
+    fn load(&mut self, place: Place) -> &mut Project {
+        self.projects.entry(place.id()).or_insert_with(|| Project::new(place))
+    }
+
+    /// Where a document belongs.
+    fn place_of(&self, key: &Key) -> Place {
+        let Some(path) = key.path() else { return self.place_of_library(key) };
+        let open = |folder: &&Path| self.documents.contains_key(&Key::File(folder.join(CONFIG)));
+        let unsaved = path.ancestors().skip(1).find(open).map(Path::to_owned);
+        let saved = disk::root_of(path);
+        // The nearer one.
+        match unsaved.into_iter().chain(saved).max_by_key(|root| root.components().count()) {
+            Some(root) if path.file_name().is_some_and(|n| n == CONFIG) || disk::holds(&root, path) => {
+                Place::Folder(root)
+            }
+            _ => Place::Alone(key.clone()),
+        }
+    }
+
+    /// A source of the library belongs to a project that uses it.
+    fn place_of_library(&self, key: &Key) -> Place {
+        let uses = |p: &&Project| p.view().is_some_and(|v| v.file(key).is_some());
+        self.projects.values().find(uses).map_or_else(|| Place::Alone(key.clone()), |p| p.place.clone())
+    }
+
+    /// A document was opened.
+    pub fn open(&mut self, key: Key, uri: Uri, version: i32, text: String) {
+        let is_config = key.name() == CONFIG;
+        let place = if is_config { self.config_place(&key) } else { self.place_of(&key) };
+        let project = place.id();
+        let document = Document { uri, version, text: Arc::new(Text::new(text.into())), project };
+        Arc::make_mut(&mut self.documents).insert(key.clone(), Arc::new(document));
+        self.load(place).touch();
+        self.look_again(&key);
+        if is_config {
+            self.place_again();
+        }
+    }
+
+    fn config_place(&self, key: &Key) -> Place {
+        match key.path().and_then(Path::parent) {
+            Some(folder) => Place::Folder(folder.to_owned()),
+            None => Place::Alone(key.clone()),
+        }
+    }
+
+    /// A document was changed.
+    ///
+    /// # Errors
+    /// When the change is older than what is known; it is not made.
+    pub fn change(
+        &mut self,
+        key: &Key,
+        version: i32,
+        changes: Vec<TextDocumentContentChangeEvent>,
+    ) -> Result<(), OutOfOrder> {
+        let Some(document) = self.documents.get(key) else { return Ok(()) };
+        let changed = document.changed(version, changes, self.client.encoding)?;
+        let same = changed.text == document.text;
+        let project = changed.project.clone();
+        Arc::make_mut(&mut self.documents).insert(key.clone(), Arc::new(changed));
+        if !same && let Some(project) = self.projects.get_mut(&project) {
+            project.touch();
+        }
+        Ok(())
+    }
+
+    /// A document was closed: from now on its file counts.
+    pub fn close(&mut self, key: &Key) {
+        let Some(document) = Arc::make_mut(&mut self.documents).remove(key) else { return };
+        if let Some(project) = self.projects.get_mut(&document.project) {
+            project.touch();
+        }
+        if key.name() == CONFIG {
+            self.place_again();
+        }
+        self.look_again(key);
+        self.forget();
+    }
+
+    /// A document was saved.
+    pub fn save(&mut self, key: &Key) {
+        self.look_again(key);
+    }
+
+    /// A client that does not watch files may have changed others meanwhile.
+    fn look_again(&mut self, key: &Key) {
+        if self.client.watches {
+            return;
+        }
+        let id = self.documents.get(key).map(|d| d.project.clone());
+        if let Some(project) = id.and_then(|id| self.projects.get_mut(&id)) {
+            project.reread();
+        }
+    }
+
+    /// Files changed on disk.
+    pub fn watched(&mut self, changes: impl IntoIterator<Item = (PathBuf, FileChangeType)>) {
+        let mut moved = false;
+        for (path, kind) in changes {
+            if path.file_name().is_some_and(|n| n == CONFIG) {
+                moved |= kind != FileChangeType::CHANGED;
+                let root = path.parent().map(Path::to_owned);
+                if kind == FileChangeType::CREATED
+                    && let Some(root) = root.clone().filter(|r| self.is_ours(r))
+                {
+                    self.load(Place::Folder(root));
+                }
+                if let Some(project) = root.and_then(|r| self.projects.get_mut(&Key::File(r))) {
+                    project.reread_file(&path);
+                }
+                continue;
+            }
+            let root = disk::root_of(&path).filter(|root| disk::holds(root, &path));
+            if let Some(project) = root.and_then(|root| self.projects.get_mut(&Key::File(root))) {
+                project.reread_file(&path);
+            } else if kind == FileChangeType::DELETED {
+                // A whole folder may have gone, with the project in it.
+                moved = true;
+            }
+        }
+        if moved {
+            self.place_again();
+        }
+    }
+
+    fn is_ours(&self, folder: &Path) -> bool {
+        self.folders.iter().any(|f| folder.starts_with(f))
+    }
+
+    /// The client works in other folders now. What was left out, in words.
+    pub fn change_folders(&mut self, added: Vec<PathBuf>, removed: &[PathBuf]) -> Vec<String> {
+        self.folders.retain(|f| !removed.contains(f));
+        self.folders.extend(added);
+        let left_out = self.discover();
+        self.forget();
+        left_out
+    }
+
+    /// Looks anew which project each open document belongs to, because an `rrb.toml` came or went.
+    fn place_again(&mut self) {
+        let keys: Vec<Key> = self.documents.keys().cloned().collect();
+        for key in keys {
+            let place = if key.name() == CONFIG { self.config_place(&key) } else { self.place_of(&key) };
+            let id = place.id();
+            self.load(place);
+            if let Some(document) = Arc::make_mut(&mut self.documents).get_mut(&key)
+                && document.project != id
+            {
+                *document = Arc::new(Document { project: id, ..Document::clone(document) });
+            }
+        }
+        self.projects.values_mut().for_each(|project| {
+            project.reread();
+            project.touch();
+        });
+        self.forget();
+    }
+
+    /// Lets go of projects that nobody looks at: none of their documents is open, and they are in no folder of the workspace.
+    fn forget(&mut self) {
+        let used: BTreeSet<&Key> = self.documents.values().map(|d| &d.project).collect();
+        let folders = &self.folders;
+        self.projects.retain(|id, project| {
+            let ours = match &project.place {
+                Place::Folder(root) => {
+                    root.join(CONFIG).is_file() && folders.iter().any(|f| root.starts_with(f) || f.starts_with(root))
+                }
+                Place::Alone(_) => false,
+            };
+            ours || used.contains(id)
+        });
+    }
+
+    /// Reads everything on disk again.
+    pub fn reload(&mut self) -> Vec<String> {
+        let left_out = self.discover();
+        self.place_again();
+        left_out
+    }
+
+    /// A project that changed since it was checked; those with open documents first.
+    pub fn stale(&self) -> Option<Key> {
+        let open: BTreeSet<&Key> = self.documents.values().map(|d| &d.project).collect();
+        let mut stale = self.projects.iter().filter(|(_, p)| !p.is_fresh()).map(|(id, _)| id).peekable();
+        let first = stale.peek().copied();
+        stale.find(|id| open.contains(id)).or(first).cloned()
+    }
+
+    /// Checks a project if something changed in it.
+    pub fn refresh(&mut self, id: &Key) -> Option<Arc<View>> {
+        let documents = Arc::clone(&self.documents);
+        Some(self.projects.get_mut(id)?.refresh(&documents))
+    }
+
+    /// The check of a project failed: until something changes the one before counts.
+    pub fn give_up(&mut self, id: &Key) {
+        if let Some(project) = self.projects.get_mut(id) {
+            project.give_up();
+        }
+    }
+
+    /// The state now, for a request about one document or about everything.
+    pub fn snapshot(&mut self, about: Option<&Key>) -> Snapshot {
+        let ids = match about {
+            Some(key) => self.documents.get(key).map(|d| vec![d.project.clone()]).unwrap_or_default(),
+            None => self.projects(),
+        };
+        let views = ids.into_iter().filter_map(|id| self.refresh(&id).map(|view| (id, view))).collect();
+        Snapshot { client: Arc::clone(&self.client), documents: Arc::clone(&self.documents), views }
+    }
+}
