@@ -1,5 +1,6 @@
 //! A document that a client has open.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tower_lsp::ls_types::{TextDocumentContentChangeEvent, Uri};
@@ -18,6 +19,9 @@ pub struct Document {
     /// The project it belongs to.
     pub project: Key,
 }
+
+/// The open documents.
+pub type Documents = HashMap<Key, Arc<Document>>;
 
 /// Changes of a document could not be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,15 @@
-//! A project as the server holds it: its files on disk, and what it checked of them with the unsaved texts of the client.
+//! A project as the server holds it: its files on disk, the unsaved texts over them, and whose diagnostics are to be looked at again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::disk::{self, CONFIG, Held};
 use super::document::Document;
 use super::key::Key;
-use super::text::Text;
-use super::view::View;
+use super::view::{Lines, View};
+use crate::ide;
 
 /// Where a project is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +28,25 @@ impl Place {
             Self::Alone(key) => key.clone(),
         }
     }
-}
 
-/// The open documents.
-pub type Documents = HashMap<Key, Arc<Document>>;
+    /// The name of a document inside the project: `lib/paging.rrb`.
+    pub fn name_of(&self, key: &Key) -> String {
+        match (self, key) {
+            (_, Key::Std(name)) => name.clone(),
+            (Self::Folder(root), Key::File(path)) => disk::relative(root, path),
+            (_, key) if key.name().ends_with(".rrb") => key.name().to_owned(),
+            (_, key) => format!("{}.rrb", key.name()),
+        }
+    }
+
+    /// The document with this name, if it is not one of the library.
+    pub fn key_of(&self, name: &str) -> Key {
+        match self {
+            Self::Folder(root) => Key::File(root.join(name)),
+            Self::Alone(key) => key.clone(),
+        }
+    }
+}
 
 /// A project.
 #[derive(Debug)]
@@ -38,36 +54,73 @@ pub struct Project {
     pub place: Place,
     /// The files on disk by their names inside the project, `rrb.toml` among them.
     files: BTreeMap<String, Held>,
+    /// The texts over them that are not saved, by the same names.
+    open: BTreeMap<String, Arc<Document>>,
+    /// Files that cannot be read, and why.
+    unreadable: BTreeMap<Key, String>,
     /// Why there may be more files.
     cut: Option<String>,
-    /// The last check; none when something changed since.
+    ide: ide::Project,
+    lines: Arc<Lines>,
+    /// The project as it is now; none when something changed since somebody looked.
     view: Option<Arc<View>>,
-    /// The check before a change, for those who can wait with a stale one.
-    last: Option<Arc<View>>,
+    due: Due,
 }
 
-/// A text of a project.
-#[derive(Debug, Clone)]
-pub struct Input {
-    /// `lib/paging.rrb`
-    pub name: String,
-    pub key: Key,
-    pub text: Result<Arc<str>, String>,
-    /// The lines, where they are counted already.
-    pub lines: Option<Arc<Text>>,
+/// The documents whose diagnostics are to be looked at again.
+#[derive(Debug, Default)]
+struct Due {
+    /// Those that somebody looks at, in the order in which they changed.
+    soon: VecDeque<Key>,
+    later: BTreeSet<Key>,
+    /// Changed documents whose dependents are not known yet.
+    changed: BTreeSet<Key>,
+}
+
+impl Due {
+    fn soon(&mut self, key: Key) {
+        self.later.remove(&key);
+        if !self.soon.contains(&key) {
+            self.soon.push_back(key);
+        }
+    }
+
+    fn later(&mut self, key: Key) {
+        if !self.soon.contains(&key) {
+            self.later.insert(key);
+        }
+    }
 }
 
 impl Project {
     /// Reads the files of a project.
     pub fn new(place: Place) -> Self {
-        let mut project = Self { place, files: BTreeMap::new(), cut: None, view: None, last: None };
+        let mut project = Self {
+            ide: ide::Project::new(matches!(place, Place::Alone(_))),
+            place,
+            files: BTreeMap::new(),
+            open: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            cut: None,
+            lines: Arc::default(),
+            view: None,
+            due: Due::default(),
+        };
+        project.set_clock();
         project.reread();
         project
     }
 
-    /// Looks which files there are, and reads those that changed since. Whether anything did.
-    pub fn reread(&mut self) -> bool {
-        let Place::Folder(root) = &self.place else { return false };
+    fn set_clock(&mut self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_millis()).ok());
+        if let Some(now) = now {
+            self.ide.set_now(now);
+        }
+    }
+
+    /// Looks which files there are, and reads those that changed since.
+    pub fn reread(&mut self) {
+        let Place::Folder(root) = &self.place else { return };
         let root = root.clone();
         let found = disk::files(&root);
         let mut files = BTreeMap::new();
@@ -84,12 +137,17 @@ impl Project {
             }
             files.insert(name, held);
         }
-        let changed = files != self.files || cut != self.cut;
-        (self.files, self.cut) = (files, cut);
-        if changed {
-            self.touch();
+        let before = std::mem::replace(&mut self.files, files);
+        if cut != self.cut {
+            self.cut = cut;
+            self.due.soon(self.place.key_of(CONFIG));
+            self.view = None;
         }
-        changed
+        let names: BTreeSet<&String> = before.keys().chain(self.files.keys()).collect();
+        let changed = names.into_iter().filter(|name| before.get(*name) != self.files.get(*name));
+        for name in changed.cloned().collect::<Vec<_>>() {
+            self.put(&name);
+        }
     }
 
     /// Reads one file again.
@@ -97,81 +155,108 @@ impl Project {
         let Place::Folder(root) = &self.place else { return };
         let name = disk::relative(root, path);
         match disk::read(path) {
-            Some(held) => self.files.insert(name, held),
+            Some(held) => self.files.insert(name.clone(), held),
             None => self.files.remove(&name),
         };
-        self.touch();
+        self.put(&name);
     }
 
-    /// Something changed that the last check did not see.
-    pub fn touch(&mut self) {
-        if let Some(view) = self.view.take() {
-            self.last = Some(view);
+    /// A document of the project was opened, changed or closed.
+    pub fn set_open(&mut self, key: &Key, document: Option<Arc<Document>>) {
+        if matches!(key, Key::Std(_)) {
+            // The library is what it is, whatever a client makes of its text.
+            return;
+        }
+        let name = self.place.name_of(key);
+        let same = |d: &Arc<Document>| self.open.get(&name).is_some_and(|o| o.text == d.text);
+        let same = document.as_ref().is_some_and(same);
+        match document {
+            Some(document) => self.open.insert(name.clone(), document),
+            None => self.open.remove(&name),
+        };
+        self.view = None;
+        if !same {
+            self.put(&name);
         }
     }
 
-    /// Whether the last check saw everything.
-    pub fn is_fresh(&self) -> bool {
-        self.view.is_some()
+    /// Hands on the text that a name stands for now.
+    fn put(&mut self, name: &str) {
+        let key = self.place.key_of(name);
+        let open = self.open.get(name).map(|d| d.text.shared());
+        let held = self.files.get(name);
+        self.unreadable.remove(&key);
+        let text = match (open, held.map(|h| &h.text)) {
+            (Some(text), _) => Some(text),
+            (None, Some(Ok(text))) => Some(Arc::clone(text)),
+            (None, Some(Err(why))) => {
+                self.unreadable.insert(key.clone(), format!("this file cannot be read: {why}"));
+                None
+            }
+            (None, None) => None,
+        };
+        if text.is_none() || !name.ends_with(".rrb") {
+            // Who uses what is gone is known only now; and `rrb.toml` and what policies delegate to matter everywhere.
+            self.all_due();
+        }
+        self.ide.set(name, text);
+        self.view = None;
+        self.due.soon(key.clone());
+        self.due.changed.insert(key);
     }
 
-    /// The check of what there is now.
-    pub fn view(&self) -> Option<&Arc<View>> {
-        self.view.as_ref()
+    /// Every document is to be looked at again, those that are open first.
+    pub fn all_due(&mut self) {
+        for name in self.open.keys() {
+            self.due.soon(self.place.key_of(name));
+        }
+        for name in self.files.keys() {
+            self.due.later(self.place.key_of(name));
+        }
     }
 
-    /// Checks the project, unless nothing changed since the last check.
-    pub fn refresh(&mut self, documents: &Documents) -> Arc<View> {
+    /// A document to look at again: one that is open, or else, if there is time, any.
+    pub fn next_due(&mut self, any: bool) -> Option<Key> {
+        if let Some(key) = self.due.soon.pop_front() {
+            return Some(key);
+        }
+        if !any {
+            return None;
+        }
+        for key in std::mem::take(&mut self.due.changed) {
+            for other in self.view().dependents(&key) {
+                self.due.later(other);
+            }
+        }
+        self.due.later.pop_first()
+    }
+
+    /// Whether a document waits to be looked at again.
+    pub fn has_due(&self, any: bool) -> bool {
+        !self.due.soon.is_empty() || (any && !(self.due.later.is_empty() && self.due.changed.is_empty()))
+    }
+
+    /// The project as it is now.
+    pub fn view(&mut self) -> Arc<View> {
         if let Some(view) = &self.view {
             return Arc::clone(view);
         }
-        let view = Arc::new(View::new(&self.place, self.inputs(documents), self.cut.clone(), self.last.clone()));
-        self.last = None;
+        let view = Arc::new(View {
+            place: self.place.clone(),
+            analysis: self.ide.analysis(),
+            unreadable: self.unreadable.clone(),
+            cut: self.cut.clone(),
+            lines: Arc::clone(&self.lines),
+        });
         self.view = Some(Arc::clone(&view));
         view
     }
 
-    /// Goes on with the check before the last change, or with an empty one.
-    pub fn give_up(&mut self) {
-        let last = self.last.take();
-        self.view = last.or_else(|| Some(Arc::new(View::new(&self.place, vec![], None, None))));
-    }
-
-    /// Every text: what is open as it is there, the rest as it is on disk.
-    fn inputs(&self, documents: &Documents) -> Vec<Input> {
-        let mut inputs: BTreeMap<String, Input> = BTreeMap::new();
-        let id = self.place.id();
-        if let Place::Folder(root) = &self.place {
-            for (name, held) in &self.files {
-                let key = Key::File(root.join(name));
-                inputs.insert(name.clone(), Input { name: name.clone(), key, text: held.text.clone(), lines: None });
-            }
-        }
-        for (key, document) in documents.iter().filter(|(_, d)| d.project == id) {
-            let name = match (&self.place, key) {
-                (Place::Folder(root), Key::File(path)) => disk::relative(root, path),
-                (_, key) => key.name().to_owned(),
-            };
-            let text = Ok(document.text.shared());
-            let input = Input { name: name.clone(), key: key.clone(), text, lines: Some(Arc::clone(&document.text)) };
-            inputs.insert(name, input);
-        }
-        inputs.into_values().collect()
-    }
-}
-
-/// The lines of a text, counted when somebody asks for a place in it.
-#[derive(Debug, Default)]
-pub struct Lines(OnceLock<Arc<Text>>);
-
-impl Lines {
-    /// Lines that are counted already.
-    pub fn known(text: Option<Arc<Text>>) -> Self {
-        Self(text.map(OnceLock::from).unwrap_or_default())
-    }
-
-    /// The lines of `text`.
-    pub fn of(&self, text: &Arc<str>) -> &Arc<Text> {
-        self.0.get_or_init(|| Arc::new(Text::new(Arc::clone(text))))
+    /// Reads the clock and every file again.
+    pub fn reload(&mut self) {
+        self.set_clock();
+        self.reread();
+        self.view = None;
+        self.all_due();
     }
 }

@@ -42,14 +42,15 @@ pub enum Outgoing {
 #[derive(Debug)]
 pub struct Publisher {
     out: UnboundedSender<Outgoing>,
-    /// Of each project the check that was told, and what was told of each document.
+    /// What was told of each document with which something is wrong.
     told: BTreeMap<Key, Told>,
 }
 
 #[derive(Debug)]
 struct Told {
-    view: Arc<View>,
-    documents: BTreeMap<Key, (Uri, Vec<Diagnostic>)>,
+    project: Key,
+    uri: Uri,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Publisher {
@@ -65,56 +66,36 @@ impl Publisher {
         let _ = self.out.send(message);
     }
 
-    /// Tells what the last checks found that was not told yet.
-    pub fn publish(&mut self, world: &World) {
-        if world.client.pulls {
+    /// Tells what is wrong with a document of a project, if that is another thing than what was told.
+    pub fn publish(&mut self, world: &World, project: &Key, view: &View, key: &Key) {
+        let document = world.documents().get(key);
+        // Another project has it.
+        if document.is_some_and(|d| d.project != *project) {
             return;
         }
-        self.forget(world);
-        for id in world.projects() {
-            let Some(view) = world.project(&id).and_then(|p| p.view()) else { continue };
-            if self.told.get(&id).is_some_and(|told| Arc::ptr_eq(&told.view, view)) {
-                continue;
+        let diagnostics = diagnostics::of(view, &world.client, key);
+        let Some(uri) = document.map(|d| d.uri.clone()).or_else(|| world.client.uri(key)) else { return };
+        let before = self.told.remove(key);
+        if before.as_ref().map_or(&[][..], |told| &told.diagnostics) != diagnostics {
+            // A client that spells an address in two ways is told at the old one, too.
+            if let Some(told) = before.filter(|told| told.uri != uri) {
+                self.send(Outgoing::Diagnostics { uri: told.uri, version: None, diagnostics: vec![] });
             }
-            let view = Arc::clone(view);
-            let before = self.told.remove(&id).map(|t| t.documents).unwrap_or_default();
-            let documents = self.publish_project(world, &view, before);
-            self.told.insert(id, Told { view, documents });
+            let version = document.map(|d| d.version);
+            self.send(Outgoing::Diagnostics { uri: uri.clone(), version, diagnostics: diagnostics.clone() });
         }
-    }
-
-    fn publish_project(
-        &self,
-        world: &World,
-        view: &View,
-        mut before: BTreeMap<Key, (Uri, Vec<Diagnostic>)>,
-    ) -> BTreeMap<Key, (Uri, Vec<Diagnostic>)> {
-        let mut now = BTreeMap::new();
-        for (key, diagnostics) in diagnostics::all(view, &world.client) {
-            let open = world.documents().get(&key);
-            let Some(uri) = open.map(|d| d.uri.clone()).or_else(|| world.client.uri(&key)) else { continue };
-            let same = before.remove(&key).filter(|(at, _)| *at == uri);
-            if same.is_none_or(|(_, before)| before != diagnostics) {
-                let version = open.map(|d| d.version);
-                self.send(Outgoing::Diagnostics { uri: uri.clone(), version, diagnostics: diagnostics.clone() });
-            }
-            now.insert(key, (uri, diagnostics));
+        if !diagnostics.is_empty() {
+            self.told.insert(key.clone(), Told { project: project.clone(), uri, diagnostics });
         }
-        for (key, (uri, _)) in before {
-            let version = world.documents().get(&key).map(|d| d.version);
-            self.send(Outgoing::Diagnostics { uri, version, diagnostics: vec![] });
-        }
-        now
     }
 
     /// Takes back what was told of projects that are gone.
-    fn forget(&mut self, world: &World) {
-        let gone: Vec<Key> = self.told.keys().filter(|id| world.project(id).is_none()).cloned().collect();
-        for id in gone {
-            let Some(told) = self.told.remove(&id) else { continue };
-            for (uri, _) in told.documents.into_values() {
-                self.send(Outgoing::Diagnostics { uri, version: None, diagnostics: vec![] });
-            }
+    pub fn forget(&mut self, world: &World) {
+        let gone: Vec<Key> =
+            self.told.iter().filter(|(_, t)| !world.has_project(&t.project)).map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            let Some(Told { uri, .. }) = self.told.remove(&key) else { continue };
+            self.send(Outgoing::Diagnostics { uri, version: None, diagnostics: vec![] });
         }
     }
 }

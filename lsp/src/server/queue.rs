@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{FileChangeType, TextDocumentContentChangeEvent, Uri};
@@ -21,6 +22,12 @@ use super::world::{Snapshot, World};
 
 /// The stack of the threads here: parser, checker and printer go as deep as a text nests.
 const STACK: usize = 32 << 20;
+
+/// How long a client must be quiet before documents are looked at that nobody has open.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait when there is nothing to do.
+const FOREVER: Duration = Duration::from_secs(3600);
 
 /// What happens to the world.
 #[derive(Debug)]
@@ -226,25 +233,40 @@ impl Worker {
         }
     }
 
-    /// The next entry. While there is none, what changed is checked and told.
+    /// The next entry. While there is none, documents are looked at again: at once those that are open, the others when the client has
+    /// been quiet for a moment.
     fn next(&mut self) -> Option<Entry> {
+        let mut quiet = false;
         loop {
             match self.queue.try_recv() {
                 Ok(entry) => return Some(entry),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}
             }
-            match self.world.stale() {
-                Some(project) => self.refresh(&project),
-                None => {
-                    self.publish();
-                    if std::mem::take(&mut self.refreshes) {
-                        self.out.send(Outgoing::Refresh);
-                    }
-                    return self.queue.recv().ok();
-                }
+            if self.look(quiet) {
+                continue;
+            }
+            if std::mem::take(&mut self.refreshes) {
+                self.out.send(Outgoing::Refresh);
+            }
+            match self.queue.recv_timeout(if quiet { FOREVER } else { PAUSE }) {
+                Ok(entry) => return Some(entry),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => quiet = true,
             }
         }
+    }
+
+    /// Looks at one document again and tells what is wrong with it. Whether there was one.
+    fn look(&mut self, any: bool) -> bool {
+        if self.world.client.pulls {
+            return false;
+        }
+        let due = caught(|| self.world.next_due(any));
+        let Ok(Some((project, key, view))) = due else { return false };
+        let (world, out) = (&self.world, &mut self.out);
+        let _ = caught(|| out.publish(world, &project, &view, &key));
+        true
     }
 
     fn edit(&mut self, edit: Edit) {
@@ -272,24 +294,12 @@ impl Worker {
             Edit::Reload => said = world.reload(),
         }
         self.refreshes |= far;
+        self.out.forget(&self.world);
         said.into_iter().for_each(|line| self.out.send(Outgoing::Log(line)));
     }
 
     fn snapshot(&mut self, about: &About) -> Option<Snapshot> {
         caught(|| self.world.snapshot(about.key())).ok()
-    }
-
-    /// Checks one project and tells what is new of it.
-    fn refresh(&mut self, id: &Key) {
-        if caught(|| self.world.refresh(id)).is_err() {
-            self.world.give_up(id);
-        }
-        self.publish();
-    }
-
-    fn publish(&mut self) {
-        let (world, out) = (&self.world, &mut self.out);
-        let _ = caught(|| out.publish(world));
     }
 }
 

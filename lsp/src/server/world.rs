@@ -8,9 +8,9 @@ use tower_lsp::ls_types::{FileChangeType, TextDocumentContentChangeEvent, Uri};
 
 use super::client::Client;
 use super::disk::{self, CONFIG};
-use super::document::{Document, OutOfOrder};
+use super::document::{Document, Documents, OutOfOrder};
 use super::key::Key;
-use super::project::{Documents, Place, Project};
+use super::project::{Place, Project};
 use super::text::Text;
 use super::view::View;
 
@@ -52,14 +52,9 @@ impl World {
         &self.documents
     }
 
-    /// The ids of all projects.
-    pub fn projects(&self) -> Vec<Key> {
-        self.projects.keys().cloned().collect()
-    }
-
-    /// A project by its id.
-    pub fn project(&self, id: &Key) -> Option<&Project> {
-        self.projects.get(id)
+    /// Whether there is a project with this id.
+    pub fn has_project(&self, id: &Key) -> bool {
+        self.projects.contains_key(id)
     }
 
     /// Reads the projects in the folders of the workspace. What was left out, in words.
@@ -98,10 +93,10 @@ impl World {
         }
     }
 
-    /// A source of the library belongs to a project that uses it.
+    /// A source of the library belongs to any project: all of them have the same library.
     fn place_of_library(&self, key: &Key) -> Place {
-        let uses = |p: &&Project| p.view().is_some_and(|v| v.file(key).is_some());
-        self.projects.values().find(uses).map_or_else(|| Place::Alone(key.clone()), |p| p.place.clone())
+        let folder = |p: &&Project| matches!(p.place, Place::Folder(_));
+        self.projects.values().find(folder).map_or_else(|| Place::Alone(key.clone()), |p| p.place.clone())
     }
 
     /// A document was opened.
@@ -110,8 +105,9 @@ impl World {
         let place = if is_config { self.config_place(&key) } else { self.place_of(&key) };
         let project = place.id();
         let document = Document { uri, version, text: Arc::new(Text::new(text.into())), project };
-        Arc::make_mut(&mut self.documents).insert(key.clone(), Arc::new(document));
-        self.load(place).touch();
+        let document = Arc::new(document);
+        Arc::make_mut(&mut self.documents).insert(key.clone(), Arc::clone(&document));
+        self.load(place).set_open(&key, Some(document));
         self.look_again(&key);
         if is_config {
             self.place_again();
@@ -136,12 +132,10 @@ impl World {
         changes: Vec<TextDocumentContentChangeEvent>,
     ) -> Result<(), OutOfOrder> {
         let Some(document) = self.documents.get(key) else { return Ok(()) };
-        let changed = document.changed(version, changes, self.client.encoding)?;
-        let same = changed.text == document.text;
-        let project = changed.project.clone();
-        Arc::make_mut(&mut self.documents).insert(key.clone(), Arc::new(changed));
-        if !same && let Some(project) = self.projects.get_mut(&project) {
-            project.touch();
+        let changed = Arc::new(document.changed(version, changes, self.client.encoding)?);
+        Arc::make_mut(&mut self.documents).insert(key.clone(), Arc::clone(&changed));
+        if let Some(project) = self.projects.get_mut(&changed.project) {
+            project.set_open(key, Some(Arc::clone(&changed)));
         }
         Ok(())
     }
@@ -150,7 +144,7 @@ impl World {
     pub fn close(&mut self, key: &Key) {
         let Some(document) = Arc::make_mut(&mut self.documents).remove(key) else { return };
         if let Some(project) = self.projects.get_mut(&document.project) {
-            project.touch();
+            project.set_open(key, None);
         }
         if key.name() == CONFIG {
             self.place_again();
@@ -220,21 +214,21 @@ impl World {
 
     /// Looks anew which project each open document belongs to, because an `rrb.toml` came or went.
     fn place_again(&mut self) {
-        let keys: Vec<Key> = self.documents.keys().cloned().collect();
-        for key in keys {
+        for (key, document) in Documents::clone(&self.documents) {
             let place = if key.name() == CONFIG { self.config_place(&key) } else { self.place_of(&key) };
             let id = place.id();
-            self.load(place);
-            if let Some(document) = Arc::make_mut(&mut self.documents).get_mut(&key)
-                && document.project != id
-            {
-                *document = Arc::new(Document { project: id, ..Document::clone(document) });
+            if document.project == id {
+                self.load(place);
+                continue;
             }
+            if let Some(old) = self.projects.get_mut(&document.project) {
+                old.set_open(&key, None);
+            }
+            let moved = Arc::new(Document { project: id, ..Document::clone(&document) });
+            Arc::make_mut(&mut self.documents).insert(key.clone(), Arc::clone(&moved));
+            self.load(place).set_open(&key, Some(moved));
         }
-        self.projects.values_mut().for_each(|project| {
-            project.reread();
-            project.touch();
-        });
+        self.projects.values_mut().for_each(Project::reread);
         self.forget();
     }
 
@@ -257,37 +251,28 @@ impl World {
     pub fn reload(&mut self) -> Vec<String> {
         let left_out = self.discover();
         self.place_again();
+        self.projects.values_mut().for_each(Project::reload);
         left_out
     }
 
-    /// A project that changed since it was checked; those with open documents first.
-    pub fn stale(&self) -> Option<Key> {
-        let open: BTreeSet<&Key> = self.documents.values().map(|d| &d.project).collect();
-        let mut stale = self.projects.iter().filter(|(_, p)| !p.is_fresh()).map(|(id, _)| id).peekable();
-        let first = stale.peek().copied();
-        stale.find(|id| open.contains(id)).or(first).cloned()
-    }
-
-    /// Checks a project if something changed in it.
-    pub fn refresh(&mut self, id: &Key) -> Option<Arc<View>> {
-        let documents = Arc::clone(&self.documents);
-        Some(self.projects.get_mut(id)?.refresh(&documents))
-    }
-
-    /// The check of a project failed: until something changes the one before counts.
-    pub fn give_up(&mut self, id: &Key) {
-        if let Some(project) = self.projects.get_mut(id) {
-            project.give_up();
+    /// A document to look at again, with its project: one that is open, or else, if there is time, any.
+    pub fn next_due(&mut self, any: bool) -> Option<(Key, Key, Arc<View>)> {
+        for any in [false, true].into_iter().take(if any { 2 } else { 1 }) {
+            for (id, project) in self.projects.iter_mut().filter(|(_, p)| p.has_due(any)) {
+                if let Some(key) = project.next_due(any) {
+                    return Some((id.clone(), key, project.view()));
+                }
+            }
         }
+        None
     }
 
     /// The state now, for a request about one document or about everything.
     pub fn snapshot(&mut self, about: Option<&Key>) -> Snapshot {
-        let ids = match about {
-            Some(key) => self.documents.get(key).map(|d| vec![d.project.clone()]).unwrap_or_default(),
-            None => self.projects(),
-        };
-        let views = ids.into_iter().filter_map(|id| self.refresh(&id).map(|view| (id, view))).collect();
+        let of = about.and_then(|key| self.documents.get(key)).map(|d| d.project.clone());
+        let wanted = |id: &Key| about.is_none() || of.as_ref() == Some(id);
+        let projects = self.projects.iter_mut().filter(|(id, _)| wanted(id));
+        let views = projects.map(|(id, project)| (id.clone(), project.view())).collect();
         Snapshot { client: Arc::clone(&self.client), documents: Arc::clone(&self.documents), views }
     }
 }

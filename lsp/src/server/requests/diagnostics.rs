@@ -41,9 +41,14 @@ pub fn workspace(snapshot: &Snapshot, previous: Vec<PreviousResultId>) -> Worksp
     let mut items = Vec::new();
     let mut seen: BTreeSet<Key> = BTreeSet::new();
     for view in snapshot.views.values() {
-        for (key, diagnostics) in diagnostics::all(view, client) {
-            if seen.insert(key.clone()) {
-                let known = known.remove(&key);
+        for key in view.documents() {
+            let elsewhere = snapshot.documents.get(&key).is_some_and(|d| d.project != view.place.id());
+            if elsewhere || !seen.insert(key.clone()) {
+                continue;
+            }
+            let diagnostics = diagnostics::of(view, client, &key);
+            let known = known.remove(&key);
+            if !diagnostics.is_empty() || known.is_some() {
                 items.extend(one(snapshot, &key, diagnostics, known));
             }
         }

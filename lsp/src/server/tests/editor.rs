@@ -112,7 +112,7 @@ impl Editor {
     pub async fn settle(&mut self) -> Vec<(String, Value)> {
         // What is asked about everything is answered after every edit before it.
         self.ask("workspace/diagnostic", json!({ "previousResultIds": [] })).await.unwrap();
-        while tokio::time::timeout(Duration::from_millis(200), self.read_one()).await.is_ok() {}
+        while tokio::time::timeout(Duration::from_millis(400), self.read_one()).await.is_ok() {}
         self.notified.drain(..).collect()
     }
 
