@@ -14,5 +14,6 @@ pub mod double;
 pub mod leaks;
 pub mod openapi;
 mod patterns;
+mod peers;
 pub mod scripted;
 pub mod sink;

@@ -1,6 +1,7 @@
 //! The files of a folder with cases.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use regex::{Captures, Regex};
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 use super::program::Program;
 use crate::leaks;
 use crate::openapi::Description;
+use crate::peers::{self, Peer};
 use crate::scripted::Replies;
 
 /// A secret that the harness made.
@@ -42,6 +44,8 @@ pub struct Fixture {
     pub secrets: Vec<Canary>,
     /// The files of the secrets.
     kept: TempDir,
+    /// The real servers that `rrb.toml` names.
+    peers: BTreeMap<String, Peer>,
 }
 
 impl Fixture {
@@ -63,6 +67,7 @@ impl Fixture {
         let project = text("rrb.toml")?;
         let kept = tempfile::tempdir().map_err(|e| format!("no folder for the secrets: {e}"))?;
         let secrets = canaries(&folder, name, &project)?;
+        let peers = started(&project, &secrets)?;
         Ok(Self {
             name: name.to_owned(),
             root: root.to_owned(),
@@ -72,6 +77,7 @@ impl Fixture {
             replies,
             secrets,
             kept,
+            peers,
         })
     }
 
@@ -121,7 +127,27 @@ impl Fixture {
         });
         let text = text.replace("{double}", url).replace("{host}", host);
         let text = text.replace("{folder}", &self.folder.display().to_string());
+        let scratch = self.kept.path().join("scratch");
+        if let Err(e) = std::fs::create_dir_all(&scratch) {
+            return Err(format!("{}: {e}", scratch.display()));
+        }
+        let text = text.replace("{scratch}", &scratch.display().to_string());
+        let text = peer_place().replace_all(&text, |found: &Captures<'_>| {
+            let value = self.peers.get(&found[1]).and_then(|p| p.value(found.get(2).map_or("", |m| m.as_str())));
+            value.map_or_else(|| found[0].to_owned(), str::to_owned)
+        });
+        let text = text.into_owned();
         failed.into_inner().map_or(Ok(text), Err)
+    }
+
+    /// Whether it speaks to a real server.
+    pub fn has_peers(&self) -> bool {
+        !self.peers.is_empty()
+    }
+
+    /// What the real servers were sent since this was asked the last time.
+    pub fn took(&self) -> String {
+        self.peers.values().map(Peer::took).collect()
     }
 
     /// Whether a refusal is known to be a fault of the description.
@@ -164,10 +190,31 @@ impl Fixture {
                 text = text.replace(word, &name);
             }
         }
-        let text = text.replace(url, "{double}").replace(url.trim_start_matches("http://"), "{host}");
-        text.replace(&self.kept.path().display().to_string(), "{secrets}")
+        let mut text = text.replace(url, "{double}").replace(url.trim_start_matches("http://"), "{host}");
+        for (name, peer) in &self.peers {
+            text = text.replace(&peer.folder().display().to_string(), &format!("{{{name}}}"));
+        }
+        text.replace(&self.kept.path().join("scratch").display().to_string(), "{scratch}")
+            .replace(&self.kept.path().display().to_string(), "{secrets}")
             .replace(&self.folder.display().to_string(), "{folder}")
     }
+}
+
+/// The servers that a project names.
+fn started(project: &str, secrets: &[Canary]) -> Result<BTreeMap<String, Peer>, String> {
+    let secret = |name: &str| secrets.iter().find(|s| s.name == name).map(|s| s.value.clone());
+    let mut peers = BTreeMap::new();
+    for found in peer_place().captures_iter(project) {
+        if !peers.contains_key(&found[1]) {
+            peers.insert(found[1].to_owned(), peers::start(&found[1], &secret)?);
+        }
+    }
+    Ok(peers)
+}
+
+/// `{peer:redis}`, `{peer:redis/sentinel}`
+fn peer_place() -> Regex {
+    Regex::new(r"\{peer:([a-z]+)(?:/([a-z]+))?\}").expect("a pattern")
 }
 
 fn private(path: &Path) -> std::io::Result<()> {

@@ -46,6 +46,10 @@ pub fn case(told: &Told<'_>) -> String {
     for exchange in told.exchanges {
         out += &request(told, exchange);
     }
+    let took = told.fixture.took();
+    if !took.is_empty() {
+        out += &format!("the server took:\n  {}\n", told.neutral(took.trim_end()).replace('\n', "\n  "));
+    }
     if told.ran.slept > 0 {
         out += &format!("slept {} ms\n", told.ran.slept);
     }
@@ -203,6 +207,7 @@ fn signature() -> &'static Regex {
 
 /// Addresses of loopback that are not the double's.
 fn address() -> &'static Regex {
-    static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"127\.0\.0\.1:\d+").expect("a pattern"));
+    static ADDRESS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?:127\.0\.0\.1|localhost):\d{2,}").expect("a pattern"));
     &ADDRESS
 }

@@ -35,9 +35,21 @@ pub struct Ran {
     pub shown: String,
 }
 
+/// What a wait takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// Nothing: the other side is a double.
+    Jumps,
+    /// A little: the other side has work to do.
+    Passes,
+}
+
+/// How long a wait is when time passes.
+const A_LITTLE: std::time::Duration = std::time::Duration::from_millis(300);
+
 /// Runs a case to its end.
-pub async fn run(world: &LiveWorld, program: &Program, case: &str) -> Ran {
-    let mut driver = Driver::new(world);
+pub async fn run(world: &LiveWorld, program: &Program, case: &str, time: Time) -> Ran {
+    let mut driver = Driver::new(world, time);
     driver.ran.end = driver.drive(program, case).await;
     if let Err(why) = &driver.ran.end {
         driver.ran.shown += why;
@@ -47,6 +59,7 @@ pub async fn run(world: &LiveWorld, program: &Program, case: &str) -> Ran {
 
 struct Driver<'w> {
     world: &'w LiveWorld,
+    time: Time,
     at: Millis,
     uuids: u32,
     ran: Ran,
@@ -58,7 +71,7 @@ fn real() -> Millis {
 }
 
 impl<'w> Driver<'w> {
-    fn new(world: &'w LiveWorld) -> Self {
+    fn new(world: &'w LiveWorld, time: Time) -> Self {
         let ran = Ran {
             end: Err(String::new()),
             evidence: Vec::new(),
@@ -67,7 +80,7 @@ impl<'w> Driver<'w> {
             slept: 0,
             shown: String::new(),
         };
-        Self { world, at: BEGINNING, uuids: 0, ran }
+        Self { world, time, at: BEGINNING, uuids: 0, ran }
     }
 
     async fn drive(&mut self, program: &Program, case: &str) -> Result<RunEnd, String> {
@@ -107,7 +120,10 @@ impl<'w> Driver<'w> {
             Effect::Call(call) => self.call(call).await,
             Effect::Gate(_) => EffectOutcome::Done(Value::Nothing),
             Effect::Sleep { until } => {
-                self.ran.slept += (until - self.at).max(0);
+                match self.time {
+                    Time::Jumps => self.ran.slept += (until - self.at).max(0),
+                    Time::Passes => tokio::time::sleep(A_LITTLE).await,
+                }
                 self.at = self.at.max(until);
                 EffectOutcome::Done(Value::Nothing)
             }

@@ -163,8 +163,27 @@ fn refused(subject: &str, error: &PublishError, sent: bool) -> Failure {
         }
         PublishErrorKind::BrokenPipe if !sent => unavailable(chain(error)),
         PublishErrorKind::BrokenPipe => broke(format!("the connection broke: {}", chain(error))),
-        _ => Failure::new(FailureKind::Failed, format!("the message for `{subject}` is not kept: {}", chain(error)))
-            .happened(Happened::Maybe),
+        _ => {
+            let why = format!("the message for `{subject}` is not kept: {}", chain(error));
+            let reply = std::error::Error::source(error).and_then(|e| e.downcast_ref::<jetstream::Error>());
+            // An error in the place of an acknowledgement is the stream's own word that it does not keep the message.
+            reply.map_or_else(
+                || Failure::new(FailureKind::Failed, why.clone()).happened(Happened::Maybe),
+                |e| answered(kind_of(e.code()), why.clone()),
+            )
+        }
+    }
+}
+
+/// What a stream's refusal means, by the number that it has in HTTP.
+fn kind_of(code: usize) -> FailureKind {
+    match code {
+        400 => FailureKind::Invalid,
+        403 => FailureKind::Forbidden,
+        404 => FailureKind::NotFound,
+        409 => FailureKind::Conflict,
+        503 => FailureKind::Unavailable,
+        _ => FailureKind::Failed,
     }
 }
 

@@ -8,8 +8,15 @@ use super::super::fail::invalid;
 const MAX_TEXT: usize = 16 << 10;
 const MAX_PARAMS: usize = 1_000;
 
-/// The name of an entry with its values.
+/// The name of an entry with its values. One that is all of it, `$1`, is the name of an entry itself, as a search gives it.
 pub fn dn(name: &str, text: &str, params: &[&str]) -> Result<String, Failure> {
+    if let ("$1", [whole]) = (text, params) {
+        return if whole.len() > MAX_TEXT || whole.contains('\0') {
+            Err(invalid(format!("the value of `{name}` is at most 16 KiB, without zero bytes")))
+        } else {
+            Ok((*whole).to_owned())
+        };
+    }
     filled(name, text, params, |value| ldap3::dn_escape(value).into_owned())
 }
 
@@ -64,6 +71,17 @@ mod tests {
         assert_eq!(filter("(cn=$1)", &["a\0"]).unwrap(), r"(cn=a\00)");
         assert_eq!(dn("dn", "uid=$1,ou=$2", &["x,ou=admins", " a+b"]).unwrap(), r"uid=x\2cou\3dadmins,ou=\20a\2bb");
         assert_eq!(dn("dn", "cn=$10", &["a"; 10]).unwrap(), "cn=a");
+    }
+
+    #[test]
+    fn the_name_of_an_entry_stays_as_it_is() {
+        let found = r"CN=Lima\, Ana,OU=people,DC=example,DC=com";
+        assert_eq!(dn("dn", "$1", &[found]).unwrap(), found);
+        assert_eq!(dn("dn", "$1", &["cn=web$,dc=example"]).unwrap(), "cn=web$,dc=example");
+        assert_eq!(dn("dn", "$1,dc=com", &["cn=a"]).unwrap(), r"cn\3da,dc=com");
+        assert!(dn("dn", "$1", &["cn=a\0"]).is_err());
+        assert!(dn("dn", "$1", &["cn=a", "cn=b"]).is_ok_and(|name| name == r"cn\3da"));
+        assert!(dn("dn", "$1", &[&"x".repeat(MAX_TEXT)]).is_ok());
     }
 
     #[test]
