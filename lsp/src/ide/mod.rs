@@ -5,9 +5,15 @@
 //! as long as the texts are the same. Places are byte offsets, files are [`FileId`]s that stay the same for as long as the project lives.
 
 mod cache;
+pub mod folding;
+pub mod hints;
+pub mod lenses;
+pub mod links;
+pub mod outline;
 mod project;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;

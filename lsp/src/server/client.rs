@@ -6,6 +6,7 @@ use tower_lsp::ls_types::{InitializeParams, Uri};
 
 use super::key::Key;
 use super::library::Library;
+use super::requests::tokens::Kept;
 use super::text::Encoding;
 
 /// What the client at the other end can do, and how it counts.
@@ -20,9 +21,14 @@ pub struct Client {
     pub related: bool,
     /// It shows the explanation of a diagnostic's code.
     pub described: bool,
+    /// It nests document symbols.
+    pub nests: bool,
+    /// It folds only whole lines.
+    pub folds_lines: bool,
     /// It asks again for what is drawn into the text when told to.
     pub refreshes: Refreshes,
     pub library: Library,
+    pub tokens: Kept,
 }
 
 /// What the client asks for again when told to.
@@ -54,7 +60,10 @@ impl Client {
             pulls: document.diagnostic.is_some() && pulls_again,
             related: published.related_information.unwrap_or(false),
             described: published.code_description_support.unwrap_or(false),
+            nests: document.document_symbol.and_then(|s| s.hierarchical_document_symbol_support).unwrap_or(false),
+            folds_lines: document.folding_range.and_then(|f| f.line_folding_only).unwrap_or(false),
             refreshes,
+            tokens: Kept::default(),
             library: Library::new(cache.as_deref(), asks),
         }
     }

@@ -1,4 +1,4 @@
-//! The commands that the server runs for the client.
+//! The commands that the server runs for the client, and those that it asks the client to run.
 
 use rrb_lang::diag::{codes, explain};
 use serde_json::Value;
@@ -11,7 +11,14 @@ pub const RELOAD: &str = "rrb.reload";
 /// The text of a source of the standard library. Takes its address.
 pub const SOURCE: &str = "rrb.source";
 
-/// All of them.
+/// The client plays a test, or all tests of a file, and shows what came of them.
+pub const RUN_TEST: &str = "rrb.runTest";
+/// The client shows what a runbook would do now.
+pub const PLAN: &str = "rrb.plan";
+/// The client shows the last runs of a runbook.
+pub const RUNS: &str = "rrb.showRuns";
+
+/// Those that the server runs.
 pub const NAMES: [&str; 3] = [EXPLAIN, RELOAD, SOURCE];
 
 /// The explanation of a code, in Markdown.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rrb_lang::span::FileId;
 use tower_lsp::ls_types::{FileChangeType, TextDocumentContentChangeEvent, Uri};
 
 use super::client::Client;
@@ -34,9 +35,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The project of an open document.
+    /// The project of a document.
     pub fn view(&self, key: &Key) -> Option<&Arc<View>> {
-        self.views.get(&self.documents.get(key)?.project)
+        match self.documents.get(key) {
+            Some(document) => self.views.get(&document.project),
+            None => self.views.values().find(|v| v.file(key).is_some()),
+        }
+    }
+
+    /// The project of a document, and the file that it is there.
+    pub fn file(&self, key: &Key) -> Option<(&Arc<View>, FileId)> {
+        let view = self.view(key)?;
+        Some((view, view.file(key)?))
     }
 }
 
@@ -269,7 +279,8 @@ impl World {
 
     /// The state now, for a request about one document or about everything.
     pub fn snapshot(&mut self, about: Option<&Key>) -> Snapshot {
-        let of = about.and_then(|key| self.documents.get(key)).map(|d| d.project.clone());
+        let of =
+            about.map(|key| self.documents.get(key).map_or_else(|| self.place_of(key).id(), |d| d.project.clone()));
         let wanted = |id: &Key| about.is_none() || of.as_ref() == Some(id);
         let projects = self.projects.iter_mut().filter(|(id, _)| wanted(id));
         let views = projects.map(|(id, project)| (id.clone(), project.view())).collect();

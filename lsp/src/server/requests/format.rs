@@ -5,7 +5,7 @@ use rrb_lang::span::FileId;
 use rrb_lang::syntax::{FormatError, format};
 use similar::{ChangeTag, TextDiff};
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
-use tower_lsp::ls_types::TextEdit;
+use tower_lsp::ls_types::{Range, TextEdit};
 
 use crate::server::key::Key;
 use crate::server::text::{Encoding, Text};
@@ -24,8 +24,33 @@ pub fn document(snapshot: &Snapshot, key: &Key) -> Result<Option<Vec<TextEdit>>>
     Ok(Some(edits(&document.text, &formatted, snapshot.client.encoding)))
 }
 
+/// The changes that bring a part of a document into form: those of the whole that touch its lines.
+///
+/// # Errors
+/// As [`document`].
+pub fn range(snapshot: &Snapshot, key: &Key, range: Range) -> Result<Option<Vec<TextEdit>>> {
+    let Some(document) = snapshot.documents.get(key).filter(|_| is_rrb(key)) else { return Ok(None) };
+    // A selection that ends at the start of a line does not mean that line.
+    let last = if range.end.character == 0 && range.end.line > range.start.line { 0 } else { 1 };
+    let wanted = range.start.line as usize..range.end.line as usize + last;
+    lines(&document.text, wanted, snapshot.client.encoding).map(Some)
+}
+
+/// The changes that touch some lines.
+///
+/// # Errors
+/// As [`document`].
+pub fn lines(text: &Text, wanted: std::ops::Range<usize>, encoding: Encoding) -> Result<Vec<TextEdit>> {
+    let formatted = formatted(text)?;
+    let touches = |e: &TextEdit| {
+        let (from, to) = (e.range.start.line as usize, e.range.end.line as usize);
+        from < wanted.end && (wanted.start < to || (from == to && wanted.start <= from))
+    };
+    Ok(edits(text, &formatted, encoding).into_iter().filter(touches).collect())
+}
+
 /// Whether the document holds rrb, and not TOML.
-fn is_rrb(key: &Key) -> bool {
+pub fn is_rrb(key: &Key) -> bool {
     matches!(key, Key::Other(_)) || key.name().ends_with(".rrb")
 }
 

@@ -2,4 +2,9 @@
 //! the language is in [`crate::ide`].
 
 pub mod diagnostics;
+pub mod drawn;
 pub mod format;
+pub mod places;
+pub mod symbols;
+pub mod tokens;
+pub mod typing;

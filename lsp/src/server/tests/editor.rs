@@ -116,6 +116,11 @@ impl Editor {
         self.notified.drain(..).collect()
     }
 
+    /// Everything that was told and nobody looked at.
+    pub fn drain(&mut self) -> Vec<(String, Value)> {
+        self.notified.drain(..).collect()
+    }
+
     async fn read(&mut self) {
         assert!(tokio::time::timeout(PATIENCE, self.read_one()).await.is_ok(), "the server says nothing");
     }

@@ -1,6 +1,7 @@
 //! The server as an editor sees it.
 
 mod editor;
+mod features;
 mod pipe;
 mod projects;
 mod sync;

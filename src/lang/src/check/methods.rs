@@ -712,24 +712,6 @@ impl Checker {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_signature_of_the_table_is_read() {
-        assert_eq!(SIGNATURES.len(), METHODS.len());
-        for (s, m) in SIGNATURES.iter().zip(METHODS.iter()) {
-            assert_eq!((s.name, s.params.len()), (m.name, count(m.signature)), "{}", m.signature);
-        }
-    }
-
-    fn count(signature: &str) -> usize {
-        let params = signature.split(") ->").next().unwrap_or_default();
-        regex::Regex::new(r"[(,] ?\w+: ").unwrap().find_iter(params).count()
-    }
-}
-
 impl Checker {
     /// Notes a call of a method, with what is known of its types.
     fn saw_method(
@@ -771,5 +753,23 @@ impl Checker {
             out.extend(receiver);
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_signature_of_the_table_is_read() {
+        assert_eq!(SIGNATURES.len(), METHODS.len());
+        for (s, m) in SIGNATURES.iter().zip(METHODS.iter()) {
+            assert_eq!((s.name, s.params.len()), (m.name, count(m.signature)), "{}", m.signature);
+        }
+    }
+
+    fn count(signature: &str) -> usize {
+        let params = signature.split(") ->").next().unwrap_or_default();
+        regex::Regex::new(r"[(,] ?\w+: ").unwrap().find_iter(params).count()
     }
 }

@@ -22,6 +22,7 @@ mod strip;
 mod test_forms;
 #[cfg(test)]
 mod tests;
+pub mod walk;
 
 pub(crate) use self::{recover::begins_clause, slips::is_word};
 pub use flat::flat;

@@ -79,6 +79,16 @@ pub enum TestValue {
     Expr(Expr),
 }
 
+impl TestValue {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Pattern(p) => p.span,
+            Self::Expr(e) => e.span,
+        }
+    }
+}
+
 /// An answer to calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestAnswer {
