@@ -38,3 +38,51 @@ async fn the_larger_collection_of_samples_becomes_events_too() {
         swept(&folder, 150).await;
     }
 }
+
+/// What a connector of the library needs cases for.
+fn lacks(name: &str, text: &str) -> Vec<String> {
+    let has = |word: &str| text.lines().any(|line| line.starts_with(&format!("  {word} ")));
+    let folder = root().join("tests/connectors").join(name);
+    let some = |folder: PathBuf| {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        files.map(|f| f.path()).any(|p| p.extension().is_some_and(|e| e == "json"))
+    };
+    let published = || {
+        let sources = std::fs::read_to_string(root().join("tests/samples/sources.json")).unwrap();
+        let sources: serde_json::Value = serde_json::from_str(&sources).unwrap();
+        let all = sources["sources"].as_object().unwrap().iter();
+        let mut own = all.filter(|(_, s)| s["modules"].as_array().is_some_and(|m| m.iter().any(|m| m == name)));
+        own.any(|(source, _)| some(root().join("tests/samples/events").join(source)))
+    };
+    let mut lacks = Vec::new();
+    if has("action") && !folder.join("calls.rrb").is_file() {
+        lacks.push(format!("{name}: it has actions; add tests/connectors/{name}/calls.rrb"));
+    }
+    if has("event") && !some(folder.join("events")) && !published() {
+        lacks.push(format!("{name}: it has events; add what is sent to tests/connectors/{name}/events"));
+    }
+    lacks
+}
+
+#[test]
+fn every_connector_of_the_library_has_cases() {
+    let mut missing = Vec::new();
+    for file in std::fs::read_dir(root().join("stdlib")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|e| e == "rrb") {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            missing.extend(lacks(&name, &std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn a_connector_without_cases_is_told() {
+    let text =
+        "connector none_such {\n  action act() reads { 1 }\n\n  event came: Text from webhook \"/x\" {\n  }\n}\n";
+    let told = lacks("none_such", text);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("none_such/calls.rrb") && told[1].contains("none_such/events"), "{told:?}");
+    assert!(lacks("none_such", "connector none_such {\n}\n").is_empty());
+}
