@@ -8,7 +8,7 @@ use rrb_lang::check::imports;
 use rrb_lang::check::world::World;
 use rrb_lang::diag::Diagnostic;
 use rrb_lang::span::FileId;
-use rrb_lang::syntax::{self, ast};
+use rrb_lang::syntax::{self, Pieces, ast};
 
 /// Bytes of the project's source whose trees are kept.
 const MOST_READ: usize = 1 << 20;
@@ -25,6 +25,25 @@ pub struct Read {
     pub diagnostics: Arc<[Diagnostic]>,
     /// The modules it brings in, as written.
     pub imports: Vec<String>,
+    pieces: Pieces,
+}
+
+impl Read {
+    /// Reads a text; what is as it was in an earlier text of the same file is not read again.
+    pub(super) fn new(id: FileId, text: &Arc<str>, before: Option<&Read>) -> Self {
+        let none = Pieces::default();
+        let (parsed, pieces) = syntax::parse_again(id, text, before.map_or(&none, |b| &b.pieces));
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Self {
+            text: Arc::clone(text),
+            hash: hasher.finish(),
+            imports: imports(&parsed.module),
+            ast: Arc::new(parsed.module),
+            diagnostics: parsed.diagnostics.into(),
+            pieces,
+        }
+    }
 }
 
 /// What a file's check depends on: the texts of all modules that it sees, and what is around them.
@@ -61,6 +80,19 @@ impl Cache {
         }
     }
 
+    /// A cache that begins with the library and keeps what it learns to itself.
+    pub fn apart(&self) -> Self {
+        let read = lock(&self.read);
+        let library = read.by_file.iter().filter(|(id, _)| self.is_library(**id));
+        let by_file = library.map(|(id, read)| (*id, Arc::clone(read))).collect();
+        Self {
+            library: self.library.clone(),
+            read: Mutex::new(Kept { by_file, order: VecDeque::new(), bytes: 0 }),
+            worlds: Mutex::default(),
+            said: Mutex::default(),
+        }
+    }
+
     /// Whether a file is of the standard library or a primitive.
     pub fn is_library(&self, id: FileId) -> bool {
         self.library.contains(&id)
@@ -68,7 +100,7 @@ impl Cache {
 
     /// Reads a file, unless it was read.
     pub fn read(&self, id: FileId, text: &Arc<str>) -> Arc<Read> {
-        {
+        let before = {
             let mut kept = lock(&self.read);
             if let Some(read) = kept.by_file.get(&id).cloned()
                 && (Arc::ptr_eq(&read.text, text) || read.text == *text)
@@ -79,17 +111,9 @@ impl Cache {
                 }
                 return read;
             }
-        }
-        let parsed = syntax::parse(id, text);
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let read = Arc::new(Read {
-            text: Arc::clone(text),
-            hash: hasher.finish(),
-            imports: imports(&parsed.module),
-            ast: Arc::new(parsed.module),
-            diagnostics: parsed.diagnostics.into(),
-        });
+            kept.by_file.get(&id).cloned()
+        };
+        let read = Arc::new(Read::new(id, text, before.as_deref()));
         self.keep(id, &read);
         read
     }

@@ -4,15 +4,26 @@
 //! asked from any thread. A question about a file checks that file with what it uses, and nothing else; what was found out is kept for
 //! as long as the texts are the same. Places are byte offsets, files are [`FileId`]s that stay the same for as long as the project lives.
 
+pub mod actions;
 mod cache;
+pub mod calls;
+pub mod complete;
+pub mod cover;
 pub mod folding;
 pub mod hints;
+pub mod hover;
+pub mod imports;
 pub mod lenses;
 pub mod links;
 pub mod outline;
 mod project;
+pub mod rename;
+pub mod show;
+pub mod signature;
+pub mod symbol;
 #[cfg(test)]
 mod tests;
+pub mod text;
 pub mod tokens;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,7 +33,7 @@ use rrb_lang::check::Surroundings;
 use rrb_lang::check::world::{Owner, Question, ReadModule, World, check_file};
 use rrb_lang::diag::Diagnostic;
 use rrb_lang::project::ProjectConfig;
-use rrb_lang::span::{FileId, PROJECT_FILE, Sources};
+use rrb_lang::span::{FileId, PROJECT_FILE, Sources, Span};
 use rrb_lang::stdlib;
 
 pub use self::cache::Read;
@@ -180,14 +191,14 @@ impl Analysis {
         name.to_owned()
     }
 
-    fn check(&self, file: FileId, seen: Seen, place: Option<smol_str::SmolStr>) -> World {
+    fn check(&self, file: FileId, sources: Sources, seen: Seen, asks: Option<(&str, Span)>) -> World {
         let around = Surroundings {
             project_text: self.inner.files.config_text.clone(),
             now: self.inner.files.now,
             files: Some((*self.inner.files.delegates).clone()),
         };
-        let question = Question { file, place };
-        check_file(self.inner.sources.clone(), seen.modules, self.config().clone(), around, question)
+        let question = Question { file, place: asks.map(|(name, _)| name.into()), only: asks.map(|(_, only)| only) };
+        check_file(sources, seen.modules, self.config().clone(), around, question)
     }
 
     /// The file with everything it uses, checked.
@@ -197,9 +208,29 @@ impl Analysis {
         if let Some(world) = self.inner.cache.world(file, key) {
             return world;
         }
-        let world = Arc::new(self.check(file, seen, None));
+        let world = Arc::new(self.check(file, self.inner.sources.clone(), seen, None));
         self.inner.cache.keep_world(file, key, &world);
         world
+    }
+
+    /// The file with another text, and what could stand where a name asks.
+    pub(super) fn world_with(&self, file: FileId, text: Arc<str>, place: &str, at: u32) -> (Arc<World>, Arc<Read>) {
+        let read = Arc::new(Read::new(file, &text, Some(&*self.read(file))));
+        let around = read.ast.items.iter().find(|i| i.span.start <= at && at <= i.span.end);
+        let only = around.map_or(Span::new(file, at, at), |i| i.span);
+        let seen = self.seen(file, Arc::clone(&read));
+        let mut sources = self.inner.sources.clone();
+        sources.replace(file, text);
+        (Arc::new(self.check(file, sources, seen, Some((place, only)))), read)
+    }
+
+    /// The project with other texts in some of its files.
+    pub(super) fn with_texts(&self, texts: Vec<(FileId, Arc<str>)>) -> Analysis {
+        let mut sources = self.inner.sources.clone();
+        texts.into_iter().for_each(|(file, text)| sources.replace(file, text));
+        // What is found out of texts that nobody wrote is not kept.
+        let cache = Arc::new(self.inner.cache.apart());
+        Analysis::new(sources, Arc::clone(&self.inner.files), cache)
     }
 
     /// What is wrong in a file, in order of place. That of `rrb.toml` is what the file says by itself.

@@ -249,6 +249,8 @@ pub(super) struct Checker {
     pub fills: bool,
     /// In a pattern of a test: the names and regular expressions in it, which are held against its places.
     pub places: Option<super::testing::Places>,
+    /// The declaration whose inside is looked at, when others do not matter.
+    pub only: Option<Span>,
     /// What an editor asks for, when one does.
     pub index: Option<Box<Index>>,
     /// The parameters that a function never reads, by place; only functions that have some.
@@ -294,6 +296,7 @@ impl Checker {
             program_functions: 0,
             fills: false,
             places: None,
+            only: None,
             index: None,
             unread: HashMap::new(),
         }
@@ -373,6 +376,11 @@ impl Checker {
             crate::types::TypeDefKind::Enum(v) => Some(v),
             _ => None,
         }
+    }
+
+    /// Whether it matters what a declaration does inside, by its name or the whole of it.
+    pub fn matters(&self, span: Span) -> bool {
+        self.only.is_none_or(|o| o.file == span.file && o.start <= span.start && span.end <= o.end)
     }
 
     /// Runs `f` as part of another declaration, then comes back to the one being checked.

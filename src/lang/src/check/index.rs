@@ -11,6 +11,7 @@ use super::scope::FrameKind;
 use crate::hir;
 use crate::ids::{ConnectorId, ConstId, EventId, FnId, SettingId, TypeId};
 use crate::span::{FileId, Span};
+use crate::syntax::ast::Ident;
 use crate::types::{Ty, Type};
 
 /// What a name stands for.
@@ -131,6 +132,10 @@ pub struct Index {
     pub file: FileId,
     /// In order of place, each place once.
     pub names: Vec<NameSeen>,
+    /// The field, parameter or setting that a name gives which stands for a value at the same time: `{ node }`.
+    pub short: Vec<NameSeen>,
+    /// The types that Json is read as.
+    pub decoded: Vec<Ty>,
     pub locals: Vec<LocalSeen>,
     pub exprs: Vec<ExprSeen>,
     pub calls: Vec<CallSeen>,
@@ -174,7 +179,7 @@ impl Checker {
     }
 
     /// What a bare name stands for, besides variables; noted.
-    pub(super) fn lookup_at(&mut self, home: Home, name: &crate::syntax::ast::Ident) -> Option<Def> {
+    pub(super) fn lookup_at(&mut self, home: Home, name: &Ident) -> Option<Def> {
         let def = self.lookup(home, &name.name)?;
         self.saw_name(name.span, Target::of(def));
         Some(def)
@@ -217,26 +222,43 @@ impl Checker {
         params: &[ParamInfo],
         args: &[crate::syntax::ast::NamedArg],
     ) {
+        if self.notes(span).is_some() {
+            let args: Vec<(Option<&Ident>, Span)> = args.iter().map(|a| (a.name.as_ref(), a.value.span)).collect();
+            self.saw_args(span, target, params, &args);
+        }
+    }
+
+    /// As `saw_call`, with the arguments as names and places.
+    pub(super) fn saw_args(
+        &mut self,
+        span: Span,
+        target: Option<Target>,
+        params: &[ParamInfo],
+        args: &[(Option<&Ident>, Span)],
+    ) {
         if self.notes(span).is_none() {
             return;
         }
         let mut next = 0;
         let mut places = Vec::with_capacity(args.len());
-        for a in args {
-            let at = match &a.name {
+        for (name, value) in args {
+            let at = match name {
                 None => {
                     next += 1;
                     Some(next - 1).filter(|i| *i < params.len())
                 }
                 Some(n) => params.iter().position(|p| p.name == n.name),
             };
-            if let (Some(n), Some(p)) = (&a.name, at.and_then(|i| params.get(i)))
+            if let (Some(n), Some(p)) = (name, at.and_then(|i| params.get(i)))
                 && p.span != Span::default()
-                && n.span != a.value.span
             {
-                self.saw_name(n.span, Some(Target::Param(p.span)));
+                let target = Target::Param(p.span);
+                match n.span == *value {
+                    true => self.saw_short(n.span, Some(target)),
+                    false => self.saw_name(n.span, Some(target)),
+                }
             }
-            let from = a.name.as_ref().map_or(a.value.span, |n| n.span.to(a.value.span));
+            let from = name.map_or(*value, |n| n.span.to(*value));
             places.push((from, at));
         }
         let params = params.iter().map(|p| ParamSeen {
@@ -252,20 +274,42 @@ impl Checker {
         }
     }
 
+    /// Notes what else a name stands for that is short for `name: name`.
+    pub(super) fn saw_short(&mut self, span: Span, target: Option<Target>) {
+        if let (Some(index), Some(target)) = (self.notes(span), target) {
+            index.short.push(NameSeen { span, target });
+        }
+    }
+
+    /// Notes that Json is read as a type.
+    pub(super) fn saw_decoded(&mut self, t: &Ty) {
+        if let Some(index) = self.index.as_deref_mut() {
+            index.decoded.push(t.clone());
+        }
+    }
+
     /// Notes a field of a value of this type.
     pub(super) fn saw_field(&mut self, of: &Ty, span: Span, name: &SmolStr) {
-        if self.notes(span).is_some()
-            && let Type::Named(id, _) = &*self.open(of)
-        {
-            let target = Target::Field(*id, name.clone());
-            self.saw_name(span, Some(target));
+        if self.notes(span).is_some() {
+            let target = self.field_target(of, name);
+            self.saw_name(span, target);
+        }
+    }
+
+    /// The field of a declared type.
+    pub(super) fn field_target(&self, of: &Ty, name: &SmolStr) -> Option<Target> {
+        match &*self.open(of) {
+            Type::Named(id, _) => Some(Target::Field(*id, name.clone())),
+            Type::Optional(inner) => self.field_target(inner, name),
+            _ => None,
         }
     }
 
     /// Notes what is in scope at the place that was asked for.
-    pub(super) fn saw_place(&mut self, name: &crate::syntax::ast::Ident, want: &Want) {
+    pub(super) fn saw_place(&mut self, name: &Ident, want: &Want) {
         let Some(index) = self.index.as_deref() else { return };
-        if index.asked.as_ref() != Some(&name.name) || index.place.as_ref().is_some_and(|p| p.want.is_some()) {
+        let known = index.place.as_ref().is_some_and(|p| p.want.is_some());
+        if index.asked.as_ref() != Some(&name.name) || known || index.file != name.span.file {
             return;
         }
         let mut locals: Vec<LocalSeen> = Vec::new();

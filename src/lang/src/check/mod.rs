@@ -146,9 +146,12 @@ impl Checker {
         self.define_types(&pending);
         self.define_signatures(&pending);
         self.check_bodies(&pending);
-        let runbooks = (0..self.runbooks.len()).filter_map(|i| self.check_runbook(i)).collect();
+        let runbooks: Vec<usize> = (0..self.runbooks.len()).filter(|i| self.matters_at(*i)).collect();
+        let runbooks = runbooks.into_iter().filter_map(|i| self.check_runbook(i)).collect();
         self.files = around.files;
-        let policies = (0..self.policies.len()).filter_map(|i| self.check_policy(i)).collect();
+        let asked = |i: &usize| self.policies.get(*i).is_some_and(|p| self.matters(p.whole));
+        let policies: Vec<usize> = (0..self.policies.len()).filter(asked).collect();
+        let policies = policies.into_iter().filter_map(|i| self.check_policy(i)).collect();
         self.check_consts();
         self.name_circles();
         self.unused_declarations();
@@ -156,8 +159,12 @@ impl Checker {
         self.conclude(runbooks, policies, around.now)
     }
 
+    fn matters_at(&self, runbook: usize) -> bool {
+        self.runbooks.get(runbook).is_some_and(|r| self.matters(r.span))
+    }
+
     fn check_bodies(&mut self, pending: &[items::Pending]) {
-        for p in pending {
+        for p in pending.iter().filter(|p| self.only.is_none() || self.matters(p.item.span)).collect::<Vec<_>>() {
             match p.def {
                 Def::Fn(id) => self.check_fn(id),
                 Def::Event(id) => self.check_event(id),
@@ -171,6 +178,10 @@ impl Checker {
     fn check_consts(&mut self) {
         let mut next = 0;
         while next < self.consts.len() {
+            if !self.consts.get(next).is_some_and(|c| self.matters(c.span)) {
+                next += 1;
+                continue;
+            }
             self.check_const(ConstId(u32::try_from(next).unwrap_or(u32::MAX)), Span::default());
             next += 1;
         }

@@ -82,6 +82,9 @@ impl Checker {
     }
 
     fn pattern_kind(&mut self, p: &ast::Pattern, t: &Ty, bound: &mut Bound, again: bool) -> Pattern {
+        if let PatternKind::Name(name) = &p.kind {
+            self.saw_place(name, &Want::Ty(t.clone()));
+        }
         match &p.kind {
             PatternKind::Missing | PatternKind::Any => return Pattern::Any,
             PatternKind::As { pattern, name } => {
@@ -456,6 +459,9 @@ impl Checker {
             let t = fields.get(at).map_or_else(ty::error, |f| f.ty.clone());
             if inner.is_some() {
                 self.saw_field(opened, name.span, &name.name);
+            } else {
+                let of = self.field_target(opened, &name.name);
+                self.saw_short(name.span, of);
             }
             let inner = match inner {
                 Some(i) => self.pattern_in(i, &t, bound, again),

@@ -213,6 +213,11 @@ impl Checker {
                 self.expr(&a.value, &Want::Any);
                 continue;
             };
+            let declared = params.get(i).map(|p| super::index::Target::Param(p.span));
+            match a.value.span == name.span {
+                true => self.saw_short(name.span, declared),
+                false => self.saw_name(name.span, declared),
+            }
             let t = params.get(i).map_or_else(ty::error, |p| p.ty.clone());
             let value = self.expr_as(&a.value, &t, &format!("the parameter `{}`", name.name));
             match given.get_mut(i) {

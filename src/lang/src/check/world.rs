@@ -10,12 +10,12 @@ pub use super::index::{CallSeen, ExprSeen, Index, LocalSeen, NameSeen, ParamSeen
 use super::{STACK, Surroundings};
 use crate::diag::Diagnostic;
 use crate::hir::SettingOwner;
-use crate::ids::{ConnectorId, EventId, FnId, TypeId};
+use crate::ids::{ConnectorId, EventId, FnId, SettingId, TypeId};
 use crate::methods::Method;
 use crate::project::ProjectConfig;
 use crate::span::{FileId, Sources, Span};
 use crate::syntax::ast::{self, ItemKind, RepeatClass};
-use crate::types::{Effect, FieldTy, Ty, Type, TypeDefKind, VariantTy};
+use crate::types::{Effect, FieldTy, Ty, Type, TypeDef, TypeDefKind, VariantTy};
 
 /// Whose module it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct Question {
     pub file: FileId,
     /// A name that stands in the file where somebody asks what could stand there.
     pub place: Option<SmolStr>,
+    /// The declaration that is asked about: what others do inside is not looked at, and not all that is wrong is said.
+    pub only: Option<Span>,
 }
 
 /// What a declaration is.
@@ -149,6 +151,7 @@ fn run(
     let mut c = Checker::new(sources, project);
     let index = Index { file: question.file, asked: question.place, ..Index::default() };
     c.index = Some(Box::new(index));
+    c.only = question.only;
     for m in modules {
         let module = ModuleInfo {
             name: m.name,
@@ -309,7 +312,7 @@ impl World {
         let mut out = Vec::new();
         out.extend(connector.and_then(|c| self.checker.connector(c)).map(|c| of(&c.names)).unwrap_or_default());
         out.extend(self.checker.modules.get(module).map(|m| of(&m.names)).unwrap_or_default());
-        out.extend(of(&self.checker.prelude));
+        out.extend(of(&self.checker.prelude).into_iter().map(|(name, target, _)| (name, target, false)));
         let mut seen = std::collections::HashSet::new();
         out.retain(|(name, ..)| seen.insert(name.clone()));
         out
@@ -355,6 +358,16 @@ impl World {
     /// The name of a connector.
     pub fn connector_name(&self, id: ConnectorId) -> Option<SmolStr> {
         self.checker.connector(id).map(|c| c.name.clone())
+    }
+
+    /// A setting.
+    pub fn setting(&self, id: SettingId) -> Option<&crate::hir::Setting> {
+        self.checker.settings.get(id.index())
+    }
+
+    /// What a declared type stands for.
+    pub fn type_def(&self, id: TypeId) -> Option<&TypeDef> {
+        self.checker.types.get(id)
     }
 
     /// The settings of a module (its name) or of a connector.

@@ -87,7 +87,7 @@ fn cuts(text: &str, count: usize) -> Vec<usize> {
 }
 
 /// Whether the text begins with a declaration, maybe behind what is said of it.
-fn is_beginning(text: &str) -> bool {
+pub(super) fn is_beginning(text: &str) -> bool {
     let declaration = text.lines().find(|line| !line.starts_with("///"));
     declaration.is_some_and(|line| BEGINNINGS.iter().any(|word| line.starts_with(word)))
 }

@@ -268,8 +268,14 @@ impl Checker {
                 self.report(d.help("keep one of them"));
             }
             let field = expected.as_ref().and_then(|f| f.iter().find(|f| f.name == name.name));
-            if let (Some(t), Some(_), Some(_)) = (&hint, field, value) {
-                self.saw_field(t, name.span, &name.name);
+            if let (Some(t), Some(_)) = (&hint, field) {
+                match value {
+                    Some(_) => self.saw_field(t, name.span, &name.name),
+                    None => {
+                        let of = self.field_target(t, &name.name);
+                        self.saw_short(name.span, of);
+                    }
+                }
             }
             let want = match field {
                 Some(f) => Want::Ty(f.ty.clone()),

@@ -169,6 +169,7 @@ impl Checker {
     /// `j as T`
     fn decode(&mut self, value: &ast::Expr, written: &ast::Type, span: Span) -> hir::Expr {
         let to = self.resolve_type(written);
+        self.saw_decoded(&to);
         let got = self.expr(value, &Want::Any);
         if is_error(&got.ty) || is_error(&to) {
             return node(bad(span).kind, to, span);

@@ -149,6 +149,8 @@ impl Checker {
         let (action, instance) = self.action_seen(call)?;
         let info = self.fn_info(action).cloned()?;
         let args: Vec<&TestArg> = call.args.iter().flatten().chain(more).collect();
+        let named: Vec<_> = args.iter().map(|a| (a.name.as_ref(), a.value.span())).collect();
+        self.saw_args(call.span, Some(crate::check::index::Target::Fn(action)), &info.params, &named);
         let before = self.diags.len();
         let matches = self.matcher(&info, &args, call.span);
         (self.diags.len() == before || !self.diags.iter().skip(before).any(Diagnostic::is_error)).then(|| CallPattern {
@@ -170,10 +172,7 @@ impl Checker {
             let mut all: Option<hir::Expr> = None;
             for (i, value) in placed.iter().filter(|(_, v)| !is_any(v)) {
                 let (Some(p), Some(local)) = (info.params.get(*i), locals.get(*i)) else { continue };
-                let span = match value {
-                    TestValue::Pattern(p) => p.span,
-                    TestValue::Expr(e) => e.span,
-                };
+                let span = value.span();
                 let subject = node(ExprKind::Local(*local), p.ty.clone(), span);
                 let Some(holds) = c.held(p, subject, value) else { continue };
                 all = Some(match all {
@@ -231,10 +230,7 @@ impl Checker {
 
     /// Whether an argument is as the test says. None when nothing is asked, or what is asked is wrong.
     fn held(&mut self, p: &ParamInfo, subject: hir::Expr, value: &TestValue) -> Option<hir::Expr> {
-        let span = match value {
-            TestValue::Pattern(p) => p.span,
-            TestValue::Expr(e) => e.span,
-        };
+        let span = value.span();
         if self.holds_secret(&p.ty) {
             let message = format!("`{}` holds a Secret, and no test sees one", p.name);
             self.error(codes::TYPE_SECRET, span, message, "cannot be compared", "write `_`");

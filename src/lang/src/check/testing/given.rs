@@ -201,6 +201,11 @@ impl Checker {
                 }
             };
             let Some((id, t)) = self.setting_of(&owners, name) else { continue };
+            let setting = Some(crate::check::index::Target::Setting(id));
+            match value.span == name.span {
+                true => self.saw_short(name.span, setting),
+                false => self.saw_name(name.span, setting),
+            }
             if out.iter().any(|(i, _)| *i == id) {
                 let message = format!("`{}` is given twice", name.name);
                 self.error(codes::TEST_SETTING, name.span, message, "again here", "keep one of them");

@@ -45,7 +45,9 @@ impl Checker {
             let Some(ast) = self.modules.get(module).map(|m| m.ast.clone()) else { continue };
             let mut names = HashMap::new();
             for item in &ast.items {
-                if let ItemKind::Test(test) = &item.kind {
+                if let ItemKind::Test(test) = &item.kind
+                    && self.matters(item.span)
+                {
                     self.check_test(module, item, test, &mut names);
                 }
             }

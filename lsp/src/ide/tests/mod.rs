@@ -1,5 +1,9 @@
 //! Small projects in one text: `//- lib/a.rrb` begins a file, `$0` is the place of the cursor.
 
+mod completion;
+mod navigation;
+mod renaming;
+
 use std::sync::Arc;
 
 use rrb_lang::check::world::Target;
@@ -14,7 +18,6 @@ pub(super) struct Fixture {
     pub project: Project,
     pub analysis: Analysis,
     pub file: FileId,
-    #[allow(dead_code, reason = "the first questions about a place come with completion")]
     pub offset: u32,
 }
 
@@ -29,6 +32,9 @@ pub(super) fn fixture(text: &str) -> Fixture {
             (None, None) => files.push(("main.rrb".to_owned(), format!("{line}\n"))),
         }
     }
+    if files.is_empty() {
+        files.push(("main.rrb".to_owned(), String::new()));
+    }
     let mut cursor = (files.first().map(|f| f.0.clone()).unwrap_or_default(), 0);
     for (name, text) in &mut files {
         if let Some(at) = text.find("$0") {
@@ -42,7 +48,7 @@ pub(super) fn fixture(text: &str) -> Fixture {
     Fixture { project, analysis, file, offset: cursor.1 }
 }
 
-fn example(folder: &str) -> Vec<(String, String)> {
+pub(super) fn example(folder: &str) -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(folder);
     let mut out = Vec::new();
     let mut todo = vec![root.clone()];
