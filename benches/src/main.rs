@@ -4,6 +4,7 @@
 mod backtest;
 mod bare;
 mod daemon;
+mod editor;
 mod language;
 mod load;
 mod matching;
@@ -25,14 +26,15 @@ fn main() -> Outcome {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
         ["bare", database] => bare::serve(Path::new(database)),
-        ["all", peers, rrb] => {
+        ["all", peers, rrb, pyright] => {
             language::front()?;
             language::machine(&binary(peers)?)?;
             matching::run()?;
             daemon::ingest(&binary(rrb)?)?;
             daemon::memory(&binary(rrb)?)?;
             testing::run(&binary(rrb)?)?;
-            backtest::run(&binary(rrb)?)
+            backtest::run(&binary(rrb)?)?;
+            editor::run(&binary(rrb)?, pyright)
         }
         ["language", peers] => {
             language::front_end()?;
@@ -44,6 +46,7 @@ fn main() -> Outcome {
         ["memory", rrb] => daemon::memory(&binary(rrb)?),
         ["testing", rrb] => testing::run(&binary(rrb)?),
         ["backtest", rrb] => backtest::run(&binary(rrb)?),
-        _ => Err("usage: rrb-bench all PEERS RRB | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB | backtest RRB".into()),
+        ["editor", rrb, pyright] => editor::run(&binary(rrb)?, pyright),
+        _ => Err("usage: rrb-bench all PEERS RRB PYRIGHT | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB | backtest RRB | editor RRB PYRIGHT".into()),
     }
 }

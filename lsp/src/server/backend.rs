@@ -6,6 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, Result};
+use tower_lsp::ls_types::request::{
+    GotoDeclarationParams, GotoDeclarationResponse, GotoImplementationParams, GotoImplementationResponse,
+    GotoTypeDefinitionParams, GotoTypeDefinitionResponse,
+};
 use tower_lsp::ls_types::*;
 use tower_lsp::{Client as Connection, LanguageServer};
 
@@ -14,6 +18,7 @@ use super::client::{Client, folders};
 use super::key::Key;
 use super::publish::{Publisher, deliver};
 use super::queue::{About, Edit, Queue};
+use super::requests::navigate;
 use super::world::{Snapshot, World};
 use super::{commands, library, requests};
 
@@ -72,6 +77,27 @@ impl Backend {
         answered(asked)
     }
 
+    /// Answers a question about a place.
+    fn at<T: Send + 'static, F>(
+        &self,
+        place: TextDocumentPositionParams,
+        answer: F,
+    ) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        F: FnOnce(&Snapshot, &Key, Position) -> T + Send + 'static,
+    {
+        let position = place.position;
+        self.about(&place.text_document.uri, move |snapshot, key| answer(snapshot, key, position))
+    }
+
+    /// Answers a question that no document matters for, on a thread that may take its time.
+    fn everything_now<T: Send + 'static, F>(&self, answer: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
+    where
+        F: FnOnce(&Client) -> T + Send + 'static,
+    {
+        answered(self.started.get().map(|s| s.queue.ask(About::Nothing, |snapshot| answer(&snapshot.client))))
+    }
+
     /// Answers a question about everything.
     fn everything<T: Send + 'static, F>(&self, answer: F) -> impl Future<Output = Result<T>> + Send + use<T, F>
     where
@@ -93,6 +119,14 @@ impl Backend {
             _ => None,
         });
         text.ok_or_else(|| Error::invalid_params(format!("there is no source `{uri}` in this server")))
+    }
+}
+
+/// The place of a name that calls or is called.
+fn name_of(item: CallHierarchyItem) -> TextDocumentPositionParams {
+    TextDocumentPositionParams {
+        text_document: TextDocumentIdentifier { uri: item.uri },
+        position: item.selection_range.start,
     }
 }
 
@@ -252,6 +286,94 @@ impl LanguageServer for Backend {
     ) -> Result<Option<SemanticTokensRangeResult>> {
         let range = params.range;
         self.about(&params.text_document.uri, move |s, key| requests::tokens::range(s, key, range)).await
+    }
+
+    async fn hover(&self, params: HoverParams) -> Result<Option<Hover>> {
+        self.at(params.text_document_position_params, navigate::hover).await
+    }
+
+    async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        self.at(params.text_document_position, requests::complete::completion).await
+    }
+
+    async fn completion_resolve(&self, item: CompletionItem) -> Result<CompletionItem> {
+        self.everything_now(move |client| requests::complete::resolve(client, item)).await
+    }
+
+    async fn signature_help(&self, params: SignatureHelpParams) -> Result<Option<SignatureHelp>> {
+        self.at(params.text_document_position_params, navigate::signature_help).await
+    }
+
+    async fn goto_definition(&self, params: GotoDefinitionParams) -> Result<Option<GotoDefinitionResponse>> {
+        let answer = |s: &Snapshot, key: &Key, at| navigate::definition(s, key, at, navigate::Goal::Definition);
+        self.at(params.text_document_position_params, answer).await
+    }
+
+    async fn goto_declaration(&self, params: GotoDeclarationParams) -> Result<Option<GotoDeclarationResponse>> {
+        self.goto_definition(params).await
+    }
+
+    async fn goto_type_definition(
+        &self,
+        params: GotoTypeDefinitionParams,
+    ) -> Result<Option<GotoTypeDefinitionResponse>> {
+        let answer = |s: &Snapshot, key: &Key, at| navigate::definition(s, key, at, navigate::Goal::Type);
+        self.at(params.text_document_position_params, answer).await
+    }
+
+    async fn goto_implementation(
+        &self,
+        params: GotoImplementationParams,
+    ) -> Result<Option<GotoImplementationResponse>> {
+        self.at(params.text_document_position_params, navigate::implementation).await
+    }
+
+    async fn references(&self, params: ReferenceParams) -> Result<Option<Vec<Location>>> {
+        let declaration = params.context.include_declaration;
+        let answer = move |s: &Snapshot, key: &Key, at| navigate::references(s, key, at, declaration);
+        self.at(params.text_document_position, answer).await
+    }
+
+    async fn document_highlight(&self, params: DocumentHighlightParams) -> Result<Option<Vec<DocumentHighlight>>> {
+        self.at(params.text_document_position_params, navigate::highlights).await
+    }
+
+    async fn prepare_rename(&self, params: TextDocumentPositionParams) -> Result<Option<PrepareRenameResponse>> {
+        self.at(params, navigate::prepare_rename).await?
+    }
+
+    async fn rename(&self, params: RenameParams) -> Result<Option<WorkspaceEdit>> {
+        let TextDocumentPositionParams { text_document, position } = params.text_document_position;
+        let answer = move |s: &Snapshot, key: &Key| navigate::renamed(s, key, position, &params.new_name);
+        self.ask_about(&text_document.uri, About::Edits, answer).await?
+    }
+
+    async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        let answer = move |s: &Snapshot, key: &Key| {
+            requests::actions::code_actions(s, key, params.range, params.context.only.as_deref())
+        };
+        self.about(&params.text_document.uri, answer).await
+    }
+
+    async fn prepare_call_hierarchy(
+        &self,
+        params: CallHierarchyPrepareParams,
+    ) -> Result<Option<Vec<CallHierarchyItem>>> {
+        self.at(params.text_document_position_params, navigate::call_item).await
+    }
+
+    async fn incoming_calls(
+        &self,
+        params: CallHierarchyIncomingCallsParams,
+    ) -> Result<Option<Vec<CallHierarchyIncomingCall>>> {
+        self.at(name_of(params.item), navigate::incoming).await
+    }
+
+    async fn outgoing_calls(
+        &self,
+        params: CallHierarchyOutgoingCallsParams,
+    ) -> Result<Option<Vec<CallHierarchyOutgoingCall>>> {
+        self.at(name_of(params.item), navigate::outgoing).await
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {

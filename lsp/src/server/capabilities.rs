@@ -4,7 +4,7 @@ use tower_lsp::ls_types::*;
 
 use super::client::Client;
 use super::commands;
-use super::requests::{tokens, typing};
+use super::requests::{actions, complete, tokens, typing};
 
 /// What the server offers this client.
 pub fn capabilities(client: &Client) -> ServerCapabilities {
@@ -22,6 +22,31 @@ pub fn capabilities(client: &Client) -> ServerCapabilities {
             first_trigger_character: typing::TRIGGERS.0.to_owned(),
             more_trigger_character: Some(typing::TRIGGERS.1.iter().map(|t| (*t).to_owned()).collect()),
         }),
+        hover_provider: Some(HoverProviderCapability::Simple(true)),
+        completion_provider: Some(CompletionOptions {
+            resolve_provider: Some(true),
+            trigger_characters: Some(complete::TRIGGERS.iter().map(|t| (*t).to_owned()).collect()),
+            ..CompletionOptions::default()
+        }),
+        signature_help_provider: Some(SignatureHelpOptions {
+            trigger_characters: Some(vec!["(".to_owned(), ",".to_owned()]),
+            ..SignatureHelpOptions::default()
+        }),
+        definition_provider: Some(OneOf::Left(true)),
+        declaration_provider: Some(DeclarationCapability::Simple(true)),
+        type_definition_provider: Some(TypeDefinitionProviderCapability::Simple(true)),
+        implementation_provider: Some(ImplementationProviderCapability::Simple(true)),
+        references_provider: Some(OneOf::Left(true)),
+        document_highlight_provider: Some(OneOf::Left(true)),
+        rename_provider: Some(OneOf::Right(RenameOptions {
+            prepare_provider: Some(true),
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        })),
+        call_hierarchy_provider: Some(CallHierarchyServerCapability::Simple(true)),
+        code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
+            code_action_kinds: Some(actions::kinds()),
+            ..CodeActionOptions::default()
+        })),
         document_symbol_provider: Some(OneOf::Left(true)),
         workspace_symbol_provider: Some(OneOf::Left(true)),
         folding_range_provider: Some(FoldingRangeProviderCapability::Simple(true)),

@@ -6,6 +6,7 @@ use tower_lsp::ls_types::{InitializeParams, Uri};
 
 use super::key::Key;
 use super::library::Library;
+use super::requests::complete::Last;
 use super::requests::tokens::Kept;
 use super::text::Encoding;
 
@@ -21,6 +22,12 @@ pub struct Client {
     pub related: bool,
     /// It shows the explanation of a diagnostic's code.
     pub described: bool,
+    /// It fills in the places of a snippet.
+    pub snippets: bool,
+    /// It shows where a link to a definition begins.
+    pub links: bool,
+    /// It takes changes with the versions of the documents that they are for.
+    pub document_changes: bool,
     /// It nests document symbols.
     pub nests: bool,
     /// It folds only whole lines.
@@ -29,6 +36,7 @@ pub struct Client {
     pub refreshes: Refreshes,
     pub library: Library,
     pub tokens: Kept,
+    pub completions: Last,
 }
 
 /// What the client asks for again when told to.
@@ -48,6 +56,7 @@ impl Client {
         let published = document.publish_diagnostics.clone().unwrap_or_default();
         // The types of the protocol do not know this capability yet.
         let asks = option(params, "textDocumentContent") == Some(true);
+        let snippets = document.completion.and_then(|c| c.completion_item).and_then(|i| i.snippet_support);
         let refreshes = Refreshes {
             tokens: workspace.semantic_tokens.and_then(|w| w.refresh_support).unwrap_or(false),
             hints: workspace.inlay_hint.and_then(|w| w.refresh_support).unwrap_or(false),
@@ -60,10 +69,14 @@ impl Client {
             pulls: document.diagnostic.is_some() && pulls_again,
             related: published.related_information.unwrap_or(false),
             described: published.code_description_support.unwrap_or(false),
+            snippets: snippets.unwrap_or(false),
+            links: document.definition.and_then(|d| d.link_support).unwrap_or(false),
+            document_changes: workspace.workspace_edit.and_then(|e| e.document_changes).unwrap_or(false),
             nests: document.document_symbol.and_then(|s| s.hierarchical_document_symbol_support).unwrap_or(false),
             folds_lines: document.folding_range.and_then(|f| f.line_folding_only).unwrap_or(false),
             refreshes,
             tokens: Kept::default(),
+            completions: Last::default(),
             library: Library::new(cache.as_deref(), asks),
         }
     }

@@ -49,7 +49,8 @@ fn unreadable(message: &str) -> Shown {
     }
 }
 
-fn shown(diagnostic: &Diagnostic, view: &View, client: &Client) -> Shown {
+/// One diagnostic.
+pub fn shown(diagnostic: &Diagnostic, view: &View, client: &Client) -> Shown {
     let (related, told) = related(diagnostic, view, client);
     let severity = match diagnostic.severity {
         Severity::Error => DiagnosticSeverity::ERROR,

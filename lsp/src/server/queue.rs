@@ -92,7 +92,8 @@ impl Clock {
                 let documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
                 documents.get(key).copied().unwrap_or_default()
             }
-            About::Everything => 0,
+            About::Edits(_) => self.all.load(Ordering::SeqCst),
+            About::Everything | About::Nothing => 0,
         }
     }
 }
@@ -102,15 +103,19 @@ impl Clock {
 pub enum About {
     /// Places in one document.
     Document(Key),
+    /// Changes to any document, beginning at this one.
+    Edits(Key),
     /// Everything; the answer may be a moment old.
     Everything,
+    /// No document at all.
+    Nothing,
 }
 
 impl About {
     fn key(&self) -> Option<&Key> {
         match self {
-            Self::Document(key) => Some(key),
-            Self::Everything => None,
+            Self::Document(key) | Self::Edits(key) => Some(key),
+            Self::Everything | Self::Nothing => None,
         }
     }
 }
@@ -299,7 +304,8 @@ impl Worker {
     }
 
     fn snapshot(&mut self, about: &About) -> Option<Snapshot> {
-        caught(|| self.world.snapshot(about.key())).ok()
+        let everything = matches!(about, About::Everything);
+        caught(|| self.world.snapshot(about.key(), everything)).ok()
     }
 }
 

@@ -278,10 +278,10 @@ impl World {
     }
 
     /// The state now, for a request about one document or about everything.
-    pub fn snapshot(&mut self, about: Option<&Key>) -> Snapshot {
+    pub fn snapshot(&mut self, about: Option<&Key>, everything: bool) -> Snapshot {
         let of =
             about.map(|key| self.documents.get(key).map_or_else(|| self.place_of(key).id(), |d| d.project.clone()));
-        let wanted = |id: &Key| about.is_none() || of.as_ref() == Some(id);
+        let wanted = |id: &Key| everything || of.as_ref() == Some(id);
         let projects = self.projects.iter_mut().filter(|(id, _)| wanted(id));
         let views = projects.map(|(id, project)| (id.clone(), project.view())).collect();
         Snapshot { client: Arc::clone(&self.client), documents: Arc::clone(&self.documents), views }

@@ -4,15 +4,13 @@ use rrb_lang::diag::Diagnostic;
 use rrb_lang::span::FileId;
 use rrb_lang::syntax::{FormatError, format};
 use similar::{ChangeTag, TextDiff};
-use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
+use tower_lsp::jsonrpc::Result;
 use tower_lsp::ls_types::{Range, TextEdit};
 
+use super::navigate::refused;
 use crate::server::key::Key;
 use crate::server::text::{Encoding, Text};
 use crate::server::world::Snapshot;
-
-/// The code of an error that the client asked for something that cannot be done now.
-const REQUEST_FAILED: i64 = -32803;
 
 /// The changes that bring a whole document into form.
 ///
@@ -60,14 +58,10 @@ fn formatted(text: &Text) -> Result<String> {
             let first = found.iter().find(|d| d.is_error());
             let line = first.map_or(1, |d: &Diagnostic| text.line_of(d.span().start as usize) + 1);
             let what = first.map_or("it is not valid rrb", |d| &d.message);
-            failed(format!("not formatted: {what} (line {line})"))
+            refused(format!("not formatted: {what} (line {line})"))
         }
-        FormatError::Changed => failed("not formatted: the formatter would change what the text means".to_owned()),
+        FormatError::Changed => refused("not formatted: the formatter would change what the text means".to_owned()),
     })
-}
-
-fn failed(message: String) -> Error {
-    Error { code: ErrorCode::ServerError(REQUEST_FAILED), message: message.into(), data: None }
 }
 
 /// The lines that differ. Small changes keep cursors, folds and marks of the editor where they are.
