@@ -160,6 +160,12 @@ impl Cache {
         lock(&self.said).get(&id).filter(|(k, _)| *k == key).map(|(_, said)| Arc::clone(said))
     }
 
+    /// Keeps what was said of a file.
+    pub fn keep_said(&self, id: FileId, key: Key, said: Arc<[Diagnostic]>) -> Arc<[Diagnostic]> {
+        lock(&self.said).insert(id, (key, Arc::clone(&said)));
+        said
+    }
+
     /// Forgets what was said of files that are gone.
     pub fn forget(&self, id: FileId) {
         lock(&self.said).remove(&id);

@@ -133,15 +133,12 @@ fn given(analysis: &Analysis, world: &World, target: &Target) -> Option<String> 
     };
     let variable = rrb_lang::project::env_name(&setting.owner, None, &setting.name);
     Some(match found {
-        Some(value) if holds_secret(&setting.ty) => {
-            let _ = value;
-            format!("set under `{table}` in `rrb.toml`, or by `{variable}`")
-        }
-        Some(value) => {
+        Some(value) if !holds_secret(&setting.ty) => {
             let text = analysis.sources().text(value.span);
             format!("`{}` under `{table}` in `rrb.toml`; `{variable}` overrides it", text.trim())
         }
-        None => format!("set under `{table}` in `rrb.toml`, or by `{variable}`"),
+        // A Secret's value is not shown.
+        _ => format!("set under `{table}` in `rrb.toml`, or by `{variable}`"),
     })
 }
 

@@ -26,6 +26,7 @@ mod tests;
 pub mod text;
 pub mod tokens;
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -40,6 +41,9 @@ pub use self::cache::Read;
 use self::cache::{Cache, Key};
 use self::project::Snapshot;
 pub use self::project::{CONFIG, Project};
+
+/// Bytes of source up to which a project is looked at as a whole for what is wrong in `rrb.toml`.
+const MOST_WHOLE: usize = 1 << 20;
 
 /// A project as it was at one moment.
 #[derive(Debug, Clone)]
@@ -140,6 +144,13 @@ impl Analysis {
 
     /// The modules that the check of `file` needs: the primitives, the file, and what these bring in.
     fn seen(&self, file: FileId, own: Arc<Read>) -> Seen {
+        let todo = own.imports.clone();
+        self.collect(Some((file, own)), todo)
+    }
+
+    /// The primitives, a file, and the modules with these names and what they bring in.
+    fn collect(&self, own: Option<(FileId, Arc<Read>)>, mut todo: Vec<String>) -> Seen {
+        let file = own.as_ref().map(|(file, _)| *file);
         let mut modules = Vec::new();
         let mut hasher = DefaultHasher::new();
         self.inner.files.surroundings.hash(&mut hasher);
@@ -156,27 +167,26 @@ impl Analysis {
             });
         };
         for (name, native, _) in stdlib::natives() {
-            if let Some(id) = self.library_id(native).filter(|id| *id != file) {
+            if let Some(id) = self.library_id(native).filter(|id| Some(*id) != file) {
                 add(name, id, &self.read(id), Owner::Native);
             }
         }
-        let name = self.module_name(file).map_or_else(|| self.alias_of(file), str::to_owned);
-        let mut names = vec![name.clone()];
-        let mut todo: Vec<String> = own.imports.clone();
-        let native = stdlib::natives().iter().any(|(_, f, _)| self.is_library(file) && *f == self.name(file));
-        add(&name, file, &own, if native { Owner::Native } else { Owner::Project });
+        let mut names = HashSet::new();
+        if let Some((file, own)) = &own {
+            let name = self.module_name(*file).map_or_else(|| self.alias_of(*file), str::to_owned);
+            let native = stdlib::natives().iter().any(|(_, f, _)| self.is_library(*file) && *f == self.name(*file));
+            add(&name, *file, own, if native { Owner::Native } else { Owner::Project });
+            names.insert(name);
+        }
         while let Some(name) = todo.pop() {
-            if names.contains(&name) {
+            if !names.insert(name.clone()) {
                 continue;
             }
             let Some(id) = self.module(&name) else { continue };
             let read = self.read(id);
             add(&name, id, &read, if self.is_library(id) { Owner::Library } else { Owner::Project });
             todo.extend(read.imports.iter().cloned());
-            names.push(name);
         }
-        // What no module is may become one.
-        names.sort_unstable();
         Seen { modules, key: hasher.finish() }
     }
 
@@ -233,10 +243,32 @@ impl Analysis {
         Analysis::new(sources, Arc::clone(&self.inner.files), cache)
     }
 
-    /// What is wrong in a file, in order of place. That of `rrb.toml` is what the file says by itself.
+    /// What is wrong in `rrb.toml`: by itself, and for what the modules of the project declare. Of a large project only the first.
+    fn config_diagnostics(&self) -> Arc<[Diagnostic]> {
+        let files = &self.inner.files;
+        let bytes: usize = files.modules.values().map(|id| self.text(*id).len()).sum();
+        if files.config_text.is_none() || bytes > MOST_WHOLE {
+            return Arc::clone(&files.config_said);
+        }
+        let seen = self.collect(None, files.modules.keys().cloned().collect());
+        let key = seen.key;
+        if let Some(said) = self.inner.cache.said(PROJECT_FILE, key) {
+            return said;
+        }
+        // What the modules declare is enough; what they do inside has been looked at with their files.
+        let nowhere = Span::new(PROJECT_FILE, 0, 0);
+        let world = self.check(PROJECT_FILE, self.inner.sources.clone(), seen, Some(("", nowhere)));
+        let mut said: Vec<Diagnostic> = files.config_said.to_vec();
+        said.extend(world.diagnostics);
+        said.sort_by_key(|d| (d.span().start, d.span().end));
+        said.dedup();
+        self.inner.cache.keep_said(PROJECT_FILE, key, said.into())
+    }
+
+    /// What is wrong in a file, in order of place.
     pub fn diagnostics(&self, file: FileId) -> Arc<[Diagnostic]> {
         if file == PROJECT_FILE {
-            return Arc::clone(&self.inner.files.config_said);
+            return self.config_diagnostics();
         }
         let key = self.seen(file, self.read(file)).key;
         let said = self.inner.cache.said(file, key);

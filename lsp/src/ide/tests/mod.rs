@@ -1,6 +1,8 @@
 //! Small projects in one text: `//- lib/a.rrb` begins a file, `$0` is the place of the cursor.
 
+mod acting;
 mod completion;
+mod everywhere;
 mod navigation;
 mod renaming;
 
@@ -182,4 +184,18 @@ fn what_a_check_says_of_the_library_is_nothing() {
         let said = f.analysis.diagnostics(id);
         assert!(said.is_empty(), "{file}: {said:#?}");
     }
+}
+
+#[test]
+fn the_project_file_is_held_against_what_the_modules_declare() {
+    let toml = "[settings.main]\nlimit = 1\nlimt = 2\n[connectors.slak]\ntoken = \"env:A\"\n";
+    let f = fixture(&format!("//- main.rrb\nsettings {{ limit: Int = 1 }}\nlet x = 1\n//- rrb.toml\n{toml}"));
+    let said = f.analysis.diagnostics(rrb_lang::span::PROJECT_FILE);
+    assert_eq!(said.len(), 2, "{said:#?}");
+    assert!(said.iter().any(|d| d.message.contains("limt")), "{said:#?}");
+    let sound =
+        fixture("//- main.rrb\nsettings { limit: Int = 1 }\nlet x = 1\n//- rrb.toml\n[settings.main]\nlimit = 1\n");
+    assert!(sound.analysis.diagnostics(rrb_lang::span::PROJECT_FILE).is_empty());
+    let broken = fixture("//- main.rrb\nlet x = 1\n//- rrb.toml\n[settings\n");
+    assert!(!broken.analysis.diagnostics(rrb_lang::span::PROJECT_FILE).is_empty());
 }

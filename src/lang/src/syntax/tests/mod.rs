@@ -1,5 +1,6 @@
 //! What the reader promises for every text: a tree, an answer in time, and no panic; and that printing and reading are inverse.
 
+mod again;
 mod broken;
 mod fixtures;
 mod format;
