@@ -11,7 +11,7 @@ fn long() -> String {
         )
     };
     let tests = "test \"t\" {\n  given http.post(_, json: { node: \"a\", .. }) fails twice with timeout, then returns\n  run r1(node: \"a\")\n  expect outcome resolved \"x\"\n}\n";
-    (0..40).map(one).collect::<String>() + tests
+    (0..24).map(one).collect::<String>() + tests
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn what_is_read_in_pieces_is_what_is_read_whole() {
         assert_eq!(parsed, parse(file, &edited), "{from}");
         before = pieces;
     }
-    assert!(print(&parsed.module).contains("runbook r39"));
+    assert!(print(&parsed.module).contains("runbook r23"));
 }
 
 #[test]
