@@ -65,10 +65,12 @@ impl Checker {
             on_busy_fail: a.on_busy_fail.is_some(),
             undo,
         };
-        let made = Made {
+        // Of what stands at a prompt the body tells both.
+        let is_input = info.ret.is_none() && self.is_input(info.home, &info.name);
+        let mut made = Made {
             docs: info.docs.clone(),
             kind: FunctionKind::Action(action),
-            effect: Some(info.effect),
+            effect: Some(info.effect).filter(|_| !is_input),
             ..Made::plain(info.name.clone(), info.params.len(), info.ret.clone().unwrap_or_else(ty::nothing), info.span)
         };
         let body = a.body.as_ref().filter(|_| !self.heads_only(info.home.module));
@@ -81,6 +83,9 @@ impl Checker {
         }
         let expr = self.body(body, info.ret.as_ref(), &format!("the result of `{}`", info.name));
         self.value_dropped(body, info);
+        if is_input {
+            made.ret = expr.ty.clone();
+        }
         self.close_frame(made, expr);
     }
 

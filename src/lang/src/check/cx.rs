@@ -211,6 +211,8 @@ pub(super) struct Checker {
     pub sound: Vec<Span>,
     pub unsound: Vec<Span>,
     pub project: ProjectConfig,
+    /// Of a check at a prompt.
+    pub session: Option<super::session::Session>,
     pub modules: Vec<ModuleInfo>,
     pub module_index: HashMap<SmolStr, usize>,
     /// Names in scope everywhere: native modules and what `core` declares.
@@ -269,6 +271,7 @@ impl Checker {
             sound: Vec::new(),
             unsound: Vec::new(),
             project,
+            session: None,
             modules: Vec::new(),
             module_index: HashMap::new(),
             prelude: Names::new(),

@@ -364,7 +364,8 @@ impl Checker {
                 (ItemKind::Settings(s), _) => self.define_settings(s, &p.settings),
                 (ItemKind::Fn(f), Def::Fn(id)) => self.define_fn(id, &f.generics, &f.params, f.ret.as_ref(), None),
                 (ItemKind::Action(a), Def::Fn(id)) => {
-                    self.define_fn(id, &a.generics, &a.params, a.ret.as_ref(), Some(ty::nothing()))
+                    let none = (!self.is_input(p.home, &a.name.name)).then(ty::nothing);
+                    self.define_fn(id, &a.generics, &a.params, a.ret.as_ref(), none)
                 }
                 (ItemKind::Runbook(r), Def::Runbook(i)) => {
                     let params = self.resolve_params(&r.params, &r.name.name);

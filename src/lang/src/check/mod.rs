@@ -34,6 +34,7 @@ mod remap;
 mod rounds;
 mod runbook;
 mod scope;
+pub mod session;
 pub mod settings;
 mod stmt;
 pub mod summary;
@@ -116,21 +117,31 @@ const STACK: usize = 32 << 20;
 
 /// Checks the modules of a project with what is known of its surroundings.
 pub fn check_in(input: CheckInput, around: Surroundings) -> Checked {
-    let spare = (input.clone(), around.clone());
+    deep(input, around, None)
+}
+
+/// As [`check_in`], with what a session at a prompt knows. That `rrb.toml` has settings of what the session does not use is no mistake.
+pub fn check_session(input: CheckInput, around: Surroundings, session: session::Session) -> Checked {
+    deep(input, around, Some(session))
+}
+
+fn deep(input: CheckInput, around: Surroundings, session: Option<session::Session>) -> Checked {
+    let spare = (input.clone(), around.clone(), session.clone());
     std::thread::scope(|scope| {
         let worker = std::thread::Builder::new().name("check".into()).stack_size(STACK);
-        match worker.spawn_scoped(scope, move || run(input, around)) {
+        match worker.spawn_scoped(scope, move || run(input, around, session)) {
             Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             // No thread to be had: the stack that is there does for all but the deepest programs.
-            Err(_) => run(spare.0, spare.1),
+            Err(_) => run(spare.0, spare.1, spare.2),
         }
     })
 }
 
-fn run(input: CheckInput, around: Surroundings) -> Checked {
+fn run(input: CheckInput, around: Surroundings, session: Option<session::Session>) -> Checked {
     let mut sources = Sources::default();
     sources.add("rrb.toml", around.project_text.as_deref().unwrap_or_default());
     let mut c = Checker::new(sources, input.project);
+    c.session = session;
     c.load(input.modules);
     let (made, diagnostics) = c.all_rounds(around);
     let program = Some(made).filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
@@ -145,6 +156,7 @@ impl Checker {
         self.resolve_uses();
         self.define_types(&pending);
         self.define_signatures(&pending);
+        self.give_values();
         self.check_bodies(&pending);
         let runbooks: Vec<usize> = (0..self.runbooks.len()).filter(|i| self.matters_at(*i)).collect();
         let runbooks = runbooks.into_iter().filter_map(|i| self.check_runbook(i)).collect();
@@ -209,7 +221,8 @@ impl Checker {
             let mut diagnostics = said;
             diagnostics.extend(effects::run(&made, &project));
             diagnostics.extend(approvals::run(&made, &project, now));
-            diagnostics.extend(settings::run(&made, &project));
+            let settings = settings::run(&made, &project);
+            diagnostics.extend(settings.into_iter().filter(|d| self.session.is_none() || d.code != codes::SETTING_UNKNOWN));
             diagnostics.extend(rounds::run(&made));
             diagnostics.extend(lint::run(&made, &sources));
             diagnostics

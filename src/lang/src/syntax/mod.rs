@@ -78,3 +78,20 @@ pub fn parse_type(file: FileId, text: &str) -> (Type, Vec<Diagnostic>) {
     let (ty, diagnostics) = recover::read(file, text, Rule::lone_type, |lower, pair| lower.lone_type(&pair));
     (ty.unwrap_or(Type { kind: TypeKind::Missing, span: Span::new(file, 0, 0) }), diagnostics)
 }
+
+/// Whether a text ends inside something: a bracket, a block or a text that is open at its end. A prompt reads on then.
+pub fn is_open(text: &str) -> bool {
+    use scan::{Flaw, Guess};
+    let found = scan::scan(text, usize::MAX, Guess::Nothing);
+    let end = text.trim_end().len();
+    found.flaws.iter().any(|flaw| match flaw {
+        Flaw::NeverClosed { .. } => true,
+        Flaw::OpenRaw { end: at, .. } => *at >= end,
+        _ => false,
+    })
+}
+
+/// Where the comments of a text are, by bytes.
+pub fn comments(text: &str) -> Vec<(usize, usize)> {
+    scan::scan(text, usize::MAX, scan::Guess::Nothing).comments
+}
