@@ -24,6 +24,11 @@ pub fn of(program: &Program, ahead: &Ahead) -> Value {
     })
 }
 
+/// What a piece of code would do that is no runbook.
+pub fn part_alone(program: &Program, piece: &Part) -> Value {
+    json!({ "version": VERSION, "plan": part(program, piece) })
+}
+
 fn part(program: &Program, part: &Part) -> Value {
     let items: Vec<Value> = part.told.items.iter().map(|i| item(program, part, i)).collect();
     json!({

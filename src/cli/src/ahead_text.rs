@@ -39,6 +39,11 @@ pub fn lines(look: &Look, program: &Program, ahead: &Ahead, reads: bool) -> Vec<
     out
 }
 
+/// What a piece of code would do, with what it comes to: for what is no runbook.
+pub fn part_lines(look: &Look, program: &Program, piece: &Part, reads: bool) -> Vec<String> {
+    part(look, program, piece, reads, false)
+}
+
 /// `3 calls, of which 1 destroys; 1 approval; 12 reads`
 fn summary(look: &Look, ahead: &Ahead) -> String {
     let entries = || ahead.parts().flat_map(Part::calls);

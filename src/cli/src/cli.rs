@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, builder::styling};
 
 use crate::commands::{
     approvals, audit, backtest, check, connectors, doc, emit, events, explain, export, fmt, graph, import, init, plan,
-    replay, run, runs, serve, status, test, token, watch, why, why_not,
+    repl, replay, run, runs, serve, status, test, token, watch, why, why_not,
 };
 use crate::out::ColorChoice;
 
@@ -73,6 +73,10 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Run the daemon in the foreground: reload on save, live timeline, approve from the keyboard.
     Watch(watch::WatchArgs),
+    /// Work at a prompt: live reads, planned changes, declarations, runs.
+    Repl(repl::ReplArgs),
+    /// Evaluate an expression against the project: live reads, planned changes.
+    Eval(repl::EvalArgs),
     /// Go through a stored run again, step by step: the line, the values, the journal.
     Replay(replay::ReplayArgs),
     /// List runs, show one, and act on it.

@@ -49,6 +49,8 @@ pub struct Daemon {
     world: Outside,
     sources: Sources,
     shadow: bool,
+    /// It takes events and keeps the time.
+    schedules: bool,
     url: String,
     project: String,
     state: PathBuf,
@@ -107,7 +109,8 @@ impl Daemon {
             DaemonFile { url: url.clone(), pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() };
         file.write(&state)?;
         let project = project_name(sound);
-        Ok(Self { engine, registry, world, sources, shadow: start.shadow, url, project, state, stop, http })
+        let (shadow, schedules) = (start.shadow, start.schedules);
+        Ok(Self { engine, registry, world, sources, shadow, schedules, url, project, state, stop, http })
     }
 
     /// What commands ask.
@@ -125,9 +128,14 @@ impl Daemon {
     /// # Errors
     /// When the engine refuses it; the one before goes on.
     pub async fn reload(&self, sound: &Sound) -> Result<(), CliError> {
-        crate::secrets::doors(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
-        let specs = crate::sources::specs(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
-        let start = Start { listen: ([127, 0, 0, 1], 0).into(), schedules: true, shadow: self.shadow };
+        if self.schedules {
+            crate::secrets::doors(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
+        }
+        let specs = match self.schedules {
+            true => crate::sources::specs(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?,
+            false => Vec::new(),
+        };
+        let start = Start { listen: ([127, 0, 0, 1], 0).into(), schedules: self.schedules, shadow: self.shadow };
         self.engine.load(loaded(sound, start)).await?;
         self.registry.set(current(sound));
         self.world.configure(world_config(&sound.project));

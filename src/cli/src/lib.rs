@@ -29,6 +29,7 @@ pub mod panic;
 pub mod params;
 pub mod plan_text;
 pub mod project;
+pub mod repl;
 pub mod replay;
 pub mod run_text;
 pub mod sarif;

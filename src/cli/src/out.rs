@@ -113,6 +113,11 @@ impl Out {
         }
     }
 
+    /// The same streams, for whoever works on them longer.
+    pub fn again(&self) -> Self {
+        Self { look: self.look.clone(), err: self.err.clone(), tty: self.tty, ended: OnceLock::new() }
+    }
+
     /// A line on standard output.
     pub fn line(&self, text: impl AsRef<str>) {
         self.write(text.as_ref(), "\n");

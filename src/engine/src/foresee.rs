@@ -181,6 +181,26 @@ impl Engine {
         self.part(program, &book, row, &input, None).await
     }
 
+    /// Runs an action that takes nothing ahead, as the run of `start` would do it: what somebody types is planned so before anybody runs it.
+    ///
+    /// # Errors
+    /// As [`Engine::foresee`].
+    pub async fn foresee_action(
+        &self,
+        program: Arc<Program>,
+        start: &StartRun,
+        action: FnId,
+        by: &Actor,
+    ) -> Result<Part, ApiError> {
+        let loaded = self.programs.current();
+        let loaded = loaded.ok_or_else(|| ApiError::Overloaded("no program is loaded yet".to_owned()))?;
+        let book = Book::new(loaded).map_err(ApiError::Failed)?;
+        let row = matcher::would_start(&book, start, by, self.core.fresh_id("plan"), self.core.now())?;
+        let input = RunInput::deserialize(&row.input).map_err(|e| ApiError::Failed(e.to_string()))?;
+        let mut left = MAX_CHILDREN;
+        self.whole(&program, &book, &row, &input, Some(action), &mut left).await
+    }
+
     /// A part with the runs that it would begin, and those that they would.
     async fn whole(
         &self,

@@ -13,6 +13,8 @@ pub mod live;
 
 pub mod plan;
 
+pub mod reading;
+
 pub mod sources;
 
 pub mod test;

@@ -17,6 +17,7 @@ pub mod help;
 pub mod import;
 pub mod init;
 pub mod plan;
+pub mod repl;
 pub mod replay;
 pub mod run;
 pub mod runs;
@@ -43,6 +44,8 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Test(args) => test::test(context, &args).await,
         Command::Plan(args) => plan::plan(context, &args).await,
         Command::Backtest(args) => backtest::backtest(context, &args).await,
+        Command::Repl(args) => repl::repl(context, &args).await,
+        Command::Eval(args) => repl::eval(context, &args).await,
         Command::Replay(args) => replay::replay(context, &args).await,
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, &args).await,

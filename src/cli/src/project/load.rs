@@ -89,12 +89,7 @@ fn read(place: &Place, live: bool, with: Option<ModuleFile>) -> Result<Loaded, C
     let count = files.modules.len() + usize::from(files.config.is_some());
     let (config, mut diagnostics) = read_config(&files);
     let modules = modules(place, &mut files);
-    let delegates = files.delegates.iter().map(|f| (f.name.clone(), f.text.clone().map(Arc::from))).collect();
-    let around = Surroundings {
-        project_text: files.config.as_deref().map(Arc::from),
-        now: Some(crate::text::now()),
-        files: Some(delegates),
-    };
+    let around = surroundings(&files);
     // What only tests bring in is no part of the program that runs, so that tests do not change its content address.
     let lean = without_tests(&modules).filter(|_| live);
     let lean = lean.map(|modules| (CheckInput { modules, project: config.clone() }, around.clone()));
@@ -148,13 +143,49 @@ fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|d| d.severity == Severity::Error)
 }
 
-fn settings(program: &Program, config: &ProjectConfig) -> Result<SettingValues, Vec<Diagnostic>> {
+/// The settings that `rrb.toml` and the environment give.
+///
+/// # Errors
+/// What is missing, and what does not fit.
+pub fn settings(program: &Program, config: &ProjectConfig) -> Result<SettingValues, Vec<Diagnostic>> {
     // What is no UTF-8 is no setting of ours.
     let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let env: BTreeMap<String, String> = env.filter(|(name, _)| name.starts_with("RRB_")).collect();
     let constants = |id: ConstId| program.constant(id).cloned();
     let declared = Declared { settings: &program.settings, types: &program.types, constants: &constants };
     resolve_settings(declared, config, &env)
+}
+
+/// The text of a project, before any of it is checked.
+#[derive(Debug, Clone, Default)]
+pub struct Texts {
+    pub config: Arc<ProjectConfig>,
+    /// What is wrong with `rrb.toml`.
+    pub wrong: Vec<Diagnostic>,
+    pub modules: Vec<ModuleSource>,
+    pub around: Surroundings,
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Reads the files of a project; whoever checks them adds to them or takes some of them.
+///
+/// # Errors
+/// When the project cannot be read at all.
+pub fn texts(place: &Place) -> Result<Texts, CliError> {
+    let mut files = collect(place)?;
+    let (config, wrong) = read_config(&files);
+    let modules = modules(place, &mut files);
+    let around = surroundings(&files);
+    Ok(Texts { config: Arc::new(config), wrong, modules, around, unreadable: files.unreadable })
+}
+
+fn surroundings(files: &Files) -> Surroundings {
+    let delegates = files.delegates.iter().map(|f| (f.name.clone(), f.text.clone().map(Arc::from))).collect();
+    Surroundings {
+        project_text: files.config.as_deref().map(Arc::from),
+        now: Some(crate::text::now()),
+        files: Some(delegates),
+    }
 }
 
 /// The files as modules. One whose name cannot be a module's is put to the unreadable ones.

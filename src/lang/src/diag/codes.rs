@@ -181,6 +181,11 @@ codes! {
     warning ALLOW_UNUSED = "allow", "unused", "a comment allows what is not there";
 }
 
+/// The names of all codes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|c| c.name())
+}
+
 /// The code with this name.
 pub fn find(name: &str) -> Option<Code> {
     ALL.iter().copied().find(|c| c.name() == name)

@@ -29,8 +29,9 @@ mod tests;
 
 pub use calls::Call;
 pub use compare::{Everywhere, everywhere};
+pub use literal::json_written;
 pub use play::{Crashed, Played, Way, play};
-pub use record::{Around, Recorded, Set, record};
+pub use record::{Around, Recorded, Seen, Set, givens, record};
 pub use stage::{BEGIN, CrashAt};
 pub use suite::Suite;
 pub use trouble::Trouble;

@@ -183,7 +183,6 @@ impl Recorder<'_> {
     /// One `given` for each call, with its answers in the order in which they were asked for.
     fn givens(&mut self) -> Vec<String> {
         let mut calls: Vec<(EffectId, NativeCall, Millis)> = Vec::new();
-        let mut answers: Vec<(String, Vec<String>)> = Vec::new();
         let mut of_call: BTreeMap<EffectId, (EffectOutcome, Millis)> = BTreeMap::new();
         for (at, entry) in &self.calls {
             match &entry.act {
@@ -194,38 +193,16 @@ impl Recorder<'_> {
                 _ => {}
             }
         }
-        for (id, call, began) in calls {
-            if matches!(call.native.as_str(), "core.now" | "time.now") {
-                continue;
-            }
-            let Some((outcome, ended)) = of_call.get(&id) else { continue };
-            let shown = shown(plain(&call.native), "default", &call.args);
-            let Some(answer) = self.answer(&shown, outcome, ended.saturating_sub(began)) else { continue };
-            match answers.iter_mut().find(|(known, _)| *known == shown) {
-                Some((_, all)) => all.push(answer),
-                None => answers.push((shown, vec![answer])),
-            }
-        }
-        answers.into_iter().map(|(call, all)| format!("given {call} {}", all.join(", then "))).collect()
-    }
-
-    fn answer(&mut self, call: &str, outcome: &EffectOutcome, took: i64) -> Option<String> {
-        let after = if took >= SLOW_MS { format!(" after {}", print::duration(took)) } else { String::new() };
-        Some(match outcome {
-            EffectOutcome::Done(Value::Nothing) => format!("returns{after}"),
-            EffectOutcome::Done(value) => match written(value) {
-                Some(text) => format!("returns {text}{after}"),
-                None => {
-                    self.left_out.push(format!("what `{call}` gave cannot be written in a test"));
-                    format!("returns{after}")
-                }
-            },
-            EffectOutcome::Failed(f) => {
-                format!("fails once with {} {}{after}", f.kind.name(), quoted(&f.message))
-            }
-            EffectOutcome::Lost { why } => format!("fails once with unknown_outcome {}{after}", quoted(why)),
-            _ => return None,
-        })
+        let seen = |(id, call, began): &'_ (EffectId, NativeCall, Millis)| {
+            let (outcome, ended) = of_call.get(id)?;
+            Some((call.clone(), outcome.clone(), ended.saturating_sub(*began)))
+        };
+        let seen: Vec<(NativeCall, EffectOutcome, i64)> = calls.iter().filter_map(seen).collect();
+        let seen: Vec<Seen<'_>> =
+            seen.iter().map(|(call, outcome, took)| Seen { call, outcome, took: *took }).collect();
+        let (lines, left_out) = givens(&seen);
+        self.left_out.extend(left_out);
+        lines
     }
 
     /// `when alertmanager.firing { … }`; None when the program does not know the event any more.
@@ -332,6 +309,52 @@ impl Recorder<'_> {
             self.line(format!("expect evidence {}{compared}", quoted(&name)));
         }
     }
+}
+
+/// A call that was made, with its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub call: &'a NativeCall,
+    pub outcome: &'a EffectOutcome,
+    /// Milliseconds.
+    pub took: i64,
+}
+
+/// One `given` for each call, with its answers in the order of `seen`; and what cannot be written in a test.
+pub fn givens(seen: &[Seen<'_>]) -> (Vec<String>, Vec<String>) {
+    let mut answers: Vec<(String, Vec<String>)> = Vec::new();
+    let mut left_out = Vec::new();
+    for Seen { call, outcome, took } in seen {
+        if matches!(call.native.as_str(), "core.now" | "time.now") {
+            continue;
+        }
+        let shown = shown(plain(&call.native), "default", &call.args);
+        let Some(answer) = answer(&shown, outcome, *took, &mut left_out) else { continue };
+        match answers.iter_mut().find(|(known, _)| *known == shown) {
+            Some((_, all)) => all.push(answer),
+            None => answers.push((shown, vec![answer])),
+        }
+    }
+    (answers.into_iter().map(|(call, all)| format!("given {call} {}", all.join(", then "))).collect(), left_out)
+}
+
+fn answer(call: &str, outcome: &EffectOutcome, took: i64, left_out: &mut Vec<String>) -> Option<String> {
+    let after = if took >= SLOW_MS { format!(" after {}", print::duration(took)) } else { String::new() };
+    Some(match outcome {
+        EffectOutcome::Done(Value::Nothing) => format!("returns{after}"),
+        EffectOutcome::Done(value) => match written(value) {
+            Some(text) => format!("returns {text}{after}"),
+            None => {
+                left_out.push(format!("what `{call}` gave cannot be written in a test"));
+                format!("returns{after}")
+            }
+        },
+        EffectOutcome::Failed(f) => {
+            format!("fails once with {} {}{after}", f.kind.name(), quoted(&f.message))
+        }
+        EffectOutcome::Lost { why } => format!("fails once with unknown_outcome {}{after}", quoted(why)),
+        _ => return None,
+    })
 }
 
 /// The event of this name, with the name of its connector.
