@@ -9,6 +9,7 @@ mod language;
 mod load;
 mod matching;
 mod report;
+mod session;
 mod testing;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ fn main() -> Outcome {
             daemon::ingest(&binary(rrb)?)?;
             daemon::memory(&binary(rrb)?)?;
             testing::run(&binary(rrb)?)?;
+            session::run(&binary(rrb)?)?;
             backtest::run(&binary(rrb)?)?;
             editor::run(&binary(rrb)?, pyright)
         }
@@ -45,8 +47,9 @@ fn main() -> Outcome {
         ["ingest", rrb] => daemon::ingest(&binary(rrb)?),
         ["memory", rrb] => daemon::memory(&binary(rrb)?),
         ["testing", rrb] => testing::run(&binary(rrb)?),
+        ["session", rrb] => session::run(&binary(rrb)?),
         ["backtest", rrb] => backtest::run(&binary(rrb)?),
         ["editor", rrb, pyright] => editor::run(&binary(rrb)?, pyright),
-        _ => Err("usage: rrb-bench all PEERS RRB PYRIGHT | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB | backtest RRB | editor RRB PYRIGHT".into()),
+        _ => Err("usage: rrb-bench all PEERS RRB PYRIGHT | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB | session RRB | backtest RRB | editor RRB PYRIGHT".into()),
     }
 }

@@ -36,7 +36,10 @@ pub async fn read(
     let mut input = Input::Start { at: clock.now() };
     loop {
         match reading.step(input).map_err(|e| Unread::Broken(e.to_string()))? {
-            Read::Gave(given) => return given.map_err(Unread::Failed),
+            Read::Gave(given) => {
+                reading.said().iter().for_each(&mut *tell);
+                return given.map_err(Unread::Failed);
+            }
             Read::Wants(commands) => commands.into_iter().try_for_each(|c| open.carry_out(c, tell))?,
         }
         let (effect, outcome) = open.next().await?;

@@ -10,7 +10,7 @@ use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, Surroundings, chec
 use rrb_lang::diag::{Diagnostic, Severity, codes};
 use rrb_lang::ids::ConstId;
 use rrb_lang::program::{Program, compile};
-use rrb_lang::project::{Declared, ProjectConfig, at_their_use, hide_secrets, resolve_settings};
+use rrb_lang::project::{Declared, ProjectConfig, at_their_use, hide_secrets, resolve_settings, settings_known};
 use rrb_lang::span::Sources;
 use rrb_lang::vm::protocol::SettingValues;
 
@@ -148,12 +148,22 @@ fn has_errors(diagnostics: &[Diagnostic]) -> bool {
 /// # Errors
 /// What is missing, and what does not fit.
 pub fn settings(program: &Program, config: &ProjectConfig) -> Result<SettingValues, Vec<Diagnostic>> {
-    // What is no UTF-8 is no setting of ours.
-    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    let env: BTreeMap<String, String> = env.filter(|(name, _)| name.starts_with("RRB_")).collect();
     let constants = |id: ConstId| program.constant(id).cloned();
     let declared = Declared { settings: &program.settings, types: &program.types, constants: &constants };
-    resolve_settings(declared, config, &env)
+    resolve_settings(declared, config, &environment())
+}
+
+/// As [`settings`], without those that are missing: a call that needs one fails.
+pub fn known_settings(program: &Program, config: &ProjectConfig) -> SettingValues {
+    let constants = |id: ConstId| program.constant(id).cloned();
+    let declared = Declared { settings: &program.settings, types: &program.types, constants: &constants };
+    settings_known(declared, config, &environment()).0
+}
+
+/// The variables that may give settings. What is no UTF-8 is no setting of ours.
+fn environment() -> BTreeMap<String, String> {
+    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    env.filter(|(name, _)| name.starts_with("RRB_")).collect()
 }
 
 /// The text of a project, before any of it is checked.

@@ -8,7 +8,7 @@ use rrb_lang::project::ProjectConfig;
 
 use crate::exit::CliError;
 pub use collect::{Files, MAX_DEPTH, MAX_FILES, MAX_TOTAL, ModuleFile, Unreadable, collect, files_below, files_of};
-pub use load::{Loaded, Sound, Texts, config, load, load_for_tests, load_with, settings, texts};
+pub use load::{Loaded, Sound, Texts, config, known_settings, load, load_for_tests, load_with, settings, texts};
 pub use place::{CONFIG, Place, find, reason};
 
 /// When a file was last changed, and how long it is.

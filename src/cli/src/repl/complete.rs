@@ -1,10 +1,11 @@
 //! What could stand at the cursor: commands and what they take, files, events, and names of the language.
 
+use rrb_lang::check::{CheckInput, ModuleSource, check};
 use rrb_lang::stdlib;
 
 use super::commands::{self, Takes};
 use super::console::Console;
-use super::library::words;
+use super::library::{events_of, words};
 
 /// What a prompt knows of its session, to complete with.
 #[derive(Debug, Clone, Default)]
@@ -12,8 +13,10 @@ pub struct Known {
     /// Names in scope without a `use`: what the session declared and computed, what the project declares.
     pub names: Vec<String>,
     pub runbooks: Vec<String>,
+    /// Events of the project's own connectors.
     pub events: Vec<String>,
-    pub actions: Vec<String>,
+    /// Modules of the library that the project uses.
+    pub used: Vec<String>,
 }
 
 /// A way to go on.
@@ -39,7 +42,10 @@ impl Known {
         let mut names: Vec<String> = session.values().keys().map(ToString::to_string).collect();
         names.extend(session.declarations().iter().map(|d| d.name.to_string()).filter(|n| !n.is_empty()));
         names.extend(session.library().names().map(str::to_owned));
-        Self { names, ..Self::default() }
+        let library = session.library();
+        let declared = session.declarations().iter().filter(|d| d.what == "runbook").map(|d| d.name.to_string());
+        let runbooks = library.runbooks().iter().cloned().chain(declared).collect();
+        Self { names, runbooks, events: library.events().to_vec(), used: library.used().into_iter().collect() }
     }
 }
 
@@ -65,13 +71,53 @@ fn argument(known: &Known, command: &str, before: &str) -> (usize, Vec<Choice>) 
         Some(Takes::Command) => (start, begun(word.trim_start_matches(':'), commands::names())),
         Some(Takes::File) => files(start, word),
         Some(Takes::Runbook) => listed(&known.runbooks),
-        Some(Takes::Event) => listed(&known.events),
+        Some(Takes::Event) => event(known, before),
         Some(Takes::Code) => (start, begun(word, rrb_lang::diag::codes::names())),
         Some(Takes::Option) => (start, begun(word, commands::OPTIONS.iter().map(|(n, _)| *n))),
         Some(Takes::Expression) => names(known, before),
         Some(Takes::Name) => names(known, before),
         Some(Takes::Nothing | Takes::Id | Takes::Text) | None => (start, Vec::new()),
     }
+}
+
+/// An event; behind it one as it could be.
+fn event(known: &Known, before: &str) -> (usize, Vec<Choice>) {
+    let given = before.trim_start().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start());
+    if let Some((name, "")) = given.split_once(char::is_whitespace).map(|(n, rest)| (n, rest.trim())) {
+        return (before.len(), sample(known, name).into_iter().map(Choice::plain).collect());
+    }
+    let start = before.len() - given.len();
+    if given.contains(char::is_whitespace) {
+        return names(known, before);
+    }
+    // Whoever names a module wants its events, used or not.
+    let named = given.split_once('.').map(|(module, _)| format!("std.{module}"));
+    let mut all = known.events.clone();
+    for module in known.used.iter().chain(&named) {
+        let Some((_, text)) = stdlib::get(module) else { continue };
+        for item in rrb_lang::syntax::parse(rrb_lang::span::FileId(0), text).module.items {
+            if let rrb_lang::syntax::ast::ItemKind::Connector(c) = &item.kind {
+                all.extend(events_of(c));
+            }
+        }
+    }
+    (start, begun(given, all.iter().map(String::as_str)))
+}
+
+/// An event of the library with every field, as a test would write it.
+fn sample(known: &Known, name: &str) -> Option<String> {
+    let (connector, event) = name.split_once('.')?;
+    let module = known.used.iter().find(|m| m.strip_prefix("std.") == Some(connector)).cloned();
+    let module = module.unwrap_or_else(|| format!("std.{connector}"));
+    stdlib::get(&module)?;
+    let text = format!("use {module}\n");
+    let source = ModuleSource { name: "sample".into(), file: "sample.rrb".to_owned(), text: text.as_str().into() };
+    let checked = check(CheckInput { modules: vec![source], ..CheckInput::default() });
+    let program = checked.program?;
+    let found = program.events.iter().find(|e| {
+        e.name == event && program.connectors.get(e.connector.index()).is_some_and(|c| c.name == connector)
+    })?;
+    rrb_world::test::example(&found.ty, &program.types)
 }
 
 /// The names that begin as the last word does.
@@ -116,4 +162,74 @@ fn files(start: usize, word: &str) -> (usize, Vec<Choice>) {
     }
     found.sort_by(|a, b| a.text.cmp(&b.text));
     (start, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Known {
+        let words = |all: &[&str]| all.iter().map(|w| (*w).to_owned()).collect();
+        Known {
+            names: words(&["pods", "power"]),
+            runbooks: words(&["relieve"]),
+            events: words(&["door.opened"]),
+            used: words(&["std.alertmanager"]),
+        }
+    }
+
+    fn texts(line: &str) -> Vec<String> {
+        let (start, found) = complete(&known(), line, line.len());
+        assert!(start <= line.len());
+        found.into_iter().map(|c| c.text).collect()
+    }
+
+    #[test]
+    fn commands_and_what_they_take() {
+        assert_eq!(texts(":rel"), ["reload"]);
+        assert_eq!(texts(":help fi"), ["fire"]);
+        assert_eq!(texts(":plan re"), ["relieve"]);
+        assert_eq!(texts(":set pa"), ["pager"]);
+        assert_eq!(texts(":explain rrb::effect::una"), ["rrb::effect::unapproved"]);
+        assert_eq!(texts(":type pow"), ["power"]);
+        assert_eq!(texts(":quit x"), Vec::<String>::new());
+        assert_eq!(texts(":nope x"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn events_and_one_as_it_could_be() {
+        assert_eq!(texts(":fire alertmanager.f"), ["alertmanager.firing"]);
+        assert_eq!(texts(":fire do"), ["door.opened"]);
+        let sample = texts(":fire alertmanager.firing ");
+        assert!(sample[0].starts_with('{') && sample[0].contains("name:"), "{sample:?}");
+        assert!(texts(":fire nobody.knows ").is_empty());
+    }
+
+    #[test]
+    fn names_that_are_in_scope() {
+        assert_eq!(texts("f(pod"), ["pods"]);
+        assert_eq!(texts("promethe"), ["prometheus"]);
+        assert_eq!(texts("htt"), ["http"]);
+        assert!(texts("").is_empty() && texts("x.").is_empty());
+    }
+
+    #[test]
+    fn files_of_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("one.rrb"), "").unwrap();
+        std::fs::create_dir(dir.path().join("other")).unwrap();
+        let begun = format!(":load {}/o", dir.path().display());
+        let found = texts(&begun);
+        assert_eq!(found, [format!("{}/one.rrb", dir.path().display()), format!("{}/other/", dir.path().display())]);
+        assert!(texts(":load /nowhere/at/all").is_empty());
+    }
+
+    #[test]
+    fn no_place_makes_it_panic() {
+        for line in ["日本.", ":日", ":fire 日 ", "\u{301}x", ":load 日/", ":", ": "] {
+            for pos in 0..=line.len() + 1 {
+                let _ = complete(&known(), line, pos);
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use rrb_engine::unscheduled::Unscheduled;
 use rrb_engine::world::World;
 
 use super::console::Console;
-use super::session::{Input, Wrong};
+use super::session::{Form, Input, Wrong};
 use crate::commands::{emit, why};
 use crate::exit::CliError;
 use crate::project::Sound;
@@ -32,7 +32,7 @@ pub async fn fire(console: &mut Console, text: &str) -> Result<(), Wrong> {
     let (sound, payload) = match event.starts_with('/') || rest.ends_with(".json") {
         true => {
             let payload = emit::read_json(std::path::Path::new(rest))?;
-            (console.session.whole()?, payload)
+            (console.session.whole(Form::Action)?, payload)
         }
         false => {
             let body = if rest.is_empty() { "{ }" } else { rest };

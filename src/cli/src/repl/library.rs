@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rrb_lang::check::ModuleSource;
 use rrb_lang::span::FileId;
 use rrb_lang::stdlib;
-use rrb_lang::syntax::ast::{Item, ItemKind};
+use rrb_lang::syntax::ast::{Connector, Item, ItemKind};
 use rrb_lang::syntax::{self};
 
 /// What the modules of a project declare and use.
@@ -16,6 +16,9 @@ pub struct Library {
     modules: BTreeMap<String, Outline>,
     /// What brings a name in: `use lib.paging.{page}`. None for a name that stands for several things.
     names: HashMap<String, Option<String>>,
+    runbooks: Vec<String>,
+    /// `pager.page_sent`, of the connectors of the project.
+    events: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +54,8 @@ impl Library {
                     outline.uses.push(path);
                 }
                 ItemKind::Policy(_) => outline.judges = true,
+                ItemKind::Runbook(r) => self.runbooks.push(r.name.name.to_string()),
+                ItemKind::Connector(c) => self.events.extend(events_of(c)),
                 _ => {}
             }
             for declared in declared(item) {
@@ -117,6 +122,22 @@ impl Library {
         self.names.keys().map(String::as_str)
     }
 
+    /// The runbooks of the project.
+    pub fn runbooks(&self) -> &[String] {
+        &self.runbooks
+    }
+
+    /// The events that the project declares.
+    pub fn events(&self) -> &[String] {
+        &self.events
+    }
+
+    /// The modules of the standard library that the project uses.
+    pub fn used(&self) -> BTreeSet<String> {
+        let uses = self.modules.values().flat_map(|m| &m.uses);
+        uses.filter(|u| u.starts_with("std.")).cloned().collect()
+    }
+
     /// Whether a module of the project has policies.
     pub fn judges(&self) -> bool {
         self.modules.values().any(|m| m.judges)
@@ -131,6 +152,15 @@ fn used_in(text: &str) -> Vec<String> {
         rest.get(..end).unwrap_or_default().trim_end_matches('.').to_owned()
     };
     lines.map(path).collect()
+}
+
+/// The events of a connector: `alertmanager.firing`.
+pub fn events_of(connector: &Connector) -> Vec<String> {
+    let name = |item: &Item| match &item.kind {
+        ItemKind::Event(e) => Some(format!("{}.{}", connector.name.name, e.name.name)),
+        _ => None,
+    };
+    connector.items.iter().filter_map(name).collect()
 }
 
 /// The names that an item declares.

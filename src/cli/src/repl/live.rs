@@ -64,7 +64,7 @@ async fn begin(console: &mut Console, agreed: bool) -> Result<(), Wrong> {
             .help("let it do it: `:run RUNBOOK`, `:fire EVENT`; or stop it first")
             .into());
     }
-    let sound = console.session.whole()?;
+    let sound = console.session.whole(Form::Runbook)?;
     let who = console
         .user
         .as_ref()

@@ -24,6 +24,9 @@ mod show;
 mod source;
 mod travel;
 
+#[cfg(test)]
+mod fuzz_tests;
+
 pub use console::{Console, Flow, Manner};
 pub use script::{eval, script};
 

@@ -89,7 +89,9 @@ fn is_comment(code: &str) -> bool {
 impl Unreadable {
     /// Whether the first mistake is that the text ends.
     fn ends_at(&self, end: usize) -> bool {
-        self.diagnostics.iter().find(|d| d.is_error()).is_some_and(|d| d.span().start as usize >= end)
+        let ends = |d: &Diagnostic| d.labels.iter().any(|l| l.primary && l.text == "nothing follows");
+        let first = self.diagnostics.iter().find(|d| d.is_error());
+        first.is_some_and(|d| d.span().start as usize >= end || (d.span().end as usize >= end && ends(d)))
     }
 
     fn one(diagnostic: Diagnostic) -> Self {

@@ -56,7 +56,7 @@ pub async fn script(console: &mut Console, mut lines: impl BufRead) -> Result<Ex
             return Ok(Exit::Ok);
         }
         number += 1;
-        if held.trim().is_empty() {
+        if pieces::standing(&held) == Standing::Empty {
             held.clear();
             first = number;
         }

@@ -202,16 +202,16 @@ impl Session {
         let uses = self.brought(input.text.get(piece.range.clone()).unwrap_or_default());
         let composed = self.compose(&uses, &self.declarations, Some((input, piece)), form);
         let checked = self.check(&composed, scope);
-        self.made(input, &composed, checked, piece.kind.clone())
+        self.made(input, &composed, checked, piece.kind.clone(), form)
     }
 
     /// The whole project with what the session declares, and an input that does nothing.
     ///
     /// # Errors
     /// What is wrong with the project.
-    pub fn whole(&self) -> Result<Sound, Wrong> {
+    pub fn whole(&self, form: Form) -> Result<Sound, Wrong> {
         let piece = Piece { range: 0..0, kind: Kind::Run };
-        let ready = self.ready(Input { name: "session", text: "" }, &piece, Scope::Whole, Form::Action)?;
+        let ready = self.ready(Input { name: "session", text: "" }, &piece, Scope::Whole, form)?;
         Ok(self.sound(&ready))
     }
 
@@ -245,7 +245,7 @@ impl Session {
         let value = vm::eval(&tested.program, payload, Vec::new(), &settings, "", FUEL)
             .map_err(|e| CliError::new(Exit::Failed, e.to_string()))?;
         let json = vm::to_json(&value).map_err(|e| CliError::new(Exit::Failed, e.to_string()))?;
-        Ok((self.whole()?, serde_json::Value::from(&json)))
+        Ok((self.whole(Form::Action)?, serde_json::Value::from(&json)))
     }
 
     /// Takes a `use` or a declaration in; those that no longer fit beside it are given back, and are no longer there.
@@ -476,7 +476,14 @@ impl Session {
         check_session(CheckInput { modules, project: config }, self.texts.around.clone(), session)
     }
 
-    fn made(&self, input: Input<'_>, composed: &Composed, checked: Checked, kind: Kind) -> Result<Ready, Wrong> {
+    fn made(
+        &self,
+        input: Input<'_>,
+        composed: &Composed,
+        checked: Checked,
+        kind: Kind,
+        form: Form,
+    ) -> Result<Ready, Wrong> {
         let Some(typed) = &checked.program else { return Err(self.mistakes(input, composed, &checked)) };
         let Some((at, function)) = find_input(typed) else {
             return Err(CliError::internal("the input was lost; this is a defect of rrb").into());
@@ -485,11 +492,15 @@ impl Session {
         let program =
             compile(typed, &checked.sources).map_err(|d| self.as_typed(input, composed, &checked.sources, &d))?;
         let mut sources = checked.sources.clone();
-        let settings = project::settings(&program, &self.texts.config).map_err(|mut wrong| {
-            at_their_use(&mut wrong, &sources);
-            hide_secrets(&wrong, &mut sources);
-            self.as_typed(input, composed, &sources, &wrong)
-        })?;
+        // What is only asked may go without what is not set: then the call that needs it says so.
+        let settings = match form {
+            Form::Action => project::known_settings(&program, &self.texts.config),
+            Form::Runbook | Form::Result => project::settings(&program, &self.texts.config).map_err(|mut wrong| {
+                at_their_use(&mut wrong, &sources);
+                hide_secrets(&wrong, &mut sources);
+                self.as_typed(input, composed, &sources, &wrong)
+            })?,
+        };
         let of_input = |d: &&Diagnostic| composed.origin(&checked.sources, d) == Some(Origin::Input) && !is_idle(d);
         let told: Vec<Diagnostic> = checked.diagnostics.iter().filter(of_input).cloned().collect();
         let (sources, warnings) = shown(composed, &sources, &self.typed(input), &told);

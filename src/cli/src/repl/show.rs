@@ -56,7 +56,7 @@ impl Node {
             Value::Int(i) => leaf(i.to_string(), Leaf::Number(*i as f64)),
             Value::Float(f) => leaf(print::float(*f), Leaf::Number(*f)),
             Value::Duration(ms) => leaf(print::duration(*ms), Leaf::Number(*ms as f64)),
-            Value::Size(bytes) => leaf(print::size(*bytes), Leaf::Number(*bytes as f64)),
+            Value::Size(bytes) => leaf(size(*bytes), Leaf::Number(*bytes as f64)),
             Value::Time(ms) => leaf(moment(*ms, &look.zone), Leaf::Time(*ms)),
             Value::Text(t) => leaf(t.as_str(), Leaf::Text),
             Value::Json(json) => Self::json(json, depth),
@@ -129,6 +129,27 @@ impl Node {
     }
 }
 
+/// A size in its largest unit, with a digit behind the point where it needs one: `1.5GiB`, where the language writes `1536MiB`.
+fn size(bytes: i64) -> String {
+    let magnitude = bytes.unsigned_abs();
+    let (step, units): (u64, _) = match magnitude.is_multiple_of(1024) {
+        true => (1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]),
+        false => (1000, ["B", "KB", "MB", "GB", "TB", "PB"]),
+    };
+    let (mut unit, mut of) = (1_u64, "B");
+    for name in units.into_iter().skip(1) {
+        if magnitude < unit * step {
+            break;
+        }
+        (unit, of) = (unit * step, name);
+    }
+    let sign = if bytes < 0 { "-" } else { "" };
+    match magnitude.is_multiple_of(unit) {
+        true => format!("{sign}{}{of}", magnitude / unit),
+        false => format!("{sign}{:.1}{of}", magnitude as f64 / unit as f64),
+    }
+}
+
 /// A name before a colon; in quotes where it is no word.
 fn key(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
@@ -170,11 +191,11 @@ pub fn lines(look: &Look, value: &Value) -> Vec<String> {
         return text.lines().map(|l| clean(l).into_owned()).collect();
     }
     if let Node::List(items) = &node {
-        if let Some(table) = table(look, items) {
-            return table;
-        }
         if let Some(bars) = bars(items) {
             return vec![bars];
+        }
+        if let Some(table) = table(look, items) {
+            return table;
         }
     }
     let line = node.line(look, true).filter(|l| bare(l) <= look.width.saturating_sub(2) && !is_wide(&node));
@@ -435,6 +456,10 @@ mod tests {
             (Value::text("a \"b\"\u{1b}[31m"), "\"a \\\"b\\\"\\u{1b}[31m\""),
             (Value::Duration(5_400_000), "1h30m"),
             (Value::Size(512 << 20), "512MiB"),
+            (Value::Size(3 << 29), "1.5GiB"),
+            (Value::Size(1_234_567), "1.2MB"),
+            (Value::Size(-17), "-17B"),
+            (Value::Size(i64::MAX), "9223.4PB"),
             (Value::Time(0), "1970-01-01 00:00:00"),
             (Value::None, "none"),
             (Value::list([]), "[]"),
@@ -450,8 +475,8 @@ mod tests {
         let value = Value::list([row("one", 1), row("twenty", 20)]);
         assert_eq!(shown(80, &value), "name     n\none      1\ntwenty  20");
         let objects = Json::List(std::sync::Arc::new(vec![
-            Json::object([("a".into(), Json::Int(1))]),
-            Json::object([("b".into(), Json::Null)]),
+            Json::object([("a", Json::Int(1))]),
+            Json::object([("b", Json::Null)]),
         ]));
         assert_eq!(shown(80, &Value::Json(objects)), "a     b\n1\n   null");
     }

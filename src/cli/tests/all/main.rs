@@ -13,6 +13,8 @@ mod import;
 mod lsp;
 mod operations;
 mod render;
+mod repl;
+mod repl_terminal;
 mod samples;
 mod sources;
 mod testing;

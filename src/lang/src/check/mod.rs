@@ -221,12 +221,15 @@ impl Checker {
             let mut diagnostics = said;
             diagnostics.extend(effects::run(&made, &project));
             diagnostics.extend(approvals::run(&made, &project, now));
-            let settings = settings::run(&made, &project);
-            diagnostics.extend(settings.into_iter().filter(|d| self.session.is_none() || d.code != codes::SETTING_UNKNOWN));
+            diagnostics.extend(settings::run(&made, &project));
             diagnostics.extend(rounds::run(&made));
             diagnostics.extend(lint::run(&made, &sources));
             diagnostics
         };
+        if self.session.is_some() {
+            // Of the project a session has what it names: that `rrb.toml` sets more is no mistake.
+            diagnostics.retain(|d| d.code != codes::SETTING_UNKNOWN);
+        }
         hide_secrets(&diagnostics, &mut sources);
         if diagnostics.iter().any(Diagnostic::is_error) {
             // What is unused may be what a mistake kept from being used.

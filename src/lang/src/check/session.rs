@@ -1,6 +1,5 @@
 //! An input at a prompt: an action whose result and effect are found out, among values that earlier inputs gave.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -73,7 +72,8 @@ impl Checker {
             what: "value",
             span: Span::default(),
         });
-        let named = Named { def: Def::Const(id), span: Span::default(), imported: false, used: Cell::new(true) };
+        let named = Named::new(Def::Const(id), Span::default(), false);
+        named.use_it();
         if let Some(m) = self.modules.get_mut(module) {
             m.names.insert(given.name, named);
         }

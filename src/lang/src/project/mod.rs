@@ -14,7 +14,7 @@ mod uses;
 pub use config::{ConnectorConfig, Given, Group, ProjectConfig, Safety, Serve, Toml, TomlKind, TomlTable, User};
 pub use parse::{MAX_BYTES, parse};
 pub(crate) use resolve::check_given;
-pub use resolve::{Declared, env_name, resolve_settings, settings_at_hand};
+pub use resolve::{Declared, env_name, resolve_settings, settings_at_hand, settings_known};
 pub use uses::{at_their_use, hide_secrets};
 
 #[cfg(test)]

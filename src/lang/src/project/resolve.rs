@@ -61,8 +61,17 @@ pub fn resolve_settings(
 /// What `rrb.toml` and the defaults give without the environment, in the form of [`resolve_settings`], and which settings have no value
 /// then. What is wrong with a value is said by the check.
 pub fn settings_at_hand(declared: Declared<'_>, config: &ProjectConfig) -> (SettingValues, Vec<(SettingId, SmolStr)>) {
-    let env = BTreeMap::new();
-    let mut resolver = Resolver { declared, config, env: &env, values: SettingValues::new(), diagnostics: Vec::new() };
+    settings_known(declared, config, &BTreeMap::new())
+}
+
+/// What `rrb.toml`, the environment and the defaults give, and which settings have no value: for whoever goes on without those, which
+/// fail where they are needed.
+pub fn settings_known(
+    declared: Declared<'_>,
+    config: &ProjectConfig,
+    env: &BTreeMap<String, String>,
+) -> (SettingValues, Vec<(SettingId, SmolStr)>) {
+    let mut resolver = Resolver { declared, config, env, values: SettingValues::new(), diagnostics: Vec::new() };
     let mut missing = Vec::new();
     for (index, setting) in declared.settings.iter().enumerate() {
         let id = SettingId(u32::try_from(index).unwrap_or(u32::MAX));

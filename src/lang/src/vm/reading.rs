@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fiber::FrameKind;
 use super::image::Program;
 use super::machine::{Machine, MachineError, Phase};
-use super::protocol::{Command, Failure, Input, Limits, RunEnd, RunInput, SettingValues};
+use super::protocol::{Command, Failure, Input, Limits, Note, RunEnd, RunInput, SettingValues};
 use crate::ids::{FnId, RunbookId};
 use crate::value::Value;
 
@@ -23,6 +23,8 @@ pub struct Reading {
     machine: Machine,
     function: FnId,
     instance: smol_str::SmolStr,
+    /// What it said with its last step, when it gave something.
+    said: Vec<Note>,
 }
 
 impl Reading {
@@ -39,7 +41,7 @@ impl Reading {
             limits: Limits::default(),
             parent: None,
         };
-        Self { machine: Machine::new(program, input), function, instance: instance.into() }
+        Self { machine: Machine::new(program, input), function, instance: instance.into(), said: Vec::new() }
     }
 
     /// Takes [`Input::Start`] first, then the answers.
@@ -61,11 +63,17 @@ impl Reading {
             }
             other => self.machine.step(other)?,
         };
+        self.said = notes(&commands);
         let end = commands.iter().find_map(|c| if let Command::Finish(end) = c { Some(end.clone()) } else { None });
         Ok(match end {
             None => Read::Wants(commands),
             Some(end) => Read::Gave(self.result(end)),
         })
+    }
+
+    /// What it said since the step before the last: with [`Read::Gave`] nobody else tells it.
+    pub fn said(&self) -> &[Note] {
+        &self.said
     }
 
     fn result(&mut self, end: RunEnd) -> Result<Value, Box<Failure>> {
@@ -75,4 +83,8 @@ impl Reading {
             (None, None) => Err(super::failure::invalid("it ended without a value")),
         }
     }
+}
+
+fn notes(commands: &[Command]) -> Vec<Note> {
+    commands.iter().filter_map(|c| if let Command::Note(note) = c { Some(note.clone()) } else { None }).collect()
 }

@@ -29,7 +29,7 @@ mod tests;
 
 pub use calls::Call;
 pub use compare::{Everywhere, everywhere};
-pub use literal::json_written;
+pub use literal::{example, json_written};
 pub use play::{Crashed, Played, Way, play};
 pub use record::{Around, Recorded, Seen, Set, givens, record};
 pub use stage::{BEGIN, CrashAt};
