@@ -182,6 +182,12 @@ fn quote(text: &str) -> String {
     clean(&out).into_owned()
 }
 
+/// A value on one line, cut to the width of `look`.
+pub fn line(look: &Look, value: &Value) -> String {
+    let line = Node::of(look, value).line(look, true).unwrap_or_default();
+    crate::terminal::cut(&line, look.width)
+}
+
 /// A value in lines of the width of `look`.
 pub fn lines(look: &Look, value: &Value) -> Vec<String> {
     let node = Node::of(look, value);

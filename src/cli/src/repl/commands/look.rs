@@ -64,7 +64,11 @@ pub fn doc(console: &mut Console, given: Given<'_>) -> Result<(), Wrong> {
         let look = &console.context.out.look;
         console.context.out.line(look.dim(format!("{}:{}", found.file, found.line)));
         if !found.docs.is_empty() {
-            found.docs.lines().for_each(|l| console.context.out.line(clean(l)));
+            for paragraph in found.docs.split("\n\n") {
+                let text = clean(&paragraph.replace('\n', " ")).into_owned();
+                crate::text::wrap(&text, look.width).iter().for_each(|l| console.context.out.line(l));
+                console.context.out.line("");
+            }
         }
         console.context.out.line(look.bold(&found.head));
         return Ok(());
@@ -141,13 +145,8 @@ pub fn names(console: &mut Console) {
         lines.push(format!("{} {}", out.look.dim(d.what), out.look.bold(clean(&d.name))));
     }
     for (name, held) in session.values() {
-        let value = super::super::show::lines(&out.look, &held.value);
-        let line = format!(
-            "{}: {} = {}",
-            out.look.bold(name),
-            types::shown(&held.types, &held.ty),
-            value.first().map_or("", String::as_str)
-        );
+        let value = super::super::show::line(&out.look, &held.value);
+        let line = format!("{}: {} = {value}", out.look.bold(name), types::shown(&held.types, &held.ty));
         lines.push(crate::terminal::cut(&line, out.look.width));
     }
     if lines.is_empty() {
