@@ -6,7 +6,7 @@ use rrb_engine::clock::manual::ManualClock;
 use rrb_lang::check::{CheckInput, ModuleSource, PROJECT_FILE, check};
 use rrb_lang::hir::EventSource;
 use rrb_lang::project::{Declared, parse, resolve_settings};
-use rrb_lang::vm::protocol::{Failure, FailureKind, Happened, NativeCall};
+use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, NativeCall};
 
 use super::super::testing::Basket;
 use super::super::{Kind, Sources, Spec};
