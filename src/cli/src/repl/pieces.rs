@@ -64,10 +64,12 @@ pub fn standing(text: &str) -> Standing {
         return Standing::Open;
     }
     let ended = text.ends_with("\n\n") || text.ends_with("\n\r\n");
+    // Documentation belongs to what comes next.
+    if !ended && text.trim_end().lines().next_back().is_some_and(|l| l.trim_start().starts_with("///")) {
+        return Standing::Open;
+    }
     match pieces(text) {
         Err(wrong) if !ended && wrong.ends_at(text.trim_end().len()) => Standing::Open,
-        // Documentation belongs to what comes next.
-        Ok(all) if all.is_empty() && !ended => Standing::Open,
         _ => Standing::Whole,
     }
 }

@@ -221,7 +221,7 @@ fn an_event_goes_through_the_triggers_and_changes_nothing() {
     };
     let output = piped(dir.path(), &[], &(fire("DiskFull") + &fire("Other")));
     let text = stdout(&output);
-    assert!(text.contains("clean started") && text.contains("clean no, where"), "{text}{}", stderr(&output));
+    assert!(text.contains("clean shadow") && text.contains("clean no, where"), "{text}{}", stderr(&output));
     assert!(victim.exists());
     for (lines, why) in [
         (":fire alertmanager.nope { }\n", "nope"),
@@ -252,7 +252,7 @@ fn a_session_becomes_a_runbook_and_a_test_that_passes() {
     let dir = folder(PROJECT);
     std::fs::write(dir.path().join("note.txt"), "12").unwrap();
     let lines = format!(
-        "let text = file.read(\"{}\")\ntext.trim()\nit + \"!\"\n:save-runbook looked.rrb\n:save-test looked_again_test.rrb\n",
+        "let text = file.read(\"{}\")\ntext.trim()\n\"${it}!\"\n:save-runbook looked.rrb\n:save-test looked_again_test.rrb\n",
         dir.path().join("note.txt").display()
     );
     let output = piped(dir.path(), &[], &lines);

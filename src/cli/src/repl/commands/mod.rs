@@ -49,9 +49,8 @@ impl Given<'_> {
 /// # Errors
 /// When there is no such command, or it cannot be done.
 pub async fn take(console: &mut Console, line: &str) -> Result<Flow, Wrong> {
-    if let Some(name) = line.strip_prefix('?') {
-        let given = Given { command: find("doc").unwrap_or(&COMMANDS[0]), rest: name.trim() };
-        return look::doc(console, given).map(|()| Flow::On);
+    if let (Some(name), Some(command)) = (line.strip_prefix('?'), find("doc")) {
+        return look::doc(console, Given { command, rest: name.trim() }).map(|()| Flow::On);
     }
     let line = line.strip_prefix(':').unwrap_or(line).trim();
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
