@@ -25,6 +25,7 @@ pub mod symbol;
 mod tests;
 pub mod text;
 pub mod tokens;
+pub mod toml;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

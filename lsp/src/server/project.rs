@@ -48,6 +48,9 @@ impl Place {
     }
 }
 
+/// So many changed documents at once, and all others are looked at again: to find those that see them would take longer.
+const MANY: usize = 16;
+
 /// A project.
 #[derive(Debug)]
 pub struct Project {
@@ -201,7 +204,11 @@ impl Project {
         }
         self.ide.set(name, text);
         self.view = None;
-        self.due.soon(key.clone());
+        if self.open.contains_key(name) {
+            self.due.soon(key.clone());
+        } else {
+            self.due.later(key.clone());
+        }
         self.due.changed.insert(key);
     }
 
@@ -223,12 +230,18 @@ impl Project {
         if !any {
             return None;
         }
-        for key in std::mem::take(&mut self.due.changed) {
+        if self.due.changed.len() > MANY {
+            self.due.changed.clear();
+            self.all_due();
+        }
+        while self.due.later.is_empty()
+            && let Some(key) = self.due.changed.pop_first()
+        {
             for other in self.view().dependents(&key) {
                 self.due.later(other);
             }
         }
-        self.due.later.pop_first()
+        self.due.soon.pop_front().or_else(|| self.due.later.pop_first())
     }
 
     /// Whether a document waits to be looked at again.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rrb_lang::check::world::Kind;
+use rrb_lang::span::PROJECT_FILE;
 use serde_json::json;
 use tower_lsp::ls_types::{
     CompletionItem, CompletionItemKind, CompletionItemTag, CompletionList, CompletionResponse, CompletionTextEdit,
@@ -12,6 +13,7 @@ use tower_lsp::ls_types::{
 use super::navigate::markdown;
 use super::places::offset;
 use crate::ide::complete::{self, Completions, Item, ItemKind, MOST_ITEMS};
+use crate::ide::toml::{self, OfferKind};
 use crate::server::client::Client;
 use crate::server::key::Key;
 use crate::server::view::View;
@@ -41,7 +43,11 @@ impl Last {
 /// What can be written at a place.
 pub fn completion(snapshot: &Snapshot, key: &Key, position: Position) -> Option<CompletionResponse> {
     let (view, file) = snapshot.file(key)?;
-    let found = complete::complete(&view.analysis, file, offset(view, snapshot, key, position)?)?;
+    let at = offset(view, snapshot, key, position)?;
+    if file == PROJECT_FILE {
+        return of_project_file(view, snapshot, at);
+    }
+    let found = complete::complete(&view.analysis, file, at)?;
     let (number, found) = snapshot.client.completions.keep(found);
     let items = found.items.iter().enumerate().map(|(i, item)| shown(item, (number, i), &found, view, snapshot));
     Some(CompletionResponse::List(CompletionList {
@@ -79,6 +85,28 @@ fn shown(
     }
 }
 
+/// What can be written in `rrb.toml`.
+fn of_project_file(view: &View, snapshot: &Snapshot, at: u32) -> Option<CompletionResponse> {
+    let found = toml::complete(&view.analysis, at)?;
+    let range = view.range(found.replace, &snapshot.client);
+    let items = found.offers.into_iter().enumerate().map(|(i, offer)| CompletionItem {
+        kind: Some(match offer.kind {
+            OfferKind::Table => CompletionItemKind::MODULE,
+            OfferKind::Key => CompletionItemKind::PROPERTY,
+            OfferKind::Value => CompletionItemKind::VALUE,
+        }),
+        detail: Some(offer.detail).filter(|d| !d.is_empty()),
+        documentation: (!offer.docs.is_empty()).then(|| Documentation::MarkupContent(markdown(offer.docs))),
+        sort_text: Some(format!("{i:05}")),
+        // What stands before the cursor is compared with the name of a table as it is written there.
+        filter_text: Some(offer.insert.clone()),
+        text_edit: Some(CompletionTextEdit::Edit(TextEdit { range, new_text: offer.insert })),
+        label: offer.label,
+        ..CompletionItem::default()
+    });
+    Some(CompletionResponse::List(CompletionList { is_incomplete: false, items: items.collect() }))
+}
+
 /// Says more of an item of the last list; one of an older list stays as it is.
 pub fn resolve(client: &Client, mut item: CompletionItem) -> CompletionItem {
     let place = item.data.as_ref().and_then(|d| Some((d.get(0)?.as_u64()?, d.get(1)?.as_u64()?)));
@@ -86,7 +114,9 @@ pub fn resolve(client: &Client, mut item: CompletionItem) -> CompletionItem {
         let list = client.completions.get(number)?;
         list.docs(list.items.get(usize::try_from(index).ok()?)?)
     });
-    item.documentation = docs.map(|d| Documentation::MarkupContent(markdown(d)));
+    if let Some(docs) = docs {
+        item.documentation = Some(Documentation::MarkupContent(markdown(docs)));
+    }
     item
 }
 

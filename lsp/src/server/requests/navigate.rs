@@ -9,13 +9,13 @@ use tower_lsp::ls_types::{
 };
 
 use rrb_lang::check::world::Kind;
-use rrb_lang::span::{FileId, Span};
+use rrb_lang::span::{FileId, PROJECT_FILE, Span};
 
 use super::edits::workspace_edit;
 use super::places::offset;
 use crate::ide::calls::{self, CallItem, Calls};
 use crate::ide::symbol::{self, Use};
-use crate::ide::{hover, rename, signature};
+use crate::ide::{hover, rename, signature, toml};
 use crate::server::key::Key;
 use crate::server::view::View;
 use crate::server::world::Snapshot;
@@ -47,11 +47,13 @@ fn asked<'a>(snapshot: &'a Snapshot, key: &Key, position: Position) -> Option<As
 /// What is said of a place.
 pub fn hover(snapshot: &Snapshot, key: &Key, position: Position) -> Option<Hover> {
     let a = asked(snapshot, key, position)?;
-    let found = hover::hover(&a.view.analysis, a.file, a.offset)?;
-    Some(Hover {
-        contents: HoverContents::Markup(markdown(found.text)),
-        range: Some(a.view.range(found.span, &snapshot.client)),
-    })
+    let (span, text) = if a.file == PROJECT_FILE {
+        toml::hover(&a.view.analysis, a.offset)?
+    } else {
+        let found = hover::hover(&a.view.analysis, a.file, a.offset)?;
+        (found.span, found.text)
+    };
+    Some(Hover { contents: HoverContents::Markup(markdown(text)), range: Some(a.view.range(span, &snapshot.client)) })
 }
 
 /// The signature of the call around a place.

@@ -116,7 +116,6 @@ impl Editor {
         self.notified.drain(..).collect()
     }
 
-    #[allow(dead_code)] // for the soak
     /// Everything that was told and nobody looked at.
     pub fn drain(&mut self) -> Vec<(String, Value)> {
         self.notified.drain(..).collect()

@@ -4,4 +4,5 @@ mod editor;
 mod features;
 mod pipe;
 mod projects;
+mod soak;
 mod sync;
