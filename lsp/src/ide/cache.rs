@@ -49,12 +49,15 @@ impl Read {
 /// What a file's check depends on: the texts of all modules that it sees, and what is around them.
 pub type Key = u64;
 
+/// What was said of a file that depended on this.
+type Said = (Key, Arc<[Diagnostic]>);
+
 #[derive(Debug)]
 pub struct Cache {
     library: HashSet<FileId>,
     read: Mutex<Kept<Read>>,
     worlds: Mutex<VecDeque<(FileId, Key, Arc<World>)>>,
-    said: Mutex<HashMap<FileId, (Key, Arc<[Diagnostic]>)>>,
+    said: Mutex<HashMap<FileId, Said>>,
 }
 
 #[derive(Debug)]

@@ -1,9 +1,11 @@
 //! Where a `use` goes, and which one brings a name.
 
+use rrb_lang::check::world::Kind;
 use rrb_lang::span::{FileId, Span};
 use rrb_lang::stdlib;
 use rrb_lang::syntax::ast::{Item, ItemKind, Use};
 
+use super::text::is_name_char;
 use super::{Analysis, Read};
 
 /// The edit that adds a line `use …`, with the others in their order; a name is added to the braces of its module's line.
@@ -46,26 +48,22 @@ pub fn import(read: &Read, file: FileId, line: &str) -> (Span, String) {
         "\n\n".to_owned()
     };
     let rest = read.text.get(start..).unwrap_or_default();
-    let tail = if rest.trim().is_empty() {
-        "\n"
-    } else if rest.starts_with('\n') {
-        "\n"
-    } else {
-        "\n\n"
-    };
+    let apart = rest.trim().is_empty() || rest.starts_with('\n');
+    let tail = if apart { "\n" } else { "\n\n" };
     (at(start32), format!("{lead}{line}{tail}"))
 }
 
 /// The lines that would bring a name: `use std.slack`, `use lib.paging.{page}`.
 pub fn bring(analysis: &Analysis, file: FileId, name: &str) -> Vec<String> {
-    let own = analysis.module_name(file);
     let mut lines: Vec<String> = Vec::new();
-    for other in analysis.files() {
-        let Some(module) = analysis.module_name(other).filter(|m| Some(*m) != own) else { continue };
+    if name.is_empty() {
+        return lines;
+    }
+    for (module, other) in analysis.modules().filter(|(_, other)| *other != file) {
         if module.rsplit('.').next() == Some(name) {
             lines.push(format!("use {module}"));
         }
-        if !name.starts_with('_') && analysis.text(other).contains(name) && declares(&analysis.read(other), name) {
+        if declared_lines(&analysis.text(other), name).any(|(n, _)| n == name) {
             lines.push(format!("use {module}.{{{name}}}"));
         }
     }
@@ -73,18 +71,45 @@ pub fn bring(analysis: &Analysis, file: FileId, name: &str) -> Vec<String> {
     lines
 }
 
-fn declares(read: &Read, name: &str) -> bool {
-    read.ast.items.iter().any(|i| {
-        let declared = match &i.kind {
-            ItemKind::Const(d) => &d.name,
-            ItemKind::Type(d) => &d.name,
-            ItemKind::Enum(d) => &d.name,
-            ItemKind::Fn(d) => &d.name,
-            ItemKind::Action(d) => &d.name,
-            ItemKind::Runbook(d) => &d.name,
-            ItemKind::Connector(d) => &d.name,
-            _ => return false,
-        };
-        declared.name == name
+/// The words that declare a name at the top of a file, and what they declare.
+const DECLARES: &[(&str, Kind)] = &[
+    ("let ", Kind::Constant),
+    ("type ", Kind::Record),
+    ("enum ", Kind::Enum),
+    ("fn ", Kind::Function),
+    ("action ", Kind::Action),
+    ("runbook ", Kind::Runbook),
+    ("connector ", Kind::Connector),
+];
+
+/// What the lines of a text declare for everybody under names that begin with `start`. Reading every file of a project for a letter
+/// that is typed would take too long.
+pub fn declared_lines<'t>(text: &'t str, start: &'t str) -> impl Iterator<Item = (&'t str, Kind)> {
+    text.match_indices(start).filter_map(move |(at, _)| {
+        let before = text.get(..at)?;
+        let (word, kind) = DECLARES.iter().find(|(word, _)| before.ends_with(word))?;
+        let line = before.strip_suffix(word)?;
+        let rest = text.get(at..)?;
+        let name = rest.get(..rest.find(|c| !is_name_char(c)).unwrap_or(rest.len()))?;
+        let counts = (line.is_empty() || line.ends_with('\n')) && !name.is_empty() && !name.starts_with('_');
+        counts.then_some((name, *kind))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names<'t>(text: &'t str, start: &'t str) -> Vec<&'t str> {
+        declared_lines(text, start).map(|(n, _)| n).collect()
+    }
+
+    #[test]
+    fn only_declarations_of_a_file_are_found() {
+        let text = "let paging = 1\nfn page(x: Int) -> Int { x }\n  fn page_in() { }\nlet _page = 1\n// fn pagers\nlet x = page(1)\n";
+        assert_eq!(names(text, "pag"), ["paging", "page"]);
+        assert_eq!(names(text, "page_in"), Vec::<&str>::new());
+        assert_eq!(names("", "x"), Vec::<&str>::new());
+        assert_eq!(names("fn ä", "ä"), Vec::<&str>::new());
+    }
 }

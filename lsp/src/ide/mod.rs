@@ -129,6 +129,11 @@ impl Analysis {
         })
     }
 
+    /// The modules of the project with their files, by name.
+    pub fn modules(&self) -> impl Iterator<Item = (&str, FileId)> {
+        self.inner.files.modules.iter().map(|(name, id)| (name.as_str(), *id))
+    }
+
     /// The name that `use` gives a file of the project.
     pub fn module_name(&self, file: FileId) -> Option<&str> {
         self.inner.files.modules.iter().find(|(_, id)| **id == file).map(|(name, _)| name.as_str())

@@ -1,5 +1,7 @@
 //! Names: those in scope, those that a `use` could bring, and those that only one place knows.
 
+use std::collections::HashSet;
+
 use rrb_lang::check::world::{Kind, PlaceSeen, Target};
 use rrb_lang::hir::SettingOwner;
 use rrb_lang::schemes::SCHEMES;
@@ -10,8 +12,8 @@ use rrb_lang::types::{Ty, Type};
 
 use super::lex::Token;
 use super::members::{item, natives, plain};
-use super::{ASKED, Context, Item, ItemKind, forms, keywords, rank, words};
-use crate::ide::imports::import;
+use super::{ASKED, Context, Item, ItemKind, MOST_ITEMS, forms, keywords, rank, words};
+use crate::ide::imports::{declared_lines, import};
 
 /// The place that was asked about, as far as the checker came to it.
 fn place<'c>(c: &'c Context<'_>) -> Option<&'c PlaceSeen> {
@@ -415,6 +417,7 @@ fn public(module: &rrb_lang::syntax::ast::Module) -> impl Iterator<Item = (Strin
 fn library(c: &Context<'_>) -> Vec<Item> {
     let known: Vec<&String> = c.read.imports.iter().collect();
     let taken: Vec<String> = in_scope(c).into_iter().map(|(n, ..)| n).collect();
+    let read = c.analysis.read(c.file);
     let mut items = Vec::new();
     for module in stdlib::names().filter(|m| !known.iter().any(|k| k == m)) {
         let name = module.rsplit('.').next().unwrap_or(module);
@@ -423,7 +426,7 @@ fn library(c: &Context<'_>) -> Vec<Item> {
         }
         let mut item = Item::new(name, ItemKind::Declared(Kind::Module), rank::ELSEWHERE);
         item.detail = format!("use {module}");
-        item.edits = vec![import(&c.analysis.read(c.file), c.file, &format!("use {module}"))];
+        item.edits = vec![import(&read, c.file, &item.detail)];
         items.push(item);
     }
     for name in natives().filter(|n| !taken.iter().any(|t| t == n)) {
@@ -432,38 +435,39 @@ fn library(c: &Context<'_>) -> Vec<Item> {
     items
 }
 
-/// How many files are looked at for names that begin as the word at the cursor does.
-const FILES_LOOKED_AT: usize = 64;
+/// How many modules of the project are offered where no letter of them stands yet.
+const MODULES_UNASKED: usize = 50;
 
 /// What a `use` could bring: modules of the library, and what other files of the project declare under such a name.
 fn elsewhere(c: &Context<'_>) -> Vec<Item> {
     let mut items = library(c);
     let text = c.analysis.text(c.file);
     let word = text.get(c.word.start as usize..c.word.end as usize).unwrap_or_default();
-    let taken: Vec<String> = in_scope(c).into_iter().map(|(n, ..)| n).collect();
-    let own = c.analysis.module_name(c.file);
-    let mut looked_at = 0;
-    for file in c.analysis.files() {
-        let Some(module) = c.analysis.module_name(file).filter(|m| Some(*m) != own) else { continue };
+    let taken: HashSet<String> = in_scope(c).into_iter().map(|(n, ..)| n).collect();
+    let imported: HashSet<&String> = c.read.imports.iter().collect();
+    let read = c.analysis.read(c.file);
+    let mut unasked = 0;
+    for (module, file) in c.analysis.modules().filter(|(_, file)| *file != c.file) {
         let name = module.rsplit('.').next().unwrap_or(module);
-        if !c.read.imports.iter().any(|i| i == module) && !taken.iter().any(|t| t == name) {
+        let asked = !word.is_empty() && name.contains(word);
+        unasked += usize::from(!asked);
+        let offered = asked || (word.is_empty() && unasked <= MODULES_UNASKED);
+        if offered && !imported.iter().any(|i| *i == module) && !taken.contains(name) {
             let mut item = Item::new(name, ItemKind::Declared(Kind::Module), rank::ELSEWHERE - 1);
             item.detail = format!("use {module}");
-            item.edits = vec![import(&c.analysis.read(c.file), c.file, &format!("use {module}"))];
+            item.edits = vec![import(&read, c.file, &item.detail)];
             items.push(item);
         }
-        if word.len() < 2 || looked_at >= FILES_LOOKED_AT || !c.analysis.text(file).contains(word) {
+        if word.len() < 2 || items.len() > MOST_ITEMS {
             continue;
         }
-        looked_at += 1;
-        for (name, kind) in public(&c.analysis.read(file).ast).filter(|(n, _)| n.starts_with(word)) {
-            if kind == Kind::Runbook || taken.contains(&name) {
+        for (name, kind) in declared_lines(&c.analysis.text(file), word) {
+            if kind == Kind::Runbook || taken.contains(name) {
                 continue;
             }
-            let line = format!("use {module}.{{{name}}}");
             let mut item = Item::new(name, ItemKind::Declared(kind), rank::ELSEWHERE);
-            item.edits = vec![import(&c.analysis.read(c.file), c.file, &line)];
-            item.detail = line;
+            item.detail = format!("use {module}.{{{name}}}");
+            item.edits = vec![import(&read, c.file, &item.detail)];
             items.push(item);
         }
     }

@@ -9,7 +9,7 @@ use super::{Context, Item, ItemKind, rank, scope};
 /// What a text at the cursor could be. `from` is its first character.
 pub fn in_text(c: &Context<'_>, text: &str, from: usize, at: usize) -> Option<(Span, Vec<Item>)> {
     let rest = text.get(at..)?;
-    let end = at + rest.find(|ch: char| matches!(ch, '"' | '\n' | '$' | ')' | ']' | ',')).unwrap_or(rest.len());
+    let end = at + rest.find(['"', '\n', '$', ')', ']', ',']).unwrap_or(rest.len());
     let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let replace = Span::new(c.file, place(from), place(end));
     let config = c.analysis.config();
