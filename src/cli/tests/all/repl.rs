@@ -252,7 +252,7 @@ fn a_session_becomes_a_runbook_and_a_test_that_passes() {
     let dir = folder(PROJECT);
     std::fs::write(dir.path().join("note.txt"), "12").unwrap();
     let lines = format!(
-        "let text = file.read(\"{}\")\ntext.trim()\n\"${it}!\"\n:save-runbook looked.rrb\n:save-test looked_again_test.rrb\n",
+        "let text = file.read(\"{}\")\ntext.trim()\n\"${{it}}!\"\n:save-runbook looked.rrb\n:save-test looked_again_test.rrb\n",
         dir.path().join("note.txt").display()
     );
     let output = piped(dir.path(), &[], &lines);
