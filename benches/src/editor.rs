@@ -282,7 +282,7 @@ pub fn run(rrb_binary: &Path, pyright_server: &str) -> Outcome {
     let mut rows = Vec::new();
     for side in [rrb(rrb_binary), pyright(&binary(pyright_server)?)] {
         let mut f = measure(&side)?;
-        let mut both = |samples: &mut Vec<Duration>| {
+        let both = |samples: &mut Vec<Duration>| {
             format!("{} / {}", time(percentile(samples, 50)), time(percentile(samples, 99)))
         };
         rows.push(vec![
