@@ -35,11 +35,13 @@ pub struct ConvertOptions {
     pub operators: String,
     /// Where the playbook is from, for the first lines of the module.
     pub source: String,
+    /// Whether job templates are launched by the connector `awx`, where a person would be asked to do it.
+    pub awx: bool,
 }
 
 impl Default for ConvertOptions {
     fn default() -> Self {
-        Self { name: None, operators: "operators".to_owned(), source: String::new() }
+        Self { name: None, operators: "operators".to_owned(), source: String::new(), awx: false }
     }
 }
 
@@ -108,6 +110,8 @@ pub struct Module {
     pub name: String,
     operators: String,
     source: String,
+    /// Whether the connector `awx` launches job templates.
+    pub awx: bool,
     format: String,
     title: String,
     /// Names of the module's top level, and of what its parts see.
@@ -158,8 +162,10 @@ impl Module {
             }
             None => Names::default().take(&shortened_name(title)),
         };
+        let awx = options.awx.then_some("awx");
         Ok(Self {
-            names: Names::with(OWN_NAMES.iter().copied()),
+            names: Names::with(OWN_NAMES.iter().copied().chain(awx)),
+            awx: options.awx,
             name,
             operators: options.operators.clone(),
             source: options.source.clone(),
@@ -215,6 +221,9 @@ impl Module {
             );
         }
         let mut out = self.head();
+        if code.contains("do awx.") {
+            out.push_str("use std.awx\n\n");
+        }
         out.push_str(&settings(&self.settings, ""));
         out.push_str(&code);
         out.push('\n');
@@ -302,6 +311,22 @@ pub fn single_line(text: &str) -> String {
     flat.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What stands in the place of a secret.
+const NO_SECRET: &str = "(a secret, not carried over)";
+
+/// The value without the members whose secrets were taken out.
+pub fn without_members_of_secrets(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => {
+            let kept = members.into_iter().filter(|(_, v)| v.as_str() != Some(NO_SECRET));
+            Value::Object(kept.map(|(k, v)| (k, without_members_of_secrets(v))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_members_of_secrets).collect()),
+        other => other,
+    }
+}
+
 /// The value without the secrets that are written in it, and what they stood at.
 pub fn without_secrets(value: &serde_json::Value) -> (serde_json::Value, Vec<String>) {
     use serde_json::Value;
@@ -310,7 +335,7 @@ pub fn without_secrets(value: &serde_json::Value) -> (serde_json::Value, Vec<Str
             Value::Object(members) => {
                 for (key, member) in members.iter_mut() {
                     if is_secret(key) && member.as_str().is_some_and(|t| !t.is_empty() && !t.contains("{{")) {
-                        *member = Value::String("(a secret, not carried over)".to_owned());
+                        *member = Value::String(NO_SECRET.to_owned());
                         found.push(key.clone());
                     } else {
                         walk(member, found);

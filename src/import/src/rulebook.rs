@@ -4,6 +4,7 @@
 //! tells another one by a fact starts that rule's runbook.
 
 mod actions;
+mod awx;
 mod condition;
 mod render;
 mod rules;

@@ -16,7 +16,7 @@ pub enum ImportCommand {
     /// Make a connector of an OpenAPI 3 or Swagger 2.0 description, JSON or YAML.
     Openapi(OpenapiArgs),
     /// Make runbooks of a rulebook of ansible-rulebook (Event-Driven Ansible).
-    Rulebook(PlaybookArgs),
+    Rulebook(RulebookArgs),
     /// Make a runbook of a document of AWS Systems Manager (Automation 0.3, Command 2.2).
     Ssm(PlaybookArgs),
     /// Make a runbook of a CACAO 2.0 playbook.
@@ -26,7 +26,7 @@ pub enum ImportCommand {
 /// Which playbook, and where to.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rrb import rulebook disk.yml --out disk.rrb\n  rrb import rulebook disk.yml --operators sre --report report.json > disk.rrb\n  rrb import ssm Restart.yaml --out restart.rrb\n  rrb import cacao playbook.json --out lib/playbook.rrb\n  rrb import rulebook disk.yml --out disk.rrb --check     # is the file still what the rulebook gives?\n\nWhat has no counterpart becomes a step that a person of the group does, and is listed in the report.\n\nExit code: 0 when it is written (whatever the report says), 1 with --check when the file differs, 2 when it cannot be read."
+    after_help = "Examples:\n  rrb import rulebook disk.yml --out disk.rrb\n  rrb import rulebook disk.yml --operators sre --report report.json > disk.rrb\n  rrb import rulebook disk.yml --use awx --out disk.rrb\n  rrb import ssm Restart.yaml --out restart.rrb\n  rrb import cacao playbook.json --out lib/playbook.rrb\n  rrb import rulebook disk.yml --out disk.rrb --check     # is the file still what the rulebook gives?\n\nWhat has no counterpart becomes a step that a person of the group does, and is listed in the report.\n\nExit code: 0 when it is written (whatever the report says), 1 with --check when the file differs, 2 when it cannot be read."
 )]
 pub struct PlaybookArgs {
     /// The file; `-` is standard input. Nothing else is read, and nothing is fetched.
@@ -39,6 +39,22 @@ pub struct PlaybookArgs {
     operators: String,
     #[command(flatten)]
     to: Destination,
+}
+
+/// Which rulebook, and what does its actions.
+#[derive(Debug, Args)]
+pub struct RulebookArgs {
+    #[command(flatten)]
+    playbook: PlaybookArgs,
+    /// Let this connector launch job and workflow templates, when somebody of the group has said yes; else a person does it by hand.
+    #[arg(long, value_name = "CONNECTOR")]
+    r#use: Vec<Uses>,
+}
+
+/// A connector that does what a person would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Uses {
+    Awx,
 }
 
 /// Where what is made goes.
@@ -83,16 +99,19 @@ pub struct OpenapiArgs {
 pub fn dispatch(context: &Context, command: &ImportCommand) -> Result<Exit, CliError> {
     match command {
         ImportCommand::Openapi(args) => openapi(context, args),
-        ImportCommand::Rulebook(args) => playbook(context, args, rrb_import::rulebook::import),
-        ImportCommand::Ssm(args) => playbook(context, args, rrb_import::ssm::import),
-        ImportCommand::Cacao(args) => playbook(context, args, rrb_import::cacao::import),
+        ImportCommand::Rulebook(args) => {
+            let awx = args.r#use.contains(&Uses::Awx);
+            playbook(context, &args.playbook, awx, rrb_import::rulebook::import)
+        }
+        ImportCommand::Ssm(args) => playbook(context, args, false, rrb_import::ssm::import),
+        ImportCommand::Cacao(args) => playbook(context, args, false, rrb_import::cacao::import),
     }
 }
 
 /// What makes runbooks of a file.
 type Convert = fn(&[u8], &ConvertOptions) -> Result<Converted, ImportError>;
 
-fn playbook(context: &Context, args: &PlaybookArgs, convert: Convert) -> Result<Exit, CliError> {
+fn playbook(context: &Context, args: &PlaybookArgs, awx: bool, convert: Convert) -> Result<Exit, CliError> {
     args.to.refuse()?;
     let bytes = read(&args.file)?;
     let stem = args.to.out.as_ref().and_then(|o| o.file_stem()).and_then(|s| s.to_str());
@@ -100,6 +119,7 @@ fn playbook(context: &Context, args: &PlaybookArgs, convert: Convert) -> Result<
         name: args.name.clone().or_else(|| stem.filter(|s| rrb_import::is_module_name(s)).map(str::to_owned)),
         operators: args.operators.clone(),
         source: if is_stdin(&args.file) { String::new() } else { file_name(&args.file) },
+        awx,
     };
     let made = convert(&bytes, &options).map_err(said)?;
     let what = format!("module `{}`", made.report.module);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::condition::{Expr, Path, Root, Step};
 use super::render::{self, Scope};
 use super::rules::Head;
-use super::{Action, Condition, Rule, RuleSet};
+use super::{Action, Condition, Rule, RuleSet, awx};
 use crate::convert::{Module, literal, remark};
 use crate::text::{plain, quoted};
 
@@ -53,6 +53,10 @@ impl Writer<'_, '_> {
                     ),
                 );
                 remark(&format!("retract_fact: facts are not kept here. {what}"), "  ")
+            }
+            "run_job_template" | "run_workflow_template" if self.module.awx => {
+                let launched = args.and_then(|a| awx::launch(self.set, self.rule, self.head, action, a, self.module));
+                launched.unwrap_or_else(|| self.by_hand(action, args))
             }
             _ => self.by_hand(action, args),
         }
@@ -207,17 +211,18 @@ impl Writer<'_, '_> {
         let details = format!("{{ {} }}", details.join(", "));
         let rule = format!("{} of {}", action.name, plain(&self.rule.name, 100));
         let call = self.module.by_hand(&action.at, &rule, &what, &why, &details);
-        if args.is_some_and(|a| {
-            a.get("post_events").or_else(|| a.get("set_facts")).is_some_and(|v| *v == Value::Bool(true))
-        }) {
-            self.module.notes.left_out(
-                "action",
-                &action.at,
-                format!("what `{}` would post as events or facts starts no other rule", action.name),
-            );
-        }
+        posts_nothing(action, args, self.module);
         let title = named.map_or_else(|| action.name.clone(), |n| format!("{}: {n}", action.name));
         format!("  step {} {{\n    {call}\n  }}\n", quoted(&title))
+    }
+}
+
+/// Says that what a job would post for other rules does not reach them.
+pub fn posts_nothing(action: &Action<'_>, args: Option<&Map<String, Value>>, module: &mut Module) {
+    let posts = |name: &str| args.and_then(|a| a.get(name)) == Some(&Value::Bool(true));
+    if posts("post_events") || posts("set_facts") {
+        let said = format!("what `{}` would post as events or facts starts no other rule", action.name);
+        module.notes.left_out("action", &action.at, said);
     }
 }
 
@@ -227,9 +232,9 @@ fn said(action: &str, name: Option<&str>) -> (String, String) {
     match action {
         "run_playbook" => (of("Run the playbook"), "no connector here runs playbooks".to_owned()),
         "run_module" => (of("Run the module"), "no connector here runs single modules of Ansible".to_owned()),
-        "run_job_template" => (of("Launch the job template"), "no connector here launches job templates".to_owned()),
+        "run_job_template" => (of("Launch the job template"), "with `--use awx` the connector `awx` launches those with a name".to_owned()),
         "run_workflow_template" => {
-            (of("Launch the workflow template"), "no connector here launches workflow templates".to_owned())
+            (of("Launch the workflow template"), "with `--use awx` the connector `awx` launches those with a name".to_owned())
         }
         "shutdown" => (
             "The rulebook ends its engine here: pause the runbooks of this module, if that is still wanted".to_owned(),

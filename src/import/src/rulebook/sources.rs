@@ -126,6 +126,9 @@ fn made(
         "tick" | "timestamp" => clock(source, arguments),
         "url_check" => url_check(source, event, arguments, own, module),
         "journald" => journald(source, arguments, module),
+        "kafka" => {
+            kafka(source, event, arguments, own, module).unwrap_or_else(|| elsewhere(source, path, event, own, module))
+        }
         _ => elsewhere(source, path, event, own, module),
     }
 }
@@ -352,6 +355,59 @@ fn journald(source: &Source<'_>, arguments: &mut Arguments<'_>, module: &mut Mod
         body: "    emit { doc: { journald: _journal(body) }, raw: body }\n".to_owned(),
         docs: "entries of the system's journal are `journald`.".to_owned(),
     }
+}
+
+/// Records of a topic; none when what it needs is not said, or the login is one that streams do not know.
+fn kafka(
+    source: &Source<'_>,
+    event: &str,
+    arguments: &mut Arguments<'_>,
+    own: &mut Settings,
+    module: &mut Module,
+) -> Option<Event> {
+    let topic = arguments.text("topic").filter(|t| !t.trim().is_empty())?.to_owned();
+    let sasl = match arguments.text("sasl_mechanism").unwrap_or("PLAIN").to_ascii_lowercase() {
+        word if matches!(word.as_str(), "plain" | "scram-sha-256" | "scram-sha-512") => word,
+        _ => return None,
+    };
+    let protocol = arguments.text("security_protocol").unwrap_or("PLAINTEXT").to_ascii_uppercase();
+    let host = arguments.text("host").unwrap_or("localhost").to_owned();
+    let port = arguments.number("port").filter(|p| (1.0..=65_535.0).contains(p)).unwrap_or(9_092.0);
+    let begin = if arguments.text("offset") == Some("earliest") { "start" } else { "end" };
+    let brokers = format!("{event}_brokers");
+    let docs = "Some brokers of the cluster, as `host:9092`.".to_owned();
+    own.insert(
+        brokers.clone(),
+        Setting { ty: "List<Text>", default: format!("[{}]", quoted(&format!("{}:{port}", plain(&host, 200)))), docs },
+    );
+    let mut given = vec![brokers, format!("topic: {}", quoted(&topic)), format!("begin: {}", quoted(begin))];
+    if protocol.ends_with("SSL") {
+        given.push("tls: true".to_owned());
+    }
+    if let Some(file) = arguments.text("cafile") {
+        given.push(format!("ca_file: {}", quoted(file)));
+    }
+    if protocol.starts_with("SASL") {
+        let (user, password) = (format!("{event}_user"), format!("{event}_password"));
+        let known = arguments.text("sasl_plain_username").map_or_else(|| "none".to_owned(), quoted);
+        own.insert(user.clone(), Setting { ty: "Text?", default: known, docs: "Who logs in.".to_owned() });
+        let docs = "The password of the user.".to_owned();
+        own.insert(password.clone(), Setting { ty: "Secret?", default: "none".to_owned(), docs });
+        let _ = arguments.get("sasl_plain_password");
+        let said = format!("`sasl_plain_password` of `{}`: the setting `{password}`", source.plugin);
+        module.notes.widened("source", &source.at, said);
+        given.extend([format!("sasl: {}", quoted(&sasl)), format!("user: {user}"), format!("password: {password}")]);
+    }
+    let _ = arguments.get("group_id");
+    let said = format!("`{}`: rrb keeps by itself how far it has read, without a group of consumers", source.plugin);
+    module.notes.widened("source", &source.at, said);
+    let read = "if let words = body as Text? { words.parse_json() ?? body } else { body }";
+    Some(Event {
+        source: format!("stream kafka({})", given.join(", ")),
+        body: format!("    emit {{ doc: {{ body: {read}, meta: {{ headers: headers }} }}, raw: body }}\n"),
+        docs: "the value of a record is `body`, read as JSON where it is some; its headers are `meta.headers`."
+            .to_owned(),
+    })
 }
 
 fn elsewhere(source: &Source<'_>, path: String, event: &str, own: &mut Settings, module: &mut Module) -> Event {

@@ -10,6 +10,7 @@
 
 mod cacao_playbooks;
 mod mutated;
+mod mutated_playbooks;
 mod odd;
 mod refused;
 mod rulebooks;

@@ -1,8 +1,8 @@
 //! Rulebooks in, runbooks out.
 
-use rrb_import::rulebook;
+use rrb_import::{ConvertOptions, rulebook};
 
-use crate::support::{converted, refused, samples};
+use crate::support::{converted, converted_with, refused, samples};
 
 fn import(text: &str) -> rrb_import::Converted {
     converted(rulebook::import, "rules.yml", text)
@@ -217,4 +217,89 @@ fn every_sample_gives_runbooks_that_check() {
         }
         names
     });
+}
+
+fn with_awx(text: &str) -> rrb_import::Converted {
+    let options = ConvertOptions { source: "rules.yml".to_owned(), awx: true, ..ConvertOptions::default() };
+    converted_with(rulebook::import, &options, text)
+}
+
+#[test]
+fn templates_are_launched_by_awx_where_that_is_wanted() {
+    let made = with_awx(
+        r#"
+- name: Disks
+  hosts: [ web1, web2 ]
+  sources:
+    - ansible.eda.alertmanager: { host: 0.0.0.0, port: 8000, skip_original_data: true }
+  rules:
+    - name: Full
+      condition: event.alert.status == "firing"
+      actions:
+        - run_job_template:
+            name: "Clean {{ event.alert.labels.instance }} ${x}"
+            organization: Default
+            retries: 2
+            post_events: true
+            job_args:
+              extra_vars: { path: "{{ event.alert.labels.mountpoint }}", api_token: "abc", n: 9007199254740993 }
+              job_tags: "clean, check"
+              inventory: 7
+              verbosity: 3
+        - run_workflow_template:
+            name: Report
+            organization: Default
+            include_events: false
+            job_args: { limit: db1, job_tags: all }
+    - name: Two
+      condition: { all: [ event.a == 1, events.m_0.b == 2 ] }
+      action: { run_job_template: { name: Both, organization: Default } }
+    - name: Without an organization
+      condition: event.c == 1
+      action: { run_job_template: { name: Alone } }
+    - name: Nameless
+      condition: event.d == 1
+      action: { run_job_template: { organization: Default } }
+"#,
+    );
+    insta::assert_snapshot!(made.text);
+    insta::assert_snapshot!(made.report.to_text());
+    assert!(!made.text.contains("abc"), "a secret was carried over");
+}
+
+#[test]
+fn a_name_of_the_module_does_not_hide_the_connector_awx() {
+    let made = with_awx(
+        "- name: awx\n  hosts: all\n  sources: [ { name: awx, ansible.eda.webhook: { token: x } } ]\n  rules:\n    - { name: awx, condition: vars.awx == 1 and event.a == 1, action: { run_job_template: { name: a, organization: b } } }\n",
+    );
+    assert!(made.text.contains("do awx.launch(") && made.text.contains("\"a++b\""), "{}", made.text);
+    let without =
+        import(&rules("    - { name: r, condition: event.a == 1, action: { run_job_template: { name: a } } }\n"));
+    assert!(!without.text.contains("std.awx") && without.text.contains("_by_hand"), "{}", without.text);
+    let unused = with_awx(&rules("    - { name: r, condition: event.a == 1, action: { none: } }\n"));
+    assert!(!unused.text.contains("use std.awx"), "{}", unused.text);
+}
+
+#[test]
+fn records_of_kafka_come_by_a_stream() {
+    let source = |args: &str| {
+        import(&format!(
+            "- name: K\n  hosts: all\n  sources: [ {{ ansible.eda.kafka: {args} }} ]\n  rules: [ {{ name: r, condition: event.body.id == 1, action: {{ debug: }} }} ]\n"
+        ))
+    };
+    let made = source(
+        "{ host: k1.example, port: 9093, topic: orders, group_id: eda, offset: earliest, security_protocol: SASL_SSL, sasl_mechanism: SCRAM-SHA-256, sasl_plain_username: rrb, sasl_plain_password: canary-1, cafile: /etc/ca.pem, verify_mode: CERT_NONE }",
+    );
+    insta::assert_snapshot!(made.text);
+    insta::assert_snapshot!(made.report.to_text());
+    assert!(!made.text.contains("canary-1") && !made.report.to_text().contains("canary-1"));
+    let plain = source("{ topic: \"a\\\"b\" }").text;
+    assert!(plain.contains(r#"topic: "a\"b", begin: "end""#) && plain.contains("[\"localhost:9092\"]"), "{plain}");
+    for elsewhere in
+        ["{ host: k1 }", "{ topic: a, sasl_mechanism: GSSAPI, security_protocol: SASL_SSL }", "{ topic: 7 }", "[ a ]"]
+    {
+        let made = source(elsewhere);
+        assert!(made.text.contains("from webhook"), "{elsewhere}: {}", made.text);
+        assert!(made.report.to_text().contains("nothing here reads"), "{elsewhere}");
+    }
 }

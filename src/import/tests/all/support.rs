@@ -68,13 +68,18 @@ pub type Convert = fn(&[u8], &ConvertOptions) -> Result<Converted, ImportError>;
 
 /// The runbooks of a playbook, which check without an error, are formatted, and are the same twice.
 pub fn converted(convert: Convert, source: &str, text: &str) -> Converted {
-    let options = ConvertOptions { source: source.to_owned(), ..ConvertOptions::default() };
-    let made = convert(text.as_bytes(), &options).unwrap_or_else(|e| panic!("{source}: {e}\n{}", e.help));
+    converted_with(convert, &ConvertOptions { source: source.to_owned(), ..ConvertOptions::default() }, text)
+}
+
+/// As `converted`, with options.
+pub fn converted_with(convert: Convert, options: &ConvertOptions, text: &str) -> Converted {
+    let source = options.source.as_str();
+    let made = convert(text.as_bytes(), options).unwrap_or_else(|e| panic!("{source}: {e}\n{}", e.help));
     assert_eq!(errors(&made.text), Vec::<String>::new(), "{source}\n{}", made.text);
     let mut sources = rrb_lang::span::Sources::default();
     let file = sources.add("api.rrb", "");
     assert_eq!(rrb_lang::syntax::format(file, &made.text).as_deref(), Ok(made.text.as_str()), "{source}");
-    assert_eq!(convert(text.as_bytes(), &options).unwrap().text, made.text, "{source} is not the same twice");
+    assert_eq!(convert(text.as_bytes(), options).unwrap().text, made.text, "{source} is not the same twice");
     made
 }
 
