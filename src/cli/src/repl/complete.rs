@@ -6,6 +6,7 @@ use rrb_lang::stdlib;
 use super::commands::{self, Takes};
 use super::console::Console;
 use super::library::{events_of, words};
+use super::names::{Names, Scene};
 
 /// What a prompt knows of its session, to complete with.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,8 @@ pub struct Known {
     pub events: Vec<String>,
     /// Modules of the library that the project uses.
     pub used: Vec<String>,
+    /// For the engine of names.
+    pub scene: Scene,
 }
 
 /// A way to go on.
@@ -45,12 +48,41 @@ impl Known {
         let library = session.library();
         let declared = session.declarations().iter().filter(|d| d.what == "runbook").map(|d| d.name.to_string());
         let runbooks = library.runbooks().iter().cloned().chain(declared).collect();
-        Self { names, runbooks, events: library.events().to_vec(), used: library.used().into_iter().collect() }
+        let (events, used) = (library.events().to_vec(), library.used().into_iter().collect());
+        Self { names, runbooks, events, used, scene: session.scene() }
     }
 }
 
 /// What could stand at byte `pos` of `line`, and where what is replaced begins.
-pub fn complete(known: &Known, line: &str, pos: usize) -> (usize, Vec<Choice>) {
+pub fn complete(known: &Known, engine: &mut Names, line: &str, pos: usize) -> (usize, Vec<Choice>) {
+    let found = by_words(known, line, pos);
+    let code = match line.trim_start().strip_prefix(':') {
+        None => Some(0),
+        Some(command) => {
+            let name = command.split(char::is_whitespace).next().unwrap_or_default();
+            let takes = commands::find(name).is_some_and(|c| c.takes == Takes::Expression);
+            line.find(char::is_whitespace).filter(|at| takes && *at < pos)
+        }
+    };
+    // Behind a command the expression is what the engine sees.
+    let Some(from) = code else { return found };
+    let (text, at) = (line.get(from..).unwrap_or_default(), pos.saturating_sub(from));
+    if text.get(..at).is_none_or(|t| t.trim().is_empty()) {
+        return found;
+    }
+    match engine.at(&known.scene, text, at) {
+        Some((start, choices)) if !choices.is_empty() => {
+            let start = start + from;
+            // Names that it brings in only when they are written.
+            let more = found.1.into_iter().filter(|c| found.0 == start && !choices.iter().any(|o| o.text == c.text));
+            let more: Vec<Choice> = more.collect();
+            (start, choices.into_iter().chain(more).collect())
+        }
+        _ => found,
+    }
+}
+
+fn by_words(known: &Known, line: &str, pos: usize) -> (usize, Vec<Choice>) {
     let before = line.get(..pos).unwrap_or(line);
     let code = before.trim_start();
     if let Some(command) = code.strip_prefix(':') {
@@ -175,11 +207,12 @@ mod tests {
             runbooks: words(&["relieve"]),
             events: words(&["door.opened"]),
             used: words(&["std.alertmanager"]),
+            ..Known::default()
         }
     }
 
     fn texts(line: &str) -> Vec<String> {
-        let (start, found) = complete(&known(), line, line.len());
+        let (start, found) = by_words(&known(), line, line.len());
         assert!(start <= line.len());
         found.into_iter().map(|c| c.text).collect()
     }
@@ -214,6 +247,24 @@ mod tests {
     }
 
     #[test]
+    fn the_engine_of_editors_knows_fields_and_methods() {
+        let scene = Scene {
+            values: vec!["pods: List<{ name: Text, ready: Bool }>".to_owned()],
+            own: ["pods".to_owned()].into(),
+            ..Scene::default()
+        };
+        let known = Known { scene, ..known() };
+        let mut engine = Names::default();
+        let mut texts = |line: &str| -> Vec<String> {
+            complete(&known, &mut engine, line, line.len()).1.into_iter().map(|c| c.text).collect()
+        };
+        assert!(texts("pods[0].rea").contains(&"ready".to_owned()), "{:?}", texts("pods[0].rea"));
+        assert!(texts("pods.fil").contains(&"filter".to_owned()));
+        assert!(texts(":type pods.fil").contains(&"filter".to_owned()));
+        assert!(texts("system.delete_f").contains(&"delete_file".to_owned()), "{:?}", texts("system.delete_f"));
+    }
+
+    #[test]
     fn files_of_a_folder() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("one.rrb"), "").unwrap();
@@ -228,7 +279,7 @@ mod tests {
     fn no_place_makes_it_panic() {
         for line in ["日本.", ":日", ":fire 日 ", "\u{301}x", ":load 日/", ":", ": "] {
             for pos in 0..=line.len() + 1 {
-                let _ = complete(&known(), line, pos);
+                let _ = (by_words(&known(), line, pos), complete(&known(), &mut Names::default(), line, pos));
             }
         }
     }

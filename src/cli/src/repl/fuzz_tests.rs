@@ -219,6 +219,7 @@ fn no_line_ends_the_session_but_those_that_are_meant_to() {
         let context = Context { out, from: Some(dir.path().to_owned()), url: None, token_file: None };
         let mut console = Console::open(context, Manner::Script, &Begin::default()).unwrap();
         let mut random = Random(seed);
+        let mut engine = super::names::Names::default();
         let mut taken = 0;
         for n in 0..lines {
             let text = line(&mut random);
@@ -226,6 +227,7 @@ fn no_line_ends_the_session_but_those_that_are_meant_to() {
             if n % 10 == 0 {
                 let _ = complete::complete(
                     &complete::Known::of(&console),
+                    &mut engine,
                     &text,
                     text.floor_char_boundary(random.next(text.len() + 1)),
                 );

@@ -14,6 +14,7 @@ mod highlight;
 mod history;
 mod library;
 mod live;
+mod names;
 mod pager;
 mod pieces;
 mod plan;

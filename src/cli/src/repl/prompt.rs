@@ -14,6 +14,7 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::complete::{self, Known};
 use super::console::{Console, Flow};
+use super::names::Names;
 use super::pieces::{self, Standing};
 use super::session::Input;
 use super::{Begin, highlight, history};
@@ -22,6 +23,7 @@ use crate::exit::{CliError, Exit};
 /// What the editor asks while somebody types.
 struct Assist {
     known: Arc<Mutex<Known>>,
+    engine: Arc<Mutex<Names>>,
     color: bool,
     hinter: HistoryHinter,
     /// The prompt with colour.
@@ -35,7 +37,8 @@ impl Completer for Assist {
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (start, found) = complete::complete(&known, line, pos);
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, found) = complete::complete(&known, &mut engine, line, pos);
         Ok((start, found.into_iter().map(|c| Pair { display: c.shown, replacement: c.text }).collect()))
     }
 }
@@ -128,6 +131,7 @@ fn failed(error: &ReadlineError) -> CliError {
 }
 
 fn editor(known: Arc<Mutex<Known>>, color: bool) -> rustyline::Result<Line> {
+    let engine = warm(Arc::clone(&known));
     let config = Config::builder()
         .max_history_size(history::KEPT)?
         .history_ignore_dups(true)?
@@ -140,8 +144,22 @@ fn editor(known: Arc<Mutex<Known>>, color: bool) -> rustyline::Result<Line> {
         .indent_size(2)
         .build();
     let mut line = Editor::with_config(config)?;
-    line.set_helper(Some(Assist { known, color, hinter: HistoryHinter::new(), prompt: String::new() }));
+    line.set_helper(Some(Assist { known, engine, color, hinter: HistoryHinter::new(), prompt: String::new() }));
     Ok(line)
+}
+
+/// The engine of names, which reads the library while nobody waits for it.
+fn warm(known: Arc<Mutex<Known>>) -> Arc<Mutex<Names>> {
+    let engine = Arc::new(Mutex::new(Names::default()));
+    let shared = Arc::clone(&engine);
+    let warming = std::thread::Builder::new().name("names".into()).spawn(move || {
+        let scene = known.lock().unwrap_or_else(PoisonError::into_inner).scene.clone();
+        let mut engine = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = engine.at(&scene, "x", 1);
+    });
+    // Without a thread the first question waits.
+    drop(warming);
+    engine
 }
 
 /// Reads the history, and says where it cannot be kept; the file when it can.

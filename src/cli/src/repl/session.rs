@@ -1,5 +1,6 @@
 //! A session: the project, what was declared and what was computed so far; and how the next input is checked against it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -19,6 +20,7 @@ use rrb_lang::vm::protocol::SettingValues;
 use smol_str::SmolStr;
 
 use super::library::{Library, words};
+use super::names::{Scene, written};
 use super::pieces::{Kind, Piece};
 use super::source::{Composed, INPUT, MODULE, Origin, RESULT, RUNBOOK, Typed, shown};
 use crate::exit::{CliError, Exit};
@@ -36,7 +38,9 @@ pub struct Session {
     /// None outside a project.
     pub place: Option<Place>,
     texts: Texts,
-    library: Library,
+    library: Arc<Library>,
+    /// The modules of the project, for whoever asks about names.
+    shared: Arc<Vec<ModuleSource>>,
     uses: Vec<String>,
     declarations: Vec<Declaration>,
     values: IndexMap<SmolStr, Held>,
@@ -145,7 +149,8 @@ impl Session {
                 ..Texts::default()
             },
         };
-        self.library = Library::of(&self.texts.modules);
+        self.library = Arc::new(Library::of(&self.texts.modules));
+        self.shared = Arc::new(self.texts.modules.clone());
         Ok(())
     }
 
@@ -375,6 +380,23 @@ impl Session {
         lines.join("\n")
     }
 
+    /// What the engine of names is told of this session.
+    pub fn scene(&self) -> Scene {
+        let mut own: HashSet<String> = self.values.keys().map(ToString::to_string).collect();
+        own.extend(self.declarations.iter().map(|d| d.name.to_string()));
+        own.extend(words(&self.uses.join("\n")).map(|w| w.text.to_owned()));
+        let value = |(name, held): (&SmolStr, &Held)| Some(format!("{name}: {}", written(&held.types, &held.ty)?));
+        Scene {
+            modules: Arc::clone(&self.shared),
+            config: self.texts.around.project_text.clone(),
+            library: Arc::clone(&self.library),
+            own,
+            uses: self.uses.clone(),
+            declared: self.declarations.iter().map(|d| d.text.as_str()).collect::<Vec<_>>().join("\n"),
+            values: self.values.iter().filter_map(value).collect(),
+        }
+    }
+
     /// The `use` lines that a text needs: those of the session, and what it names besides.
     fn brought(&self, text: &str) -> Vec<String> {
         let declared: String = self.declarations.iter().map(|d| d.text.as_str()).collect::<Vec<_>>().join("\n");
@@ -463,7 +485,7 @@ impl Session {
         };
         modules.retain(|m| m.name != MODULE);
         modules.push(ModuleSource { name: MODULE.into(), file: MODULE.to_owned(), text: text.as_str().into() });
-        let named: std::collections::HashSet<&str> = words(text).map(|w| w.text).collect();
+        let named: HashSet<&str> = words(text).map(|w| w.text).collect();
         let values = self.values.iter().filter(|(name, _)| named.contains(name.as_str()));
         let values = values.map(|(name, held)| Given {
             name: name.clone(),
