@@ -16,6 +16,7 @@ use rrb_engine::world::World;
 use rrb_lang::project::ProjectConfig;
 use rrb_serve::{App, LocalToken, ServeConfig};
 use rrb_store::{OpenError, Options, SqliteStore};
+use rrb_world::flow::Web;
 use rrb_world::live::{LiveConfig, LiveWorld};
 use rrb_world::plan::PlanWorld;
 use rrb_world::sources::Sources;
@@ -96,7 +97,7 @@ impl Daemon {
         // A command that ends with its run hears nothing.
         let specs = if start.schedules { crate::sources::specs(sound)? } else { Vec::new() };
         engine.load(loaded(sound, start)).await?;
-        let sources = Sources::new(engine.sink(), Arc::clone(&clock), world.world());
+        let sources = Sources::new(engine.sink(), Arc::clone(&clock), world.world(), world.web());
         sources.set(specs).await;
         let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
         let registry = Arc::new(Registry::new(Arc::clone(&clock), world.world(), current(sound)));
@@ -237,6 +238,13 @@ impl Outside {
         match self {
             Self::Live(world) => Arc::clone(world) as _,
             Self::Plan(world) => Arc::clone(world) as _,
+        }
+    }
+
+    fn web(&self) -> Arc<dyn Web> {
+        match self {
+            Self::Live(world) => world.web(),
+            Self::Plan(world) => world.web(),
         }
     }
 

@@ -52,8 +52,26 @@ pub fn specs(sound: &Sound) -> Result<Vec<Spec>, CliError> {
                 }
             };
             let event = format!("{}.{}", connector.name, event.name);
-            specs.push(Spec { event, instance: instance.to_string(), kind });
+            join(&mut specs, Spec { event, also: Vec::new(), instance: instance.to_string(), kind });
         }
     }
     Ok(specs)
+}
+
+/// Events of one connector that come over the same WebSocket share its connection: a service that spreads its messages over all
+/// connections would else tell each event of only a part.
+fn join(specs: &mut Vec<Spec>, spec: Spec) {
+    let of = |s: &Spec| s.event.split('.').next().map(str::to_owned);
+    let shared = |kind: &Kind| matches!(kind, Kind::Feed { name, .. } if name == "websocket");
+    let same = |s: &&mut Spec| {
+        let args = match (&s.kind, &spec.kind) {
+            (Kind::Feed { args, .. }, Kind::Feed { args: others, .. }) => args == others,
+            _ => false,
+        };
+        shared(&s.kind) && shared(&spec.kind) && args && s.instance == spec.instance && of(s) == of(&spec)
+    };
+    match specs.iter_mut().find(same) {
+        Some(first) => first.also.push(spec.event),
+        None => specs.push(spec),
+    }
 }

@@ -23,6 +23,14 @@ const CA_FILE: Param = optional("ca_file", "Text?", "none");
 const CLIENT_CERT: Param = optional("client_cert", "Text?", "none");
 const CLIENT_KEY: Param = optional("client_key", "Secret?", "none");
 
+/// What a request of HTTP takes, as `http.get` does.
+const QUERY: Param = optional("query", "Map<Text, Text>", "{}");
+const HEADERS: Param = optional("headers", "Map<Text, Text>", "{}");
+const BEARER: Param = optional("bearer", "Secret?", "none");
+const CA: Param = optional("ca", "Text?", "none");
+const KUBECONFIG: Param = optional("kubeconfig", "Text?", "none");
+const KUBECONFIG_CONTEXT: Param = optional("kubeconfig_context", "Text?", "none");
+
 /// Every source.
 pub const FEEDS: &[Feed] = &[
     Feed {
@@ -80,6 +88,57 @@ pub const FEEDS: &[Feed] = &[
             docs: "Messages of a queue of RabbitMQ or another broker of AMQP 0-9-1, at `amqp://` or `amqps://`; the path of `url` is the \
                    virtual host. `headers` has `queue`, `exchange`, `routing_key`, `redelivered`, `message_id`, `content_type`, \
                    `correlation_id`, `reply_to`, `type`, `app_id` and `timestamp`, as far as they are given.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "http_lines",
+            params: &[
+                needed("url", "Url"),
+                QUERY,
+                HEADERS,
+                FORMAT,
+                optional("place", "Text?", "none"),
+                optional("resume", "Text?", "none"),
+                optional("silence", "Duration", "5m"),
+                BEARER,
+                optional("basic_user", "Text?", "none"),
+                optional("basic_password", "Secret?", "none"),
+                CA_FILE,
+                CA,
+                CLIENT_CERT,
+                CLIENT_KEY,
+                optional("unix_socket", "Text?", "none"),
+                KUBECONFIG,
+                KUBECONFIG_CONTEXT,
+            ],
+            docs: "The lines of a reply that does not end, as many APIs tell what happens there. `place` says where a line holds its place \
+                   (`object.id`), and `resume` which parameter of the address takes it, so that reading goes on where it left off. A reply that \
+                   ends, or is silent for `silence`, is asked for anew. The other parameters are those of `http.get`.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "kubernetes",
+            params: &[
+                needed("url", "Url"),
+                QUERY,
+                optional("begin", "Text", "\"start\""),
+                BEARER,
+                CA_FILE,
+                CA,
+                CLIENT_CERT,
+                CLIENT_KEY,
+                KUBECONFIG,
+                KUBECONFIG_CONTEXT,
+            ],
+            docs: "The resources of a collection of Kubernetes (`…/api/v1/events`) as they change: listed, then watched. `body` is `{ type, object }`; \
+                   `type` is `LISTED`, `ADDED`, `MODIFIED` or `DELETED`. With `begin: \"end\"` the first list only says where to begin. When the \
+                   cluster has forgotten what came since, all is listed again: give the event an `id`.",
         },
         stream: true,
         open: false,
@@ -172,6 +231,31 @@ pub const FEEDS: &[Feed] = &[
             ],
             docs: "Entries of a stream of Redis, at `redis://` or `rediss://`; the path of `url` is the number of the database. `body` is the \
                    entry as a record of texts, or what stands in its `field`. `headers` has `stream` and `id`, and the other fields beside `field`.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "websocket",
+            params: &[
+                needed("url", "Url"),
+                optional("open_at", "Text?", "none"),
+                optional("send", "Text?", "none"),
+                optional("acknowledge", "Text?", "none"),
+                optional("close_on", "Text?", "none"),
+                FORMAT,
+                HEADERS,
+                BEARER,
+                CA_FILE,
+                CA,
+                CLIENT_CERT,
+                CLIENT_KEY,
+            ],
+            docs: "The messages of a WebSocket at `wss://` or `ws://`. With `open_at` the address `url` is asked by POST before each connection, and its \
+                   answer says there (`url`) where to connect. `send` is said at the beginning of each connection. What stands in the field `acknowledge` \
+                   of a message is sent back, as `{\"FIELD\": …}`, when the message is durable. After a message such as `close_on` says \
+                   (`type=disconnect`) a new connection is made.",
         },
         stream: true,
         open: false,

@@ -24,7 +24,7 @@ impl Scheme {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Param {
     pub name: &'static str,
-    /// `Secret`, `Secret?`, `Text`, `Text?`, `Bool`, `Duration`, `Url`, `Cron` or `List<Text>`.
+    /// `Secret`, `Secret?`, `Text`, `Text?`, `Bool`, `Duration`, `Url`, `Cron`, `List<Text>` or `Map<Text, Text>`.
     pub ty: &'static str,
     /// As an expression; none when it must be given.
     pub default: Option<&'static str>,

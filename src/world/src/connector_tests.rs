@@ -20,6 +20,7 @@ use crate::live::{LiveConfig, LiveWorld};
 
 #[cfg(feature = "sql")]
 mod databases;
+mod kubernetes;
 
 /// How a run ended and the evidence it left.
 struct Ended {

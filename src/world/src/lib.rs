@@ -5,6 +5,7 @@
 //! holds them to it.
 
 mod brokers;
+pub mod flow;
 mod process;
 
 pub mod secrets;
@@ -27,6 +28,8 @@ pub fn init() {
 
 #[cfg(test)]
 mod connector_tests;
+#[cfg(test)]
+mod web_tests;
 
 #[cfg(test)]
 mod tests {

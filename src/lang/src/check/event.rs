@@ -453,13 +453,17 @@ fn scheme_type(written: &str) -> Ty {
         "Url" => ty::of(Type::Url),
         "Cron" => ty::of(Type::Cron),
         "List<Text>" => ty::list(ty::text()),
+        "Map<Text, Text>" => ty::map(ty::text(), ty::text()),
         "Bool" => ty::of(Type::Bool),
         _ => ty::text(),
     }
 }
 
-/// The value of a default in the table of schemes: a text, a truth, a duration in minutes, or none.
+/// The value of a default in the table of schemes: a text, a truth, a duration in minutes, an empty map, or none.
 fn scheme_default(written: &str) -> Value {
+    if written == "{}" {
+        return Value::Map(Default::default());
+    }
     if let Ok(truth) = written.parse::<bool>() {
         return Value::Bool(truth);
     }
@@ -483,6 +487,7 @@ mod tests {
             let Some(default) = p.default else { continue };
             let fits = match (scheme_default(default), p.ty) {
                 (Value::Text(_), "Text") | (Value::Duration(_), "Duration") | (Value::Bool(_), "Bool") => true,
+                (Value::Map(_), t) => t.starts_with("Map<"),
                 (Value::None, t) => t.ends_with('?') && default == "none",
                 _ => false,
             };

@@ -91,7 +91,7 @@ async fn prepare(cx: Cx<'_>, command: &[&str], stdin: &str) -> Result<(String, C
     Ok(((*program).to_owned(), cmd))
 }
 
-fn check_variable(name: &str, value: &str) -> Result<(), Failure> {
+pub fn check_variable(name: &str, value: &str) -> Result<(), Failure> {
     if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
         return Err(invalid(format!(
             "`{}` cannot be an environment variable, or its value holds a zero byte",

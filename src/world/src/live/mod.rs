@@ -78,6 +78,7 @@ use rrb_lang::value::{Secret, Value};
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, Millis, NativeCall};
 use secrecy::SecretString;
 
+use crate::flow::Web;
 use crate::secrets::{self, Scrubber};
 use args::Args;
 use egress::Egress;
@@ -94,7 +95,7 @@ pub struct LiveConfig {
 /// Performs native primitives for real. Cheap to share behind an `Arc`; one per process is enough.
 #[derive(Debug)]
 pub struct LiveWorld {
-    ground: Ground,
+    ground: Arc<Ground>,
 }
 
 /// What primitives stand on: what they may reach, and the secrets that must not get out. It performs nothing itself.
@@ -169,12 +170,17 @@ impl Ground {
 impl LiveWorld {
     /// A live world. Installs the TLS provider of the process if there is none.
     pub fn new(config: LiveConfig) -> Self {
-        Self { ground: Ground::new(config) }
+        Self { ground: Arc::new(Ground::new(config)) }
     }
 
     /// From now on this is allowed. Calls that have begun keep what was; connections that were kept open are given up.
     pub fn configure(&self, config: LiveConfig) {
         self.ground.configure(config);
+    }
+
+    /// Where sources ask the web, under the rules of this world.
+    pub fn web(&self) -> Arc<dyn Web> {
+        Arc::clone(&self.ground) as _
     }
 
     /// What keeps resolved secrets out of outcomes; share it with whatever writes texts that come from outside.

@@ -8,11 +8,14 @@
 //! performed as the reads they claim to be. No other primitive is linked into this module; the tests hold both tables to the
 //! declarations of the standard library.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rrb_engine::world::World;
 use rrb_lang::vm::ReadCall;
 use rrb_lang::vm::protocol::{EffectOutcome, Failure, FailureKind, Happened, NativeCall};
 
+use crate::flow::Web;
 use crate::live::dns::lookup;
 use crate::live::file::{exists, folder_size, info, list, read, read_bytes, usage};
 use crate::live::ldap::{login, search};
@@ -26,7 +29,7 @@ use crate::live::{amqp, kafka, nats, redis};
 /// Reads, and cannot do anything else.
 #[derive(Debug)]
 pub struct PlanWorld {
-    ground: Ground,
+    ground: Arc<Ground>,
 }
 
 macro_rules! table {
@@ -78,7 +81,12 @@ const REVIEWED: &[(&str, Primitive)] = table! {
 impl PlanWorld {
     /// A world that may reach what the live one may.
     pub fn new(config: LiveConfig) -> Self {
-        Self { ground: Ground::new(config) }
+        Self { ground: Arc::new(Ground::new(config)) }
+    }
+
+    /// Where sources ask the web, under the rules of this world.
+    pub fn web(&self) -> Arc<dyn Web> {
+        Arc::clone(&self.ground) as _
     }
 
     /// From now on this may be reached.

@@ -52,12 +52,24 @@ impl Format {
 }
 
 /// Cuts a stream of bytes into lines, without ever holding much more than one of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Splitter {
     held: Vec<u8>,
+    most: usize,
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        Self::new(MAX_LINE)
+    }
 }
 
 impl Splitter {
+    /// Of a longer line, `most` bytes and one more are given.
+    pub fn new(most: usize) -> Self {
+        Self { held: Vec::new(), most }
+    }
+
     /// Takes bytes; gives each line that is complete with the number of these bytes up to behind its end.
     pub fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8], usize)) {
         let mut from = 0;
@@ -73,7 +85,7 @@ impl Splitter {
 
     fn hold(&mut self, bytes: &[u8]) {
         // One byte more than a line may have, so that it shows that it was longer.
-        let room = (MAX_LINE + 1).saturating_sub(self.held.len());
+        let room = (self.most + 1).saturating_sub(self.held.len());
         let kept = bytes.len().min(room);
         self.held.extend_from_slice(bytes.get(..kept).unwrap_or_default());
     }

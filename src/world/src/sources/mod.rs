@@ -6,10 +6,19 @@ mod amqp;
 mod doubt;
 mod exec;
 mod file;
+mod http_lines;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod kubernetes;
 mod lines;
-#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "nats", feature = "redis"))]
+#[cfg(any(
+    feature = "amqp",
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "redis",
+    feature = "websocket"
+))]
 mod message;
 #[cfg(feature = "mqtt")]
 mod mqtt;
@@ -22,8 +31,10 @@ mod schedule;
 mod source;
 mod syslog;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod webhook;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +52,7 @@ use smol_str::SmolStr;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::flow::Web;
 use source::{Source, Stopped};
 
 /// The shortest and the longest pause before a source that failed is tried again.
@@ -54,6 +66,8 @@ const HELD: Duration = Duration::from_secs(60);
 pub struct Spec {
     /// `shop.placed`
     pub event: String,
+    /// Further events of the same connector that are told all that comes: where one connection serves several.
+    pub also: Vec<String>,
     pub instance: String,
     pub kind: Kind,
 }
@@ -67,6 +81,13 @@ pub enum Kind {
     Poll { every: Duration, function: FnId, program: Arc<Program>, settings: Arc<SettingValues> },
 }
 
+impl Spec {
+    /// The events that are told what comes.
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.event).chain(&self.also).map(String::as_str)
+    }
+}
+
 impl PartialEq for Spec {
     /// Whether one that runs as the other can go on as it is.
     fn eq(&self, other: &Self) -> bool {
@@ -78,7 +99,7 @@ impl PartialEq for Spec {
             ) => every == e && function == f && program.id == p.id && settings == s,
             _ => false,
         };
-        same && self.event == other.event && self.instance == other.instance
+        same && self.event == other.event && self.also == other.also && self.instance == other.instance
     }
 }
 
@@ -88,6 +109,7 @@ pub struct Sources {
     clock: Arc<dyn Clock>,
     /// What polls ask: in shadow a world that has no code for a change.
     world: Arc<dyn World>,
+    web: Arc<dyn Web>,
     running: Mutex<HashMap<(String, String), Running>>,
 }
 
@@ -99,8 +121,8 @@ struct Running {
 
 impl Sources {
     /// No source yet.
-    pub fn new(sink: Arc<dyn Sink>, clock: Arc<dyn Clock>, world: Arc<dyn World>) -> Self {
-        Self { sink, clock, world, running: Mutex::default() }
+    pub fn new(sink: Arc<dyn Sink>, clock: Arc<dyn Clock>, world: Arc<dyn World>, web: Arc<dyn Web>) -> Self {
+        Self { sink, clock, world, web, running: Mutex::default() }
     }
 
     /// From now on these are read. One that was read before, as it is now, goes on without a gap; the others end first.
@@ -116,19 +138,22 @@ impl Sources {
                     wanted.remove(key);
                 } else {
                     r.stop.cancel();
-                    ended.push((key.clone(), std::mem::replace(&mut r.task, tokio::spawn(async {}))));
+                    ended.push((r.spec.clone(), std::mem::replace(&mut r.task, tokio::spawn(async {}))));
                 }
                 stays
             });
         }
-        for ((event, instance), task) in ended {
+        for (spec, task) in ended {
             let _ = task.await;
-            self.sink.report(&event, &instance, None);
+            for event in spec.events() {
+                self.sink.report(event, &spec.instance, None);
+            }
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, spec) in wanted {
             let stop = CancellationToken::new();
-            let source = Source::new(spec.clone(), self.sink.clone(), self.clock.clone(), stop.clone());
+            let source =
+                Source::new(spec.clone(), self.sink.clone(), self.clock.clone(), self.web.clone(), stop.clone());
             let task = tokio::spawn(keep(source, self.world.clone()));
             running.insert(key, Running { spec, stop, task });
         }
@@ -175,6 +200,8 @@ async fn run(source: &Source, world: &Arc<dyn World>) -> Result<(), Stopped> {
                 "exec" => exec::run(source, args).await,
                 "syslog" => syslog::run(source, args).await,
                 "schedule" => schedule::run(source, args).await,
+                "http_lines" => http_lines::run(source, args).await,
+                "kubernetes" => kubernetes::run(source, args).await,
                 stream => streams(source, args, stream).await,
             }
         }
@@ -194,6 +221,8 @@ async fn streams(source: &Source, args: source::Args<'_>, name: &str) -> Result<
         "nats" => nats::run(source, args).await,
         #[cfg(feature = "redis")]
         "redis" => redis::run(source, args).await,
+        #[cfg(feature = "websocket")]
+        "websocket" => websocket::run(source, args).await,
         other => Err(Stopped::Failed(format!(
             "this build of rrb cannot read `{other}`: it was built without the feature `{other}`"
         ))),

@@ -96,14 +96,15 @@ fn spec(text: &str) -> Spec {
     let EventSource::Poll { every_ms, function } = program.events[0].source else { panic!("no poll") };
     let every = Duration::from_millis(every_ms as u64);
     let kind = Kind::Poll { every, function, program, settings };
-    Spec { event: "shop.placed".into(), instance: "default".into(), kind }
+    Spec { event: "shop.placed".into(), also: Vec::new(), instance: "default".into(), kind }
 }
 
 impl Shop {
     fn new() -> Self {
         let (web, basket, clock) =
             (Arc::new(Web::default()), Arc::new(Basket::default()), Arc::new(ManualClock::at(T0)));
-        let sources = Sources::new(basket.clone(), clock.clone(), web.clone());
+        let sources =
+            Sources::new(basket.clone(), clock.clone(), web.clone(), Arc::new(super::super::testing::Nowhere));
         web.answers("/more", &[Ok("[]")]);
         Self { web, basket, clock, sources }
     }

@@ -40,7 +40,7 @@ mod tests {
 
     async fn begun(cron: &str, zone: &str) -> (Arc<Basket>, Arc<ManualClock>, Sources) {
         let (basket, clock) = (Arc::new(Basket::default()), Arc::new(ManualClock::at(T0)));
-        let sources = Sources::new(basket.clone(), clock.clone(), Arc::new(Nowhere));
+        let sources = Sources::new(basket.clone(), clock.clone(), Arc::new(Nowhere), Arc::new(Nowhere));
         sources.set(vec![feed("schedule", &[("cron", Value::Cron(cron.into())), ("zone", Value::text(zone))])]).await;
         basket.until("it is read", |kept| !kept.states.is_empty()).await;
         tokio::time::sleep(Duration::from_millis(50)).await;

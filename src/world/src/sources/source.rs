@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Spec;
 use crate::brokers::Access;
+use crate::flow::Web;
 use crate::secrets::{self, Scrubber};
 
 /// Pauses while the engine has no room: the source waits with it.
@@ -45,6 +46,8 @@ pub(super) struct Source {
     pub spec: Spec,
     pub sink: Arc<dyn Sink>,
     pub clock: Arc<dyn Clock>,
+    /// Where it asks the web.
+    pub web: Arc<dyn Web>,
     pub stop: CancellationToken,
     last: Mutex<Option<SourceState>>,
     /// Keeps the credentials of a source out of what is said of it.
@@ -52,8 +55,14 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub fn new(spec: Spec, sink: Arc<dyn Sink>, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
-        Self { spec, sink, clock, stop, last: Mutex::default(), scrubber: Scrubber::default() }
+    pub fn new(
+        spec: Spec,
+        sink: Arc<dyn Sink>,
+        clock: Arc<dyn Clock>,
+        web: Arc<dyn Web>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { spec, sink, clock, web, stop, last: Mutex::default(), scrubber: Scrubber::default() }
     }
 
     /// All is well.
@@ -78,7 +87,9 @@ impl Source {
             *last = Some(state.clone());
         }
         drop(last);
-        self.sink.report(&self.spec.event, &self.spec.instance, Some(state));
+        for event in self.spec.events() {
+            self.sink.report(event, &self.spec.instance, Some(state.clone()));
+        }
     }
 
     /// Where it left off.
@@ -99,9 +110,16 @@ impl Source {
         self.feed(Vec::new(), cursor).await
     }
 
+    /// To each of its events, one after the other: what breaks between them is brought again, and known by its position.
     async fn feed(&self, items: Vec<Fed>, cursor: Option<String>) -> Result<(), Stopped> {
-        let (event, instance) = (self.spec.event.clone(), self.spec.instance.clone());
-        let batch = Batch { event, instance, items, cursor };
+        for event in self.spec.events() {
+            let (event, instance) = (event.to_owned(), self.spec.instance.clone());
+            self.feed_one(Batch { event, instance, items: items.clone(), cursor: cursor.clone() }).await?;
+        }
+        Ok(())
+    }
+
+    async fn feed_one(&self, batch: Batch) -> Result<(), Stopped> {
         let mut pause = FULL.0;
         loop {
             match self.sink.feed(batch.clone()).await {
@@ -160,6 +178,18 @@ impl<'a> Args<'a> {
     /// A text that may be left out.
     pub fn text_or_none(&self, name: &str) -> Result<Option<&'a str>, Stopped> {
         if matches!(self.get(name), None | Some(Value::None)) { Ok(None) } else { self.text(name).map(Some) }
+    }
+
+    pub fn duration(&self, name: &str) -> Result<Duration, Stopped> {
+        match self.get(name) {
+            Some(Value::Duration(d)) if *d > 0 => Ok(Duration::from_millis(d.unsigned_abs())),
+            _ => Err(Stopped::Failed(format!("`{name}` is a time above zero"))),
+        }
+    }
+
+    /// Those of these names, for a request.
+    pub fn only(&self, names: &[&str]) -> Vec<(SmolStr, Value)> {
+        self.0.iter().filter(|(n, _)| names.contains(&n.as_str())).cloned().collect()
     }
 
     pub fn bool(&self, name: &str) -> bool {

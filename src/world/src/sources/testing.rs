@@ -10,10 +10,11 @@ use rrb_engine::clock::SystemClock;
 use rrb_engine::sink::{Batch, Fed, MAX_BATCH, Sink};
 use rrb_engine::world::World;
 use rrb_lang::value::Value;
-use rrb_lang::vm::protocol::{EffectOutcome, NativeCall};
+use rrb_lang::vm::protocol::{EffectOutcome, Failure, NativeCall};
 use smol_str::SmolStr;
 
 use super::{Kind, Sources, Spec};
+use crate::flow::{Asked, Flow, Switched, Web};
 
 /// Long enough for any machine that does something at all.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -122,13 +123,33 @@ impl World for Nowhere {
     }
 }
 
+#[async_trait]
+impl Web for Nowhere {
+    async fn follow(&self, _: &Asked, _: Duration) -> Result<Flow, Failure> {
+        panic!("the web is asked")
+    }
+
+    async fn ask(&self, _: &Asked, _: bool) -> Result<Value, Failure> {
+        panic!("the web is asked")
+    }
+
+    async fn websocket(&self, _: &Asked, _: Duration) -> Result<Switched, Failure> {
+        panic!("the web is asked")
+    }
+}
+
 pub fn sources(basket: &Arc<Basket>) -> Sources {
-    Sources::new(basket.clone(), Arc::new(SystemClock::default()), Arc::new(Nowhere))
+    Sources::new(basket.clone(), Arc::new(SystemClock::default()), Arc::new(Nowhere), Arc::new(Nowhere))
 }
 
 pub fn feed(name: &str, args: &[(&'static str, Value)]) -> Spec {
     let args = args.iter().map(|(name, value)| (SmolStr::new_static(name), value.clone())).collect();
-    Spec { event: "lab.noted".to_owned(), instance: "default".to_owned(), kind: Kind::Feed { name: name.into(), args } }
+    Spec {
+        event: "lab.noted".to_owned(),
+        also: Vec::new(),
+        instance: "default".to_owned(),
+        kind: Kind::Feed { name: name.into(), args },
+    }
 }
 
 /// A source that is a stream, with these arguments and the defaults of the others.

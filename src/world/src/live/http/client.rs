@@ -48,6 +48,10 @@ pub struct Peer {
     pub identity: Option<(Pem, SecretString)>,
     /// The socket to connect to, whatever the address says.
     pub unix_socket: Option<String>,
+    /// The proxy to go through, whatever the environment says.
+    pub proxy: Option<String>,
+    /// Whether the connection is to become another one than HTTP, which only its version 1 knows.
+    pub upgrade: bool,
 }
 
 /// A text in PEM form, and where it is from: `ca_file`.
@@ -68,6 +72,12 @@ impl Peer {
         }
         if let Some(path) = &self.unix_socket {
             parts.extend([b"socket".as_slice(), path.as_bytes()]);
+        }
+        if let Some(proxy) = &self.proxy {
+            parts.extend([b"proxy".as_slice(), proxy.as_bytes()]);
+        }
+        if self.upgrade {
+            parts.push(b"upgrade");
         }
         cache::key(parts)
     }
@@ -116,12 +126,28 @@ fn make(peer: &Peer, keep_connections: bool, egress: Egress) -> Result<Client, F
     if let Some(path) = &peer.unix_socket {
         builder = builder.unix_socket(path.as_str());
     }
+    if let Some(proxy) = &peer.proxy {
+        builder = builder.proxy(through(proxy)?);
+    }
+    if peer.upgrade {
+        builder = builder.http1_only();
+    }
     let http = builder.build().map_err(|e| match &peer.identity {
         // The one thing that is looked at only now: whether the key is that of the certificate.
         Some((certificate, _)) => invalid(format!("`{}` and `client_key` do not go together", certificate.of)),
         None => invalid(format!("no HTTP client can be made: {e}")),
     })?;
     Ok(Client { http, egress })
+}
+
+/// A proxy that speaks HTTP. What is wrong with its address is said without it: it may hold a password.
+fn through(proxy: &str) -> Result<reqwest::Proxy, Failure> {
+    let refused = || invalid("a `proxy-url` is an address that begins with `http://` or `https://`");
+    let url = reqwest::Url::parse(proxy).map_err(|_| refused())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(refused());
+    }
+    reqwest::Proxy::all(url).map_err(|_| refused())
 }
 
 fn authorities(pem: &Pem) -> Result<Vec<reqwest::Certificate>, Failure> {

@@ -2,6 +2,8 @@
 
 mod auth;
 mod client;
+mod flow;
+mod kube;
 #[cfg(test)]
 mod proxy_tests;
 mod reply;
@@ -26,6 +28,7 @@ use rrb_lang::vm::protocol::{Failure, FailureKind, Happened};
 use super::Cx;
 use super::egress::Refused;
 use super::fail::{forbidden, invalid, timeout, unavailable};
+use kube::Kube;
 use request::Request;
 
 /// `http.get`
@@ -59,10 +62,25 @@ pub async fn delete(cx: Cx<'_>) -> Result<Value, Failure> {
 }
 
 async fn send(cx: Cx<'_>, method: Method) -> Result<Value, Failure> {
+    match attempt(cx, method.clone(), true).await? {
+        Some(value) => Ok(value),
+        None => attempt(cx, method, false)
+            .await?
+            .ok_or_else(|| invalid("the request was not sent; this is a defect of rrb")),
+    }
+}
+
+/// One request. None when a cluster refused credentials that may be had anew, and `may_repeat`.
+async fn attempt(cx: Cx<'_>, method: Method, may_repeat: bool) -> Result<Option<Value>, Failure> {
     let auth = Auth::of(cx.args)?;
-    let request = Request::build(cx, method).await?;
+    let kube = Kube::of(cx).await?;
+    let request = Request::build(cx, method, kube.as_ref()).await?;
     let reads = matches!(request.http.method(), &Method::GET | &Method::HEAD);
-    let client = cx.world.reach().clients.get(request::peer(cx).await?, reads).await?;
+    let peer = match &kube {
+        Some(kube) => kube.peer().await?,
+        None => request::peer(cx).await?,
+    };
+    let client = cx.world.reach().clients.get(peer, reads).await?;
     client.egress.check_url(request.http.url())?;
     let within = cx.within(request.timeout)?;
 
@@ -70,8 +88,15 @@ async fn send(cx: Cx<'_>, method: Method) -> Result<Value, Failure> {
     connection.rest();
     let exchange = async {
         let response = answered(cx, auth, &client, &request, &connection).await?;
+        if may_repeat
+            && response.status() == StatusCode::UNAUTHORIZED
+            && let Some(kube) = &kube
+            && kube.refused(cx).await
+        {
+            return Ok(None);
+        }
         let read = reply::read(response, &request.expect, request.max_reply, &request.shown, &cx.world.scrubber).await;
-        read.map_err(|failure| auth.explained(failure))
+        read.map(Some).map_err(|failure| auth.explained(failure))
     };
     match tokio::time::timeout(within, CONNECTION.scope(connection.clone(), exchange)).await {
         Ok(result) => result,

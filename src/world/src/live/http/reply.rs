@@ -31,8 +31,7 @@ pub async fn read(
     let expected = if expect.is_empty() { status.is_success() } else { expect.contains(&code) };
     let headers = response.headers().clone();
     if !expected {
-        let body = excerpt(response).await;
-        return Err(unexpected(status, &headers, &text(&headers, &body), shown, scrubber));
+        return Err(refusal(response, shown, scrubber).await);
     }
     let body = whole(response, max, shown).await?;
     let text = text(&headers, &body);
@@ -51,6 +50,13 @@ pub async fn read(
         ("json", Value::Json(json)),
         ("xml", Value::Json(xml)),
     ]))
+}
+
+/// The failure of a reply that is not what was asked for.
+pub async fn refusal(response: Response, shown: &str, scrubber: &Scrubber) -> Failure {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = excerpt(response).await;
+    unexpected(status, &headers, &text(&headers, &body), shown, scrubber)
 }
 
 pub async fn whole(mut response: Response, max: u64, shown: &str) -> Result<Vec<u8>, Failure> {

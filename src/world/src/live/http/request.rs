@@ -15,6 +15,7 @@ use super::super::Cx;
 use super::super::egress::Egress;
 use super::super::fail::{forbidden, invalid};
 use super::client::{Peer, Pem, read_pem};
+use super::kube::Kube;
 use super::reply;
 
 /// The longest body of a request, in bytes.
@@ -42,8 +43,9 @@ pub struct Request {
 
 impl Request {
     /// Makes the request; resolves its secrets.
-    pub async fn build(cx: Cx<'_>, method: Method) -> Result<Self, Failure> {
+    pub async fn build(cx: Cx<'_>, method: Method, kube: Option<&Kube>) -> Result<Self, Failure> {
         let visible = parse(cx.args.url("url")?)?;
+        let visible = kube.map_or(Ok(visible.clone()), |kube| kube.address(&visible))?;
         let shown = shown(&method, &visible);
         let mut url = match cx.args.secret("secret_url")? {
             Some(secret) => {
@@ -59,6 +61,7 @@ impl Request {
         }
         let mut http = reqwest::Request::new(method, url);
         *http.headers_mut() = headers(cx).await?;
+        kube.map_or(Ok(()), |kube| kube.sign(&mut http))?;
         if let Some((kind, body)) = body(cx).await? {
             http.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
             *http.body_mut() = Some(body.into());
@@ -226,13 +229,13 @@ pub async fn peer(cx: Cx<'_>) -> Result<Peer, Failure> {
 }
 
 /// A PEM text, or the Base64 of one, as a kubeconfig holds it.
-fn pem(of: &str, text: &str) -> Result<Pem, Failure> {
+pub fn pem(of: &str, text: &str) -> Result<Pem, Failure> {
     let text = if text.contains("-----BEGIN ") { Some(text.to_owned()) } else { unpacked(text) };
     let text = text.ok_or_else(|| invalid(format!("`{of}` is no text in PEM form (`-----BEGIN CERTIFICATE-----`)")))?;
     Ok(Pem { of: of.to_owned(), text })
 }
 
-fn unpacked(text: &str) -> Option<String> {
+pub fn unpacked(text: &str) -> Option<String> {
     let text: String = text.split_ascii_whitespace().collect();
     String::from_utf8(STANDARD.decode(text).ok()?).ok().filter(|t| t.contains("-----BEGIN "))
 }

@@ -27,7 +27,7 @@ fn openssl(dir: &Path, line: &str) {
 }
 
 /// An authority `ca.pem`, with certificates for a server (`localhost`) and a client; another client of nobody's.
-fn certificates() -> tempfile::TempDir {
+pub fn certificates() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
     openssl(
@@ -57,12 +57,12 @@ fn certificates() -> tempfile::TempDir {
     dir
 }
 
-fn read(dir: &tempfile::TempDir, name: &str) -> String {
+pub fn read(dir: &tempfile::TempDir, name: &str) -> String {
     std::fs::read_to_string(dir.path().join(name)).unwrap()
 }
 
 /// A server that wants a certificate of `ca.pem`.
-async fn server(dir: &tempfile::TempDir, version: &'static rustls::SupportedProtocolVersion) -> SocketAddr {
+pub async fn server(dir: &tempfile::TempDir, version: &'static rustls::SupportedProtocolVersion) -> SocketAddr {
     crate::init();
     let certificate = CertificateDer::from_pem_slice(read(dir, "server.pem").as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(read(dir, "server.key").as_bytes()).unwrap();

@@ -19,6 +19,7 @@ use super::super::Cx;
 use super::super::args::Args;
 use super::super::fail::invalid;
 use super::client::Client;
+use super::kube::Ticket;
 use super::request::{put, secret_value};
 use cache::{Cache, Key};
 
@@ -27,6 +28,8 @@ use cache::{Cache, Key};
 pub struct Kept {
     tokens: Cache<String>,
     keys: Cache<aws::Keys>,
+    /// What the programs of kubeconfigs gave.
+    pub tickets: Cache<Ticket>,
 }
 
 /// The credentials that a call asks for, besides `bearer` and `basic_user`.
