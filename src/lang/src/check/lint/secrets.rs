@@ -183,18 +183,40 @@ fn unencrypted(program: &Program, e: &Expr) -> Option<Diagnostic> {
     if !action.native.as_ref().is_some_and(|n| n.starts_with("http.")) {
         return None;
     }
-    let url = call.args.first()?;
-    let host = plain_host(program, url)?;
-    let mut secrets =
-        call.args.iter().skip(1).filter(|a| holds_secret(&a.ty) && !matches!(a.kind, ExprKind::Constant(_)));
-    let secret = secrets.next()?.span;
+    let mut in_records = call.args.iter().filter_map(|a| in_record(program, a));
+    let (host, url, secret) = in_request(program, &call.args).or_else(|| in_records.next())?;
     let d = Diagnostic::warning(
         codes::SECRET_UNENCRYPTED,
         format!("a secret goes to `{host}` over a connection that is not encrypted"),
-        url.span,
+        url,
         "plain `http:`",
     );
     Some(d.label(secret, "the secret").help("write `https:`"))
+}
+
+/// The host, the address and a secret of a request.
+fn in_request(program: &Program, args: &[Expr]) -> Option<(String, Span, Span)> {
+    let url = args.first()?;
+    let host = plain_host(program, url)?;
+    Some((host, url.span, secret_in(args.get(1..)?)?))
+}
+
+/// The same of a record that has an address of its own: `oauth2: { token_url: …, client_secret: … }`.
+fn in_record(program: &Program, arg: &Expr) -> Option<(String, Span, Span)> {
+    match &arg.kind {
+        ExprKind::Coerce { value, .. } => in_record(program, value),
+        ExprKind::Record(fields) => {
+            let url = fields.iter().find(|f| matches!(&*f.ty, Type::Url))?;
+            Some((plain_host(program, url)?, url.span, secret_in(fields)?))
+        }
+        _ => None,
+    }
+}
+
+/// Where one of these holds a secret; what is left out does not.
+fn secret_in(exprs: &[Expr]) -> Option<Span> {
+    let mut secrets = exprs.iter().filter(|e| holds_secret(&e.ty) && !matches!(e.kind, ExprKind::Constant(_)));
+    secrets.next().map(|e| e.span)
 }
 
 fn holds_secret(ty: &Ty) -> bool {
