@@ -36,7 +36,9 @@ pub fn rrb() -> &'static Path {
 fn is_newer(binary: &Path, root: &Path) -> bool {
     let time = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     let Some(built) = time(binary) else { return false };
-    let mut left: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", "src", "grammar", "stdlib"].map(|p| root.join(p)).into();
+    let mut left: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", "src", "lsp/Cargo.toml", "lsp/src", "grammar", "stdlib"]
+        .map(|p| root.join(p))
+        .into();
     while let Some(path) = left.pop() {
         // A folder's own time tells of files that came or went.
         if time(&path).is_none_or(|changed| changed >= built) {
