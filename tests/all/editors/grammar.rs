@@ -148,7 +148,10 @@ fn what_depends_on_lines_and_neighbours_is_read_as_rrb_does() {
             "(text (hole (raw_text (raw_open) (raw_content) (raw_close))) (text_content) (escape) (text_content))",
         ),
         ("let a = r##\"\"#\"##", "(raw_text (raw_open) (raw_content) (raw_close))"),
-        ("runbook r() { on a.b for 5m\n for x in xs { } }", "(for_clause (number))) (for_expression"),
+        (
+            "runbook r() { on silence of a.b as e by e.id for 5m\n for x in xs { } }",
+            "(for_clause (number))) (for_expression",
+        ),
         ("runbook r() { during { } on a.b { }\n on failure { } }", "(during_expression"),
         (
             "test \"t\" { given a.b(_) returns\n given c.d() returns 1, then fails with timeout }",
