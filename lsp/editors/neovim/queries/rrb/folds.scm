@@ -1,0 +1,23 @@
+; Made of tree-sitter-rrb/queries by `npm run generate` there.
+
+[
+  (block)
+  (runbook_body)
+  (connector_body)
+  (event_body)
+  (policy_body)
+  (test_body)
+  (settings_body)
+  (enum_body)
+  (match_body)
+  (branches)
+  (type_record)
+  (record)
+  (list)
+  (arguments)
+  (parameters)
+  (use_names)
+] @fold
+
+(text
+  "\"\"\"") @fold
