@@ -1,7 +1,11 @@
 //! The packages in `lsp/editors/`: the grammars against every file of the project, and the server in real editors.
 
+mod clients;
 mod grammar;
+mod packages;
+mod protocol;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -18,6 +22,14 @@ fn tool(name: &str) -> Command {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
     assert!(found, "there is no `{name}`: run tests/install");
     Command::new(name)
+}
+
+/// The path on which programs are looked for, the `rrb` of this build first.
+fn path_with_rrb() -> OsString {
+    let folder = binary::rrb().parent().expect("the binary is in a folder").to_path_buf();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)))
+        .expect("the folders can be joined")
 }
 
 /// Runs to the end, expects success and gives what it printed, on either stream.
