@@ -265,7 +265,8 @@ const requests = {
     for (const command of commands) assert.ok(known.has(command), `no editor runs ${command}`);
     for (const { command } of whole) {
       const [asked] = command.arguments;
-      assert.equal(typeof asked.project, 'string', JSON.stringify(command));
+      assert.equal(asked.project, project, JSON.stringify(command));
+      assert.equal(asked.uri, main.uri, JSON.stringify(command));
       if (command.command === 'rrb.plan') assert.ok(['release', 'retire'].includes(asked.runbook), JSON.stringify(command));
     }
   },
@@ -366,7 +367,6 @@ async function pushes() {
   const client = new Client();
   const offered = await client.start(ALL);
   await client.open('release.rrb', text);
-  await client.pushed('release.rrb', (d) => d.length === 0);
   const end = at('', text.length);
   await client.change('release.rrb', 2, { range: { start: end, end }, text: 'fn broken() -> Int { nobody }\n' });
   const { diagnostics, version } = await client.pushed('release.rrb', (d) => d.length > 0);

@@ -7,8 +7,8 @@ vim.api.nvim_create_user_command('Rrb', function(command)
   require('rrb').command(command.fargs)
 end, { nargs = '+', desc = 'A command of rrb in the project of this buffer' })
 
-for name in pairs({ ['rrb.runTest'] = true, ['rrb.plan'] = true, ['rrb.run'] = true, ['rrb.outcomes'] = true }) do
-  vim.lsp.commands[name] = function(command, context)
-    require('rrb').commands[name](command, context)
+for _, name in ipairs({ 'rrb.runTest', 'rrb.plan', 'rrb.showRuns' }) do
+  vim.lsp.commands[name] = function(command)
+    require('rrb').commands[name](command)
   end
 end

@@ -10,6 +10,7 @@ import * as scan from './scan';
 interface Asked {
   project: string;
   runbook: string;
+  uri?: string;
   parameters?: scan.Runbook['parameters'];
 }
 
@@ -27,7 +28,7 @@ export function register(context: vscode.ExtensionContext, server: Server): void
     const parameters = asked && (await ask(asked));
     if (parameters) await show(shown, asked.project, ['plan', asked.runbook, ...parameters], `plan of ${asked.runbook}`);
   });
-  on('rrb.outcomes', async (what) => {
+  on('rrb.showRuns', async (what) => {
     const asked = await runbook(what);
     if (!asked) return;
     await show(shown, asked.project, ['runs', 'list', '--runbook', asked.runbook, '--limit', '20'], `runs of ${asked.runbook}`);
@@ -65,9 +66,12 @@ async function tell<T>(what: Promise<T>): Promise<T | undefined> {
 async function runbook(what: unknown): Promise<Asked | undefined> {
   const said = what as Partial<Asked> | undefined;
   if (typeof said?.project === 'string' && typeof said.runbook === 'string') {
-    const file = vscode.window.activeTextEditor?.document;
-    const own = file ? scan.runbooks(file.getText()).find((r) => r.name === said.runbook) : undefined;
-    return { project: said.project, runbook: said.runbook, ...(own ? { parameters: own.parameters } : {}) };
+    const file = typeof said.uri === 'string' ? vscode.Uri.parse(said.uri) : vscode.window.activeTextEditor?.document.uri;
+    const document = file && (await vscode.workspace.openTextDocument(file));
+    await document?.save();
+    const own = document && scan.runbooks(document.getText()).find((r) => r.name === said.runbook);
+    const project = file?.scheme === 'file' ? await rrb.project(file.fsPath) : said.project;
+    return { project, runbook: said.runbook, ...(own ? { parameters: own.parameters } : {}) };
   }
   const editor = vscode.window.activeTextEditor;
   if (!editor || editor.document.languageId !== 'rrb') throw new Error('open the file of a runbook first');

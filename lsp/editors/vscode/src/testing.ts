@@ -9,10 +9,10 @@ import * as scan from './scan';
 const FILES = '**/*.rrb';
 const LEFT_OUT = '**/{.rrb,.git,node_modules,target}/**';
 
-/** What a lens of the server says of a test: its name with that of its module. */
+/** What a lens of the server says: a file, and a test of it or none when all of them are meant. */
 interface Asked {
-  project: string;
-  name: string;
+  uri: string;
+  test?: string;
 }
 
 export function register(context: vscode.ExtensionContext): void {
@@ -52,15 +52,12 @@ class Explorer implements vscode.Disposable {
     vscode.Disposable.from(...this.parts).dispose();
   }
 
-  /** Plays the test of a lens, or the one at the cursor. */
+  /** Plays what a lens says, or the test at the cursor. */
   async runOne(asked?: Partial<Asked>): Promise<void> {
     const editor = vscode.window.activeTextEditor;
-    const file = editor && this.controller.items.get(editor.document.uri.toString());
-    const tests = file ? [...file.children].map(([, item]) => item) : [];
-    const line = editor?.selection.active.line ?? 0;
-    const meant = asked?.name
-      ? tests.find((t) => asked.name === t.label || asked.name?.endsWith(` › ${t.label}`))
-      : tests.filter((t) => (t.range?.start.line ?? 0) <= line).pop();
+    const uri = asked?.uri ? vscode.Uri.parse(asked.uri) : editor?.document.uri;
+    const file = uri && this.controller.items.get(uri.toString());
+    const meant = file && (asked?.uri && asked.test === undefined ? file : one(file, asked?.test, editor?.selection.active.line ?? 0));
     if (!meant) {
       void vscode.window.showErrorMessage('rrb: there is no test here');
       return;
@@ -128,6 +125,13 @@ class Explorer implements vscode.Disposable {
       run.end();
     }
   }
+}
+
+/** The test of this name, or the last that begins at a line or before it. */
+function one(file: vscode.TestItem, name: string | undefined, line: number): vscode.TestItem | undefined {
+  const tests = [...file.children].map(([, item]) => item);
+  if (name !== undefined) return tests.find((t) => t.label === name);
+  return tests.filter((t) => (t.range?.start.line ?? 0) <= line).pop();
 }
 
 /** Plays tests of one project and tells what became of each. */

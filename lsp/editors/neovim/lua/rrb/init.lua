@@ -75,35 +75,40 @@ function M.attach(buffer)
 end
 
 -- Runs a command of rrb in a window below. No shell reads the arguments.
-local function show(project, args)
+local function show(file, args)
   vim.cmd('botright 15new')
-  vim.fn.termopen(vim.list_extend({ M.options.cmd[1] }, args), { cwd = project })
+  vim.fn.termopen(vim.list_extend({ M.options.cmd[1] }, args), { cwd = M.root(file) })
 end
 
 --- `:Rrb plan relieve --param mount=/var`: any command of rrb in the project of this buffer.
 function M.command(args)
-  show(M.root(vim.api.nvim_buf_get_name(0)), args)
+  show(vim.api.nvim_buf_get_name(0), args)
+end
+
+-- What a lens of the server says: a file, and a test or a runbook of it.
+local function asked(command)
+  local said = command.arguments[1]
+  return vim.uri_to_fname(said.uri), said
 end
 
 --- What the lenses of the server ask the client to run.
 M.commands = {
   ['rrb.runTest'] = function(command)
-    local asked = command.arguments[1]
-    show(asked.project, { 'test', '--', asked.name })
+    local file, said = asked(command)
+    -- All tests of a file are those of its module.
+    show(file, { 'test', '--', said.test or (vim.fn.fnamemodify(file, ':t:r') .. ' › ') })
   end,
   ['rrb.plan'] = function(command)
-    local asked = command.arguments[1]
-    show(asked.project, { 'plan', asked.runbook })
+    local file, said = asked(command)
+    vim.ui.input({ prompt = ('rrb plan %s '):format(said.runbook) }, function(line)
+      if line then
+        show(file, vim.list_extend({ 'plan', said.runbook }, vim.split(line, '%s+', { trimempty = true })))
+      end
+    end)
   end,
-  ['rrb.run'] = function(command)
-    local asked = command.arguments[1]
-    if vim.fn.confirm(('Run %s now? It acts on the real systems of the project.'):format(asked.runbook), '&Run\n&No', 2) == 1 then
-      show(asked.project, { 'run', asked.runbook })
-    end
-  end,
-  ['rrb.outcomes'] = function(command)
-    local asked = command.arguments[1]
-    show(asked.project, { 'runs', 'list', '--runbook', asked.runbook, '--limit', '20' })
+  ['rrb.showRuns'] = function(command)
+    local file, said = asked(command)
+    show(file, { 'runs', 'list', '--runbook', said.runbook, '--limit', '20' })
   end,
 }
 
