@@ -61,12 +61,12 @@ class Client {
     this.connection.listen();
   }
 
-  ask(method, params) {
-    return this.connection.sendRequest(method, params);
+  ask(method, ...params) {
+    return this.connection.sendRequest(method, ...params);
   }
 
-  tell(method, params) {
-    return this.connection.sendNotification(method, params);
+  tell(method, ...params) {
+    return this.connection.sendNotification(method, ...params);
   }
 
   async start(capabilities, options = {}) {

@@ -91,7 +91,7 @@ fn assert_edited(report: &Value) {
 fn neovim_edits_a_project() {
     let project = Project::new("guardrails");
     let names = Names { limit: "60000", ..RELEASE };
-    let report = project.edit(&mut neovim(), "guardrails/release.rrb", &names, &format!("plugin {STEPS} root"));
+    let report = project.edit(&mut neovim(), "guardrails/release.rrb", &names, &format!("plugin {STEPS} root indent make"));
     assert_edited(&report);
     assert_eq!(report["diagnostics"]["code"], "rrb::name::unknown", "{report:#}");
     assert_eq!(report["diagnostics"]["source"], "rrb", "{report:#}");
@@ -101,6 +101,9 @@ fn neovim_edits_a_project() {
         "command": 2, "lens": true
     });
     assert_eq!(report["plugin"], plugin, "{report:#}");
+    assert_eq!(report["indent"], true, "{report:#}");
+    let found = &report["make"][0];
+    assert_eq!((&found["file"], &found["type"]), (&json!("wrong.rrb"), &json!("e")), "{report:#}");
 }
 
 #[test]

@@ -106,6 +106,27 @@ function steps.rename()
   return { left = text():find('%f[%w_]' .. vim.env.RRB_NAME .. '%f[^%w_]') ~= nil, here = text():find('renamed_here', 1, true) ~= nil }
 end
 
+-- `:make` shows what is wrong at its place.
+function steps.make()
+  local other = vim.fn.expand('%:p:h') .. '/wrong.rrb'
+  vim.fn.writefile({ 'let here =', 'fn wrong() -> Int { nobody }' }, other)
+  vim.cmd('silent make!')
+  local found = vim.tbl_map(function(item)
+    return { file = vim.fn.fnamemodify(vim.fn.bufname(item.bufnr), ':t'), line = item.lnum, type = item.type, message = item.text }
+  end, vim.fn.getqflist())
+  vim.fn.delete(other)
+  return found
+end
+
+-- A file that has its form keeps it.
+function steps.indent()
+  local before = text()
+  vim.cmd('silent normal! gg=G')
+  local same = text() == before
+  vim.cmd('silent undo')
+  return same
+end
+
 -- What the plugin sets, without a server.
 function steps.plugin()
   return {

@@ -12,3 +12,11 @@ for _, name in ipairs({ 'rrb.runTest', 'rrb.plan', 'rrb.showRuns' }) do
     require('rrb').commands[name](command)
   end
 end
+
+-- The project file is read by the server too.
+vim.cmd([[
+  augroup rrb
+    autocmd!
+    autocmd BufRead,BufNewFile rrb.toml lua require('rrb').attach(tonumber(vim.fn.expand('<abuf>')))
+  augroup END
+]])
