@@ -35,7 +35,7 @@
 (defun try--plugin ()
   `((mode . ,(symbol-name major-mode))
     (comment . ,comment-start)
-    (keyword . ,(progn (font-lock-ensure) (try--at "runbook ") (format "%s" (get-text-property (point) 'face))))
+    (keyword . ,(progn (font-lock-ensure) (try--at "\nrunbook " 1) (format "%s" (get-text-property (point) 'face))))
     (project . ,(file-name-nondirectory (directory-file-name (project-root (project-current)))))
     (imenu . ,(mapconcat #'car (imenu--make-index-alist t) " "))))
 
@@ -88,6 +88,7 @@
 (defun try--rename ()
   (let ((name (getenv "RRB_NAME")))
     (try--at name)
+    (eglot--signal-textDocument/didChange)
     (eglot-rename "renamed_here")
     (save-some-buffers t)
     (goto-char (point-min))
@@ -97,6 +98,8 @@
 (let ((steps '((attached . try--attached) (diagnostics . try--diagnosed) (completion . try--completion)
                (hover . try--hover) (formatting . try--formatting) (rename . try--rename)))
       report)
+  ;; Eglot asks before it changes files that are not open.
+  (mapc #'find-file-noselect (directory-files "." t "\\.rrb\\'"))
   (find-file (getenv "RRB_FILE"))
   ;; Before the server has its say.
   (push (cons "plugin" (try--plugin)) report)

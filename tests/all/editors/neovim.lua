@@ -59,7 +59,6 @@ end
 
 -- What is broken is told, and told no more when it is mended.
 function steps.diagnostics()
-  wait(function() return false or vim.fn.getbufvar('%', 'changedtick') > 0 end)
   vim.api.nvim_buf_set_lines(0, -1, -1, false, { 'fn broken() -> Int { nobody }' })
   if not wait(function() return count() > 0 end) then return 'nothing came' end
   local first = vim.diagnostic.get(0)[1]
@@ -134,7 +133,7 @@ function steps.plugin()
     comment = vim.bo.commentstring,
     width = vim.bo.shiftwidth,
     make = vim.bo.makeprg,
-    syntax = vim.fn.synIDattr(vim.fn.synID(find('runbook ') + 1, 1, 1), 'name'),
+    syntax = vim.fn.synIDattr(vim.fn.synID(vim.fn.search('^runbook '), 1, 1), 'name'),
     command = vim.fn.exists(':Rrb'),
     lens = vim.lsp.commands['rrb.plan'] ~= nil,
   }
@@ -146,7 +145,7 @@ vim.cmd('filetype plugin indent on')
 vim.cmd('edit ' .. vim.fn.fnameescape(vim.env.RRB_FILE))
 for step in vim.gsplit(vim.env.RRB_STEPS, ' ', true) do
   local ok, result = pcall(steps[step])
-  report[step] = ok and result or { failed = tostring(result) }
+  if ok then report[step] = result else report[step] = { failed = tostring(result) } end
 end
 local out = assert(io.open(vim.env.RRB_OUT, 'wb'))
 out:write(vim.json.encode(report))

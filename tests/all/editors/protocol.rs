@@ -4,11 +4,6 @@ use rrb_tests::binary;
 
 use super::{package, said, tool};
 
-/// What the server does not offer.
-const LATER: &str = "completionProvider hoverProvider signatureHelpProvider definitionProvider typeDefinitionProvider \
-                     implementationProvider referencesProvider documentHighlightProvider codeActionProvider renameProvider \
-                     callHierarchyProvider";
-
 #[test]
 fn the_server_answers_what_it_offers() {
     let dir = tempfile::tempdir().unwrap();
@@ -17,9 +12,6 @@ fn the_server_answers_what_it_offers() {
     assert!(package("vscode").join("node_modules").is_dir(), "its packages are not installed: run tests/install");
     let mut node = tool("node");
     node.arg(binary::root().join("tests/all/editors/client.js")).env("PATH", super::path_with_rrb());
-    node.env("RRB_PROJECT", &project)
-        .env("RRB_LATER", LATER)
-        .env("RRB_EXTENSION", package("vscode"))
-        .env("XDG_CACHE_HOME", dir.path());
+    node.env("RRB_PROJECT", &project).env("RRB_EXTENSION", package("vscode")).env("XDG_CACHE_HOME", dir.path());
     said(&mut node);
 }
