@@ -13,7 +13,6 @@ mod branches;
 mod canary;
 mod connectors;
 mod crash_points;
-mod editors;
 mod harness;
 mod kill;
 mod layering;

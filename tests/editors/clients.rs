@@ -92,7 +92,7 @@ fn emacs() -> Command {
 }
 
 fn script(name: &str) -> PathBuf {
-    binary::root().join("tests/all/editors").join(name)
+    binary::root().join("tests/editors").join(name)
 }
 
 /// The last one changes what stands there.

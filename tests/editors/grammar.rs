@@ -42,7 +42,7 @@ fn read(paths: &[PathBuf]) -> Vec<String> {
     let (list, out) = (dir.path().join("list"), dir.path().join("out"));
     let lines: Vec<String> = paths.iter().map(|p| p.to_string_lossy().into_owned()).collect();
     std::fs::write(&list, lines.join("\n")).unwrap();
-    let script = binary::root().join("tests/all/editors/grammar.lua");
+    let script = binary::root().join("tests/editors/grammar.lua");
     let mut nvim = tool("nvim");
     nvim.args(["--headless", "-u", "NONE", "-i", "NONE", "-c"]).arg(format!("luafile {}", script.display()));
     nvim.args(["-c", "cquit"]).env("RRB_PARSER", parser()).env("RRB_LIST", &list).env("RRB_OUT", &out);

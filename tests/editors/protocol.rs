@@ -11,7 +11,7 @@ fn the_server_answers_what_it_offers() {
     binary::copy(&binary::root().join("examples/guardrails"), &project);
     assert!(package("vscode").join("node_modules").is_dir(), "its packages are not installed: run tests/install");
     let mut node = tool("node");
-    node.arg(binary::root().join("tests/all/editors/client.js")).env("PATH", super::path_with_rrb());
+    node.arg(binary::root().join("tests/editors/client.js")).env("PATH", super::path_with_rrb());
     node.env("RRB_PROJECT", &project).env("RRB_EXTENSION", package("vscode")).env("XDG_CACHE_HOME", dir.path());
     said(&mut node);
 }

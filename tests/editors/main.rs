@@ -1,5 +1,13 @@
 //! The packages in `lsp/editors/`: the grammars against every file of the project, and the server in real editors.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is all test code: a panic is how a test fails"
+)]
+
 mod clients;
 mod grammar;
 mod packages;
