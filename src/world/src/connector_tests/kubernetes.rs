@@ -286,7 +286,8 @@ async fn a_real_api_server_lets_a_node_be_emptied() {
 #[tokio::test]
 async fn a_real_api_server_says_what_it_does_not_do() {
     let cluster = Cluster::start().await;
-    cluster.done(&format!("do k8s.create({})", pod("web", ""))).await;
+    let node = r#"do k8s.create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } })"#;
+    cluster.done(&format!("{node}\ndo k8s.create({})", pod("web", ""))).await;
     // No kubelet: there is no log, and that is no empty log.
     let ended = cluster.run("k8s.logs(\"default\", \"web\")").await;
     assert!(ended.end.failure.is_some(), "{:?}", ended.end);
