@@ -133,11 +133,12 @@ impl Daemon {
         self.process.as_ref().map(Process::output).unwrap_or_default()
     }
 
-    /// A token for `user` with `scopes`.
+    /// A token for `user` with `scopes`, which commas part.
     pub fn token(&self, user: &str, scopes: &str) -> String {
         let name = format!("{user}-test");
-        let text =
-            binary::ok(&mut self.command(&["token", "create", &name, "--user", user, "--scope", scopes, "--json"]));
+        let mut args = vec!["token", "create", &name, "--user", user, "--json"];
+        args.extend(scopes.split(',').flat_map(|scope| ["--scope", scope]));
+        let text = binary::ok(&mut self.command(&args));
         let value: Value = serde_json::from_str(&text).expect("token create --json prints JSON");
         value["token"].as_str().expect("it has the token").to_owned()
     }

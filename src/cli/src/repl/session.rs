@@ -237,11 +237,11 @@ impl Session {
         let wrong = |d: Vec<Diagnostic>| self.as_typed(input, &composed, &checked.sources, &d);
         let tested = compile_tests(typed, &checked.sources, false).map_err(wrong)?;
         let steps = tested.tests.iter().filter(|t| t.name == "session_event").flat_map(|t| &t.steps);
-        let payload = steps.filter_map(|s| match &s.kind {
+        let mut payloads = steps.filter_map(|s| match &s.kind {
             StepKind::When(When::Event { payload, .. }) => Some(*payload),
             _ => None,
         });
-        let Some(payload) = payload.last() else {
+        let Some(payload) = payloads.next_back() else {
             return Err(CliError::usage("an event is expected")
                 .help("for example: `:fire alertmanager.firing { name: \"DiskFull\" }`")
                 .into());

@@ -232,10 +232,14 @@ fn said(action: &str, name: Option<&str>) -> (String, String) {
     match action {
         "run_playbook" => (of("Run the playbook"), "no connector here runs playbooks".to_owned()),
         "run_module" => (of("Run the module"), "no connector here runs single modules of Ansible".to_owned()),
-        "run_job_template" => (of("Launch the job template"), "with `--use awx` the connector `awx` launches those with a name".to_owned()),
-        "run_workflow_template" => {
-            (of("Launch the workflow template"), "with `--use awx` the connector `awx` launches those with a name".to_owned())
-        }
+        "run_job_template" => (
+            of("Launch the job template"),
+            "with `--use awx` the connector `awx` launches those with a name".to_owned(),
+        ),
+        "run_workflow_template" => (
+            of("Launch the workflow template"),
+            "with `--use awx` the connector `awx` launches those with a name".to_owned(),
+        ),
         "shutdown" => (
             "The rulebook ends its engine here: pause the runbooks of this module, if that is still wanted".to_owned(),
             "a runbook does not end the daemon".to_owned(),

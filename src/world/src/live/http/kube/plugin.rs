@@ -117,8 +117,7 @@ fn check(chosen: &Chosen, exec: &Exec) -> Result<(), Failure> {
 
 /// What the program is told in `KUBERNETES_EXEC_INFO`.
 fn info(chosen: &Chosen, exec: &Exec) -> serde_json::Value {
-    let mut spec = json!({ "interactive": false });
-    if exec.provide_cluster_info {
+    let spec = if exec.provide_cluster_info {
         let cluster = &chosen.cluster;
         let data = cluster.certificate_authority_data.clone().or_else(|| {
             use base64::Engine as _;
@@ -126,8 +125,11 @@ fn info(chosen: &Chosen, exec: &Exec) -> serde_json::Value {
             let text = super::file::text_of(&file, "the certificates", super::file::MAX_FILE).ok()?;
             Some(base64::engine::general_purpose::STANDARD.encode(text))
         });
-        spec["cluster"] = json!({ "server": cluster.server, "certificate-authority-data": data });
-    }
+        let cluster = json!({ "server": cluster.server, "certificate-authority-data": data });
+        json!({ "interactive": false, "cluster": cluster })
+    } else {
+        json!({ "interactive": false })
+    };
     json!({ "apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec })
 }
 
