@@ -205,20 +205,21 @@ fn call(document: &mut Document<'_>, step: &Step<'_>, service: &str, api: &str, 
 
 /// The outputs of a step out of its reply.
 fn given(document: &mut Document<'_>, step: &Step<'_>, var: &str) -> String {
-    let mut members = Vec::new();
+    let (mut keys, mut members) = (Vec::new(), Vec::new());
     for output in step.all.get("outputs").and_then(Value::as_array).into_iter().flatten() {
         let name = output.get("Name").and_then(Value::as_str).unwrap_or("Output");
         let selector = output.get("Selector").and_then(Value::as_str).unwrap_or("$");
-        match path(selector) {
-            Some(path) => members.push(format!("{}: {}", literal::key(name), at_path("reply", &path))),
-            None => {
-                document.module.notes.left_out(
-                    "output",
-                    &step.at,
-                    format!("`{}` asks for {}: null", plain(name, 80), plain(selector, 80)),
-                );
+        let key = literal::key(name);
+        let why = match path(selector) {
+            Some(_) if keys.contains(&key) => "stands twice: the first is taken".to_owned(),
+            Some(path) => {
+                members.push(format!("{key}: {}", at_path("reply", &path)));
+                keys.push(key);
+                continue;
             }
-        }
+            None => format!("asks for {}: null", plain(selector, 80)),
+        };
+        document.module.notes.left_out("output", &step.at, format!("`{}` {why}", plain(name, 80)));
     }
     if members.is_empty() {
         format!("{var} = reply\n")

@@ -40,7 +40,7 @@ impl Page {
     }
 
     fn run(&mut self, block: &Block) -> Outcome {
-        let known = ["rrb", "toml", "text", "sh", "json", "yaml", "sql", "http", "mermaid"];
+        let known = ["rrb", "toml", "text", "sh", "json", "yaml", "sql", "http", "mermaid", "lua", "elisp"];
         match block.info.first().map(String::as_str) {
             Some("rrb") => self.rrb(block),
             Some("toml") => {
