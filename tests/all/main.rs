@@ -20,3 +20,4 @@ mod peers;
 mod repeats;
 mod rulebooks;
 mod samples;
+mod secrets;
