@@ -59,9 +59,11 @@ async fn begun(basket: &Arc<Basket>, spec: Spec) -> Sources {
     sources
 }
 
-/// Waits until the consumer has nothing that is given out and not acknowledged.
+/// Waits until the consumer has nothing that is given out and not acknowledged. What was given out to a reader that is gone comes again
+/// only after the time that the consumer waits for an acknowledgement.
 async fn all_acknowledged(context: &jetstream::Context) {
-    for _ in 0..200 {
+    let end = tokio::time::Instant::now() + 3 * super::ACK_WAIT;
+    while tokio::time::Instant::now() < end {
         let consumer: Option<jetstream::consumer::PullConsumer> =
             context.get_consumer_from_stream("rrb_lab_noted_default", "SHOP").await.ok();
         if let Some(mut consumer) = consumer
