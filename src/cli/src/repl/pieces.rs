@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rrb_lang::diag::Diagnostic;
+use rrb_lang::diag::{Diagnostic, codes};
 use rrb_lang::span::{FileId, Span};
 use rrb_lang::syntax::ast::{ExprKind, Item, ItemKind, Pattern, PatternKind, Stmt, StmtKind};
 use rrb_lang::syntax::{self, ast};
@@ -236,9 +236,20 @@ fn statements(text: &str) -> Result<Vec<Piece>, Unreadable> {
     }
     match (found.is_empty(), diagnostics.is_empty()) {
         (false, _) => Ok(found),
-        (true, false) => Err(only(diagnostics)),
+        (true, false) => Err(unclosed(text).unwrap_or_else(|| only(diagnostics))),
         (true, true) => Ok(found),
     }
+}
+
+/// The bracket that an open input does not close. It is looked for in the text alone: the indentation of what stands around a statement
+/// would have the search blame the brace of the head, which nobody typed.
+fn unclosed(text: &str) -> Option<Unreadable> {
+    if !syntax::is_open(text) {
+        return None;
+    }
+    let alone = syntax::parse(FILE, text).diagnostics;
+    let wrong = only(alone.into_iter().filter(|d| d.code == codes::SYNTAX_UNCLOSED).collect());
+    (!wrong.diagnostics.is_empty()).then_some(wrong)
 }
 
 /// Where the first line begins that declares something, outside brackets.
@@ -358,7 +369,6 @@ pub fn moved(mut d: Diagnostic, place: &dyn Fn(Span) -> Span) -> Diagnostic {
 
 /// That an input is too large to be taken.
 pub fn too_large(text: &str) -> Option<Unreadable> {
-    use rrb_lang::diag::codes;
     (text.len() > MAX_INPUT).then(|| {
         let message = format!("an input has at most {} KiB, this one has {}", MAX_INPUT >> 10, text.len() >> 10);
         let d = Diagnostic::error(codes::SYNTAX_TOO_LARGE, message, Span::new(FILE, 0, 0), "");
@@ -438,6 +448,17 @@ mod tests {
         let wrong = pieces(text).unwrap_err();
         assert!(wrong.diagnostics[0].span().start as usize >= 10, "{:?}", wrong.diagnostics);
         assert!(too_large(&"x".repeat(MAX_INPUT + 1)).is_some() && too_large(&"x".repeat(MAX_INPUT)).is_none());
+    }
+
+    #[test]
+    fn a_bracket_that_is_not_closed_is_one_that_was_typed() {
+        for (text, bracket, at) in
+            [("nonsense(3", "(", 8), ("let a = [1,\n  2", "[", 8), ("if true {\n  f(1)\n", "{", 8)]
+        {
+            let wrong = pieces(text).unwrap_err().diagnostics;
+            assert!(wrong[0].message.contains(&format!("`{bracket}`")), "{text:?}: {}", wrong[0].message);
+            assert!(wrong[0].labels.iter().any(|l| l.span.start == at), "{text:?}: {:?}", wrong[0].labels);
+        }
     }
 
     #[test]

@@ -36,9 +36,11 @@ struct Shape<'a> {
     columns: u16,
     args: &'a str,
     color: bool,
+    /// Besides the few variables that every one has.
+    env: &'a [(&'a str, &'a str)],
 }
 
-const PLAIN: Shape<'static> = Shape { columns: 100, args: "", color: false };
+const PLAIN: Shape<'static> = Shape { columns: 100, args: "", color: false, env: &[] };
 
 impl Terminal {
     fn open(dir: &Path, shape: &Shape<'_>) -> Self {
@@ -63,6 +65,7 @@ impl Terminal {
         if !shape.color {
             command.env("NO_COLOR", "1");
         }
+        command.envs(shape.env.iter().copied());
         let mut script = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let (keys, mut out) = (script.stdin.take(), script.stdout.take().unwrap());
         let screen = Arc::new(Mutex::new(Vec::new()));
@@ -347,4 +350,150 @@ fn live_asks_and_shows_who_it_is() {
     t.wait("rrb> ");
     t.keys("\x04");
     assert_eq!(t.end(), Some(0));
+}
+
+/// A program of this name in the folder `bin`, and the `PATH` that finds it first.
+fn program(dir: &Path, name: &str, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let bin = dir.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:/usr/bin:/bin", bin.display())
+}
+
+#[test]
+fn what_was_typed_is_edited_and_taken_again() {
+    let dir = folder(PROJECT);
+    let editor = "cp \"$1\" \"$HOME/before\"; ls -ld \"$(dirname \"$1\")\" > \"$HOME/folder\"; cat \"$HOME/after\" > \"$1\"; exit $(cat \"$HOME/exit\")";
+    let path = program(dir.path(), "my-editor", editor);
+    let home = |name: &str| dir.path().join(name);
+    std::fs::write(home("exit"), "0").unwrap();
+    std::fs::write(home("after"), "fn area(n: Int) -> Int {\n  n * n\n}\n").unwrap();
+    let mut t = Terminal::open(dir.path(), &Shape { env: &[("PATH", &path), ("EDITOR", "my-editor")], ..PLAIN });
+    t.line("fn area(n: Int) -> Int { n }", "fn area");
+    t.line(":edit area", "n * n");
+    t.line("area(7)", "49  _1: Int");
+    assert_eq!(std::fs::read_to_string(home("before")).unwrap().trim(), "fn area(n: Int) -> Int { n }");
+    assert!(std::fs::read_to_string(home("folder")).unwrap().starts_with("drwx------"), "others could read it");
+    // Without a name the last input is edited.
+    std::fs::write(home("after"), "area(3) + 1\n").unwrap();
+    t.line(":edit", "10  _2: Int");
+    assert_eq!(std::fs::read_to_string(home("before")).unwrap().trim(), "area(7)");
+    t.line(":edit", "nothing was changed");
+    // An editor that was left with an error changes nothing; so does one that is not there.
+    std::fs::write(home("after"), "fail \"never\"").unwrap();
+    std::fs::write(home("exit"), "3").unwrap();
+    t.line(":edit", "nothing is taken");
+    t.line(":edit nonsense", "nothing here is called `nonsense`");
+    // A module of the project is read anew.
+    std::fs::write(home("exit"), "0").unwrap();
+    std::fs::write(home("after"), "fn thrice(n: Int) -> Int { n * 3 }\n").unwrap();
+    t.line(":edit lib.things", "read 1 module");
+    t.line("thrice(5)", "15");
+    std::fs::remove_file(home("bin/my-editor")).unwrap();
+    t.line(":edit", "cannot start the editor `my-editor`");
+    t.line("area(2)", "4");
+}
+
+#[test]
+fn results_are_handed_to_a_clipboard() {
+    let dir = folder(PROJECT);
+    let path = program(dir.path(), "wl-copy", "cat > \"$HOME/copied\"");
+    let mut t = Terminal::open(dir.path(), &Shape { env: &[("PATH", &path)], ..PLAIN });
+    t.line(":copy", "there is no result yet");
+    t.line("{ a: [1, 2] }", "_1");
+    t.line(":copy", "copied with wl-copy");
+    let copied = std::fs::read_to_string(dir.path().join("copied")).unwrap();
+    assert_eq!(copied.split_whitespace().collect::<String>(), "{\"a\":[1,2]}");
+    // Where no program takes it, the terminal may: base64 of `text` in its own sequence.
+    for name in ["wl-copy", "xclip", "xsel", "pbcopy"] {
+        program(dir.path(), name, "cat > /dev/null; exit 1");
+    }
+    t.line("\"text\"", "_2: Text");
+    t.line(":copy", "handed to the terminal");
+    assert!(t.all().contains("\x1b]52;c;dGV4dA==\x07"), "{:?}", t.all());
+}
+
+#[test]
+fn what_is_longer_than_the_terminal_goes_through_a_pager() {
+    let dir = folder(PROJECT);
+    let path = program(dir.path(), "page", "cat > \"$HOME/paged\"; echo \"turned $1\"");
+    let mut t = Terminal::open(dir.path(), &Shape { env: &[("PATH", &path), ("PAGER", "page over")], ..PLAIN });
+    t.line("[1, 2]", "_1");
+    assert!(!dir.path().join("paged").exists());
+    t.line(":help", "turned over");
+    let paged = std::fs::read_to_string(dir.path().join("paged")).unwrap();
+    assert!(paged.contains(":save-runbook FILE") && paged.contains("Ctrl-D"), "{paged}");
+    t.line(":set pager off", "rrb> ");
+    std::fs::remove_file(dir.path().join("paged")).unwrap();
+    t.line(":help", ":quit");
+    assert!(!dir.path().join("paged").exists());
+    // A pager that is not there is no end.
+    t.line(":set pager on", "rrb> ");
+    std::fs::remove_file(dir.path().join("bin/page")).unwrap();
+    t.line(":help", ":quit");
+}
+
+#[test]
+fn help_keeps_to_a_narrow_terminal() {
+    let dir = folder(PROJECT);
+    for columns in [40_u16, 72, 100] {
+        let mut t = Terminal::open(dir.path(), &Shape { columns, ..PLAIN });
+        let from = bare(&t.all()).len();
+        t.line(":help", "Ctrl-D");
+        let all = bare(&t.all());
+        let longest = all[from..].lines().map(|l| l.trim_end().chars().count()).max().unwrap();
+        assert!(longest <= usize::from(columns), "{columns}: {}", &all[from..]);
+        // A line that is cut ends so.
+        assert!(all[from..].lines().all(|l| !l.ends_with('…')), "{columns}: {}", &all[from..]);
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_people_is_approved_from_the_same_session() {
+    let dir = folder(PROJECT);
+    let victim = dir.path().join("victim");
+    std::fs::write(&victim, "here").unwrap();
+    let made = super::command::rrb(
+        dir.path(),
+        &["token", "create", "b", "--user", "bo", "--scope", "approvals:read", "--scope", "approvals:vote"],
+    );
+    let token = super::command::stdout(&made).trim().to_owned();
+    let mut t = Terminal::open(dir.path(), &Shape { args: "--as ana", env: &[("RRB_TOKEN", &token)], ..PLAIN });
+    t.keys(":live yes\r");
+    t.wait("live ana> ");
+    let ask = |t: &mut Terminal| {
+        t.keys(&format!(
+            "approve \"Delete it?\" from group(\"sre\") {{ do system.delete_file(\"{}\") }}\r",
+            victim.display()
+        ));
+        t.wait("waits for");
+        t.wait("live ana> ");
+        let shown = t.seen;
+        t.keys(":approvals\r");
+        t.wait("Delete it?");
+        t.wait("live ana> ");
+        let all = bare(&t.all());
+        let row = all[shown..].lines().find(|l| l.contains("Delete it?") && !l.contains("approve")).unwrap();
+        row.split_whitespace().next().unwrap().to_owned()
+    };
+    let id = ask(&mut t);
+    t.keys(&format!(":deny {id} --comment \"not now\"\r"));
+    t.wait("live ana> ");
+    assert!(victim.exists(), "{}", t.all());
+    let id = ask(&mut t);
+    t.keys(&format!(":approve {id} --comment fine\r"));
+    t.wait("live ana> ");
+    let began = Instant::now();
+    while victim.exists() {
+        assert!(began.elapsed() < SOON, "{}", t.all());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    t.keys(":live off\r");
+    t.wait("not live any more");
+    t.keys("\x04");
+    assert_eq!(t.end(), Some(0));
+    let audit = super::command::stdout(&super::command::rrb(dir.path(), &["audit", "show", "--json"]));
+    assert!(audit.contains("user:bo") && audit.contains("user:ana (repl)"), "{audit}");
 }

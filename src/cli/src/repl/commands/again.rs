@@ -1,5 +1,6 @@
 //! Commands that go on for a while: watching an expression, editing.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -76,20 +77,17 @@ pub async fn edit(console: &mut Console, given: Given<'_>) -> Result<(), Wrong> 
             None => return edit_file(console, name),
         },
     };
-    let folder = std::env::temp_dir().join(format!("rrb-edit-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)
-        .map_err(|e| CliError::internal(format!("cannot make a file to edit: {}", reason(&e))))?;
-    let path = folder.join("input.rrb");
-    let done = std::fs::write(&path, &text)
-        .map_err(|e| CliError::internal(format!("cannot make a file to edit: {}", reason(&e))))
-        .and_then(|()| open(&path))
-        .and_then(|()| {
-            std::fs::read_to_string(&path)
-                .map_err(|e| CliError::usage(format!("cannot read what was edited: {}", reason(&e))))
-        });
-    let _ = std::fs::remove_dir_all(&folder);
-    let edited = done?;
-    if edited.trim().is_empty() || edited == text {
+    let unmade = |e: std::io::Error| CliError::internal(format!("cannot make a file to edit: {}", reason(&e)));
+    // A folder of its own that nobody else may look into: what is edited may be of an outage.
+    let mine = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix("rrb-edit-").permissions(mine).tempdir().map_err(unmade)?;
+    let path = folder.path().join("input.rrb");
+    std::fs::write(&path, format!("{text}\n")).map_err(unmade)?;
+    open(&path)?;
+    let edited = std::fs::read_to_string(&path)
+        .map_err(|e| CliError::usage(format!("cannot read what was edited: {}", reason(&e))))?;
+    // Editors end the last line.
+    if edited.trim().is_empty() || edited.trim_end() == text.trim_end() {
         console.context.out.line(console.context.out.look.dim("nothing was changed"));
         return Ok(());
     }

@@ -8,30 +8,25 @@ use super::super::pager;
 use super::super::session::Wrong;
 use super::{COMMANDS, Given, find, unknown};
 use crate::exit::CliError;
-use crate::text::{clean, truncate};
+use crate::out::Look;
+use crate::text::{clean, truncate, wrap};
+
+const INTRODUCTION: &str = "Type an expression, a `let`, a declaration or a whole runbook. Reads are made for real, and what changes or \
+                            destroys is only shown as a plan. `it` is the last result, `_1`, `_2` … those before.";
+
+const KEYS: [(&str, &str); 4] =
+    [("Tab", "completes"), ("Ctrl-R", "searches the history"), ("Ctrl-C", "stops"), ("Ctrl-D", "leaves")];
 
 /// `:help`
 pub fn help(console: &mut Console, given: Given<'_>) -> Result<(), Wrong> {
     let look = &console.context.out.look;
     let lines = match given.rest.trim_start_matches(':') {
         "" => {
-            let mut lines = vec![
-                "Type an expression, a `let`, a declaration or a whole runbook. Reads are made for real, and what changes".to_owned(),
-                "or destroys is only shown as a plan. `it` is the last result, `_1`, `_2` … those before.".to_owned(),
-                String::new(),
-            ];
-            for c in COMMANDS {
-                let head = format!(":{} {}", c.name, c.args);
-                lines.push(format!("  {:<34} {}", head.trim_end(), look.dim(c.summary)));
-            }
+            let mut lines = wrap(INTRODUCTION, look.width.min(100));
             lines.push(String::new());
-            lines.push(format!(
-                "{} completes, {} searches the history, {} stops, {} leaves",
-                look.bold("Tab"),
-                look.bold("Ctrl-R"),
-                look.bold("Ctrl-C"),
-                look.bold("Ctrl-D")
-            ));
+            lines.extend(COMMANDS.iter().flat_map(|c| beside(look, &format!(":{} {}", c.name, c.args), c.summary)));
+            lines.push(String::new());
+            lines.extend(KEYS.iter().flat_map(|(key, does)| beside(look, key, does)));
             lines
         }
         name => {
@@ -44,6 +39,23 @@ pub fn help(console: &mut Console, given: Given<'_>) -> Result<(), Wrong> {
     };
     pager::print(&console.context.out, &lines, console.options.pager);
     Ok(())
+}
+
+/// What something is called and what it does, beside each other; in a narrow terminal below each other.
+fn beside(look: &Look, head: &str, does: &str) -> Vec<String> {
+    const COLUMN: usize = 37;
+    const LEAST: usize = 30;
+    let head = head.trim_end();
+    let (column, mut lines) = match look.width >= COLUMN + LEAST {
+        true => (COLUMN, Vec::new()),
+        false => (6, vec![format!("  {head}")]),
+    };
+    let below = lines.len();
+    for (i, part) in wrap(does, look.width.saturating_sub(column).max(LEAST)).iter().enumerate() {
+        let head = if i + below == 0 { head } else { "" };
+        lines.push(format!("  {head:<width$}{}", look.dim(part), width = column - 2));
+    }
+    lines
 }
 
 /// `:doc`
