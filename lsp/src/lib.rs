@@ -1,5 +1,6 @@
 //! The rrb language server, over standard input and output.
 
+pub mod disk;
 pub mod ide;
 mod server;
 

@@ -1,27 +1,17 @@
-//! The files of a project on disk, within bounds.
+//! The files of a project on disk, as the server holds them.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::key::slashed;
+pub use crate::disk::{CONFIG, MAX_TOTAL, relative};
+use crate::disk::{Entry, MAX_DEPTH, MAX_FILE, MAX_FILES, enters, is_read, text, walk};
 
-/// The file that makes a folder a project.
-pub const CONFIG: &str = "rrb.toml";
-/// Files of one project.
-pub const MAX_FILES: usize = 5_000;
-/// Folders inside each other.
-pub const MAX_DEPTH: usize = 32;
-/// Bytes of all files of a project together.
-pub const MAX_TOTAL: u64 = 64 << 20;
 /// Folders that are looked into for projects below a folder of the workspace.
 pub const MAX_FOLDERS: usize = 20_000;
 /// Projects of one workspace.
 pub const MAX_PROJECTS: usize = 200;
-/// Bytes read of one file: one more than the parser takes, so that it says itself that there are too many.
-const MAX_FILE: u64 = rrb_lang::syntax::MAX_SOURCE as u64 + 1;
 
 /// When a file was last changed, and how long it is: what stays the same was not changed.
 pub type Stamp = (Option<SystemTime>, u64);
@@ -37,7 +27,7 @@ pub struct Held {
 pub fn read(path: &Path) -> Option<Held> {
     let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let stamp = (meta.modified().ok(), meta.len());
-    Some(Held { text: text(path), stamp })
+    Some(Held { text: text(path, MAX_FILE).map(Arc::from), stamp })
 }
 
 /// The stamp of a file; none when there is no such file.
@@ -46,42 +36,9 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
     Some((meta.modified().ok(), meta.len()))
 }
 
-fn text(path: &Path) -> Result<Arc<str>, String> {
-    let file = fs::File::open(path).map_err(|e| reason(&e))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text.into()),
-        // A file cut at the bound may end inside a character.
-        Err(e) if e.as_bytes().len() as u64 == MAX_FILE && e.utf8_error().error_len().is_none() => {
-            Ok(String::from_utf8_lossy(e.as_bytes()).into())
-        }
-        Err(e) => {
-            let line = e.as_bytes().iter().take(e.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count() + 1;
-            Err(format!("it is not UTF-8 text (line {line})"))
-        }
-    }
-}
-
-/// An I/O error in a few words, without the operating system's number.
-fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-}
-
-/// Whether a file is one that a project reads: its sources and what policies delegate to.
-pub fn is_read(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e == "rrb" || e == "rego" || e == "cedar")
-}
-
 /// The folder of the project that a file belongs to.
 pub fn root_of(path: &Path) -> Option<PathBuf> {
     path.ancestors().skip(1).find(|a| a.join(CONFIG).is_file()).map(Path::to_owned)
-}
-
-/// The name of a file inside its project, with `/`: `lib/paging.rrb`.
-pub fn relative(root: &Path, path: &Path) -> String {
-    slashed(path.strip_prefix(root).unwrap_or(path))
 }
 
 /// Whether the project in `root` holds a file at this path, by where it is: not in a hidden folder, not in `target`.
@@ -90,11 +47,6 @@ pub fn holds(root: &Path, path: &Path) -> bool {
     let parts: Vec<_> = inside.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
     let Some((name, folders)) = parts.split_last() else { return false };
     is_read(path) && !name.starts_with('.') && folders.len() <= MAX_DEPTH && folders.iter().all(|f| enters(f))
-}
-
-/// Whether a folder of this name is looked into.
-fn enters(name: &str) -> bool {
-    !name.starts_with('.') && name != "target" && name != "node_modules"
 }
 
 /// What a walk found, and whether a bound ended it.
@@ -113,16 +65,17 @@ pub fn files(root: &Path) -> Found {
 
 fn files_within(root: &Path, most: usize) -> Found {
     let mut found = Found::default();
-    walk(root, 0, &mut |path, is_folder| {
-        if is_folder {
-            return !path.join(CONFIG).exists();
-        }
-        if is_read(path) {
-            if found.paths.len() >= most {
-                found.cut = Some(format!("the project has more than {most} files"));
-                return false;
+    walk(root, &mut |entry| {
+        match entry {
+            Entry::Folder(path) => return !path.join(CONFIG).exists(),
+            Entry::File(path) if is_read(path) => {
+                if found.paths.len() >= most {
+                    found.cut = Some(format!("the project has more than {most} files"));
+                    return false;
+                }
+                found.paths.push(path.to_owned());
             }
-            found.paths.push(path.to_owned());
+            Entry::File(_) | Entry::TooDeep(_) | Entry::Unreadable(..) => {}
         }
         true
     });
@@ -141,10 +94,8 @@ fn projects_within(folder: &Path, folders: usize, most: usize) -> Found {
         found.paths.push(folder.to_owned());
     }
     let mut seen = 0;
-    walk(folder, 0, &mut |path, is_folder| {
-        if !is_folder {
-            return true;
-        }
+    walk(folder, &mut |entry| {
+        let Entry::Folder(path) = entry else { return found.cut.is_none() };
         seen += 1;
         if seen > folders || found.paths.len() >= most {
             found.cut = Some(if seen > folders {
@@ -161,28 +112,6 @@ fn projects_within(folder: &Path, folders: usize, most: usize) -> Found {
     });
     found.paths.sort();
     found
-}
-
-/// Shows every entry below a folder to `each`, which says whether to go on: into a folder, or at all behind a file.
-fn walk(folder: &Path, depth: usize, each: &mut dyn FnMut(&Path, bool) -> bool) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        // The kind of the entry itself: a link to a folder is not followed, so that no circle is walked.
-        let Ok(kind) = entry.file_type() else { continue };
-        let path = entry.path();
-        if kind.is_dir() {
-            if enters(&name) && each(&path, true) {
-                walk(&path, depth + 1, each);
-            }
-        } else if !name.starts_with('.') && !each(&path, false) {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -236,13 +165,6 @@ mod tests {
         assert_eq!(projects_within(dir.path(), 2, 2).cut, None);
         assert_eq!(projects_within(dir.path(), 1, 2).cut.unwrap(), "more than 1 folders");
         assert_eq!(projects_within(dir.path(), 2, 1).cut.unwrap(), "more than 1 projects");
-    }
-
-    #[test]
-    fn a_circle_of_links_is_not_walked() {
-        let dir = folder(&["rrb.toml", "a.rrb"]);
-        std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
-        assert_eq!(names(dir.path(), &files(dir.path())), ["a.rrb"]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Key {
     pub fn of_path(path: &Path, library: Option<&Path>) -> Self {
         let path = tidy(path);
         match library.and_then(|library| path.strip_prefix(library).ok()) {
-            Some(inside) => Self::Std(slashed(inside)),
+            Some(inside) => Self::Std(crate::disk::slashed(inside)),
             None => Self::File(path),
         }
     }
@@ -84,11 +84,6 @@ fn tidy(path: &Path) -> PathBuf {
         }
     }
     tidy
-}
-
-/// The path with `/` between its parts.
-pub fn slashed(path: &Path) -> String {
-    path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]

@@ -1,21 +1,12 @@
 //! The `.rrb` files of a project, within bounds.
 
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::Place;
-use super::place::{CONFIG, reason};
-use crate::exit::CliError;
+use rrb_lsp::disk::{self, Entry, MAX_DEPTH, MAX_FILE, MAX_FILES, MAX_TOTAL, is_source, reason, relative};
 
-/// Files of one project.
-pub const MAX_FILES: usize = 5_000;
-/// Folders inside each other.
-pub const MAX_DEPTH: usize = 32;
-/// Bytes of all files together.
-pub const MAX_TOTAL: u64 = 64 << 20;
-/// Bytes read of one file: one more than the parser takes, so that it says itself that there are too many.
-const MAX_FILE: u64 = rrb_lang::syntax::MAX_SOURCE as u64 + 1;
+use super::Place;
+use super::place::CONFIG;
+use crate::exit::CliError;
 
 /// What was read.
 #[derive(Debug, Clone, Default)]
@@ -67,11 +58,11 @@ fn collect_within(place: &Place, most: usize, bytes: u64) -> Result<Files, CliEr
     for path in paths_within(place, most)? {
         let name = relative(&place.root, &path);
         if path.extension().is_none_or(|e| e != "rrb") && place.single.is_none() {
-            let text = read(&path, MAX_FILE);
+            let text = disk::text(&path, MAX_FILE);
             total += text.as_ref().map_or(0, |t| t.len() as u64);
             files.delegates.push(DelegateFile { name, text });
         } else {
-            match read(&path, MAX_FILE) {
+            match disk::text(&path, MAX_FILE) {
                 Ok(text) => {
                     total += text.len() as u64;
                     files.modules.push(ModuleFile { name, text });
@@ -95,10 +86,7 @@ fn paths_within(place: &Place, most: usize) -> Result<Vec<PathBuf>, CliError> {
     if let Some(file) = &place.single {
         return Ok(vec![file.clone()]);
     }
-    let mut found = Vec::new();
-    walk(&place.root, Walk { depth: 0, most, projects: false }, &mut found)?;
-    found.sort();
-    Ok(found)
+    walk(&place.root, most, false)
 }
 
 /// The `.rrb` files of a project, in the order of their names.
@@ -107,7 +95,7 @@ fn paths_within(place: &Place, most: usize) -> Result<Vec<PathBuf>, CliError> {
 /// When its folder cannot be read, or the bounds above are passed.
 pub fn files_of(place: &Place) -> Result<Vec<PathBuf>, CliError> {
     let mut found = paths(place)?;
-    found.retain(|p| is_rrb(p));
+    found.retain(|p| is_source(p));
     Ok(found)
 }
 
@@ -120,27 +108,21 @@ pub fn files_below(path: &Path) -> Result<Vec<PathBuf>, CliError> {
     let full =
         path.canonicalize().map_err(|e| CliError::not_found(format!("cannot open `{shown}`: {}", reason(&e))))?;
     if full.is_file() {
-        if is_rrb(&full) {
+        if is_source(&full) {
             return Ok(vec![full]);
         }
         return Err(CliError::usage(format!("`{shown}` is no rrb file")).help("a runbook's file ends in `.rrb`"));
     }
-    let mut found = Vec::new();
-    walk(&full, Walk { depth: 0, most: MAX_FILES, projects: true }, &mut found)?;
-    found.retain(|p| is_rrb(p));
-    found.sort();
+    let mut found = walk(&full, MAX_FILES, true)?;
+    found.retain(|p| is_source(p));
     Ok(found)
-}
-
-fn is_rrb(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e == "rrb")
 }
 
 /// Only the project file.
 pub(super) fn config_only(place: &Place) -> Files {
     let mut files = Files::default();
     if let Some(config) = place.config() {
-        match read(&config, rrb_lang::project::MAX_BYTES as u64 + 1) {
+        match disk::text(&config, rrb_lang::project::MAX_BYTES as u64 + 1) {
             Ok(text) => files.config = Some(text),
             Err(reason) => files.unreadable.push(Unreadable { name: CONFIG.to_owned(), reason }),
         }
@@ -148,71 +130,34 @@ pub(super) fn config_only(place: &Place) -> Files {
     files
 }
 
-/// How a folder is walked.
-#[derive(Debug, Clone, Copy)]
-struct Walk {
-    depth: usize,
-    /// How many files there may be.
-    most: usize,
-    /// Whether projects inside the folder are walked, too.
-    projects: bool,
-}
-
-fn walk(folder: &Path, how: Walk, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
-    let shown = crate::text::clean(&folder.to_string_lossy()).into_owned();
-    if how.depth > MAX_DEPTH {
-        return Err(CliError::usage(format!("folders nest deeper than {MAX_DEPTH} levels at `{shown}`")));
-    }
-    let entries =
-        fs::read_dir(folder).map_err(|e| CliError::usage(format!("cannot read `{shown}`: {}", reason(&e))))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        // The kind of the entry itself: a link to a folder is not followed, so that no circle is walked.
-        let Ok(kind) = entry.file_type() else { continue };
-        if name.starts_with('.') {
-            continue;
-        }
-        let path = entry.path();
-        if kind.is_dir() {
-            if name != "target" && name != "node_modules" && (how.projects || !path.join(CONFIG).exists()) {
-                walk(&path, Walk { depth: how.depth + 1, ..how }, found)?;
+/// The files below a folder that a project reads; with `projects`, those of projects inside it, too.
+fn walk(folder: &Path, most: usize, projects: bool) -> Result<Vec<PathBuf>, CliError> {
+    let mut found = Vec::new();
+    let mut wrong = None;
+    let shown = |path: &Path| crate::text::clean(&path.to_string_lossy()).into_owned();
+    disk::walk(folder, &mut |entry| {
+        let why = match entry {
+            Entry::Folder(path) => return projects || !path.join(CONFIG).exists(),
+            Entry::File(path) if !disk::is_read(path) => return true,
+            Entry::File(path) if found.len() < most => {
+                found.push(path.to_owned());
+                return true;
             }
-        } else if path.extension().is_some_and(|e| e == "rrb" || e == "rego" || e == "cedar") && path.is_file() {
-            found.push(path);
-            if found.len() > how.most {
-                return Err(CliError::usage(format!("the project has more than {} files", how.most)));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The text of a file, at most `limit` bytes of it.
-fn read(path: &Path, limit: u64) -> Result<String, String> {
-    let file = fs::File::open(path).map_err(|e| reason(&e))?;
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text),
-        // A file cut at the bound may end inside a character.
-        Err(e) if e.as_bytes().len() as u64 == limit && e.utf8_error().error_len().is_none() => {
-            Ok(String::from_utf8_lossy(e.as_bytes()).into_owned())
-        }
-        Err(e) => {
-            let line = e.as_bytes().iter().take(e.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count() + 1;
-            Err(format!("it is not UTF-8 text (line {line})"))
-        }
-    }
-}
-
-fn relative(root: &Path, path: &Path) -> String {
-    let inside = path.strip_prefix(root).unwrap_or(path);
-    inside.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+            Entry::File(_) => format!("the project has more than {most} files"),
+            Entry::TooDeep(path) => format!("folders nest deeper than {MAX_DEPTH} levels at `{}`", shown(path)),
+            Entry::Unreadable(path, e) => format!("cannot read `{}`: {}", shown(path), reason(e)),
+        };
+        wrong = Some(CliError::usage(why));
+        false
+    });
+    found.sort();
+    wrong.map_or(Ok(found), Err)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn names(files: &Files) -> Vec<&str> {
@@ -244,13 +189,6 @@ mod tests {
             (".hidden.rrb", b""),
         ]);
         assert_eq!(names(&collect(&place).unwrap()), ["b.rrb", "lib/a.rrb"]);
-    }
-
-    #[test]
-    fn a_circle_of_links_is_not_walked() {
-        let (dir, place) = project(&[("a.rrb", b"")]);
-        std::os::unix::fs::symlink(dir.path(), dir.path().join("loop")).unwrap();
-        assert_eq!(names(&collect(&place).unwrap()), ["a.rrb"]);
     }
 
     #[test]

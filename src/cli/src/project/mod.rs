@@ -7,9 +7,10 @@ mod place;
 use rrb_lang::project::ProjectConfig;
 
 use crate::exit::CliError;
-pub use collect::{Files, MAX_DEPTH, MAX_FILES, MAX_TOTAL, ModuleFile, Unreadable, collect, files_below, files_of};
+pub use collect::{Files, ModuleFile, Unreadable, collect, files_below, files_of};
 pub use load::{Loaded, Sound, Texts, config, known_settings, load, load_for_tests, load_with, settings, texts};
-pub use place::{CONFIG, Place, find, reason};
+pub use place::{CONFIG, Place, find};
+pub use rrb_lsp::disk::reason;
 
 /// When a file was last changed, and how long it is.
 pub type Stamp = (std::path::PathBuf, Option<std::time::SystemTime>, u64);

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use rrb_lang::project::ProjectConfig;
+pub use rrb_lsp::disk::CONFIG;
+use rrb_lsp::disk::reason;
 
 use crate::exit::CliError;
-
-/// The file that makes a folder a project.
-pub const CONFIG: &str = "rrb.toml";
 
 /// Where a project is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,16 +51,4 @@ pub fn find(from: Option<&Path>) -> Result<Place, CliError> {
     Err(CliError::not_found(format!("there is no project here: no `{CONFIG}` in `{shown}` or a folder above"))
         .help("make one with `rrb init`, go to its folder, or name it with `-C DIR`")
         .help("a single file also works: `rrb check FILE.rrb`"))
-}
-
-/// An I/O error in a few words, without the operating system's number.
-pub fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => {
-            let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-        }
-    }
 }
