@@ -10,6 +10,8 @@ use rrb_lang::diag::Diagnostic;
 use rrb_lang::span::FileId;
 use rrb_lang::syntax::{self, Pieces, ast};
 
+use super::twins::{Declared, declared};
+
 /// Bytes of the project's source whose trees are kept.
 const MOST_READ: usize = 1 << 20;
 
@@ -52,12 +54,19 @@ pub type Key = u64;
 /// What was said of a file that depended on this.
 type Said = (Key, Arc<[Diagnostic]>);
 
+/// A text and what its lines declare.
+type Lines = (Arc<str>, Arc<[Declared]>);
+
 #[derive(Debug)]
 pub struct Cache {
     library: HashSet<FileId>,
     read: Mutex<Kept<Read>>,
     worlds: Mutex<VecDeque<(FileId, Key, Arc<World>)>>,
     said: Mutex<HashMap<FileId, Said>>,
+    /// What each text declares that must be apart in a project.
+    declared: Mutex<HashMap<FileId, Lines>>,
+    /// The files of which was said that another one declares the same.
+    twins: Mutex<HashSet<FileId>>,
 }
 
 #[derive(Debug)]
@@ -80,6 +89,8 @@ impl Cache {
             read: Mutex::new(Kept { by_file: HashMap::new(), order: VecDeque::new(), bytes: 0 }),
             worlds: Mutex::default(),
             said: Mutex::default(),
+            declared: Mutex::default(),
+            twins: Mutex::default(),
         }
     }
 
@@ -93,6 +104,8 @@ impl Cache {
             read: Mutex::new(Kept { by_file, order: VecDeque::new(), bytes: 0 }),
             worlds: Mutex::default(),
             said: Mutex::default(),
+            declared: Mutex::default(),
+            twins: Mutex::default(),
         }
     }
 
@@ -169,9 +182,37 @@ impl Cache {
         said
     }
 
+    /// What the lines of a file declare.
+    pub fn declared(&self, id: FileId, text: &Arc<str>) -> Arc<[Declared]> {
+        let mut known = lock(&self.declared);
+        if let Some((_, found)) = known.get(&id).filter(|(of, _)| Arc::ptr_eq(of, text)) {
+            return Arc::clone(found);
+        }
+        let found = declared(id, text);
+        known.insert(id, (Arc::clone(text), Arc::clone(&found)));
+        found
+    }
+
+    /// Notes whether a file was said to declare what another one does.
+    pub fn note_twin(&self, id: FileId, is: bool) {
+        let mut twins = lock(&self.twins);
+        if is {
+            twins.insert(id);
+        } else {
+            twins.remove(&id);
+        }
+    }
+
+    /// The files of which that was said.
+    pub fn twins(&self) -> Vec<FileId> {
+        lock(&self.twins).iter().copied().collect()
+    }
+
     /// Forgets what was said of files that are gone.
     pub fn forget(&self, id: FileId) {
         lock(&self.said).remove(&id);
+        lock(&self.declared).remove(&id);
+        lock(&self.twins).remove(&id);
         lock(&self.worlds).retain(|(file, ..)| *file != id);
     }
 }

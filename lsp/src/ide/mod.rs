@@ -26,6 +26,7 @@ mod tests;
 pub mod text;
 pub mod tokens;
 pub mod toml;
+mod twins;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -41,7 +42,7 @@ use rrb_lang::stdlib;
 pub use self::cache::Read;
 use self::cache::{Cache, Key};
 use self::project::Snapshot;
-pub use self::project::{CONFIG, Project};
+pub use self::project::{CONFIG, Judge, Project};
 
 /// Bytes of source up to which a project is looked at as a whole for what is wrong in `rrb.toml`.
 const MOST_WHOLE: usize = 1 << 20;
@@ -118,6 +119,11 @@ impl Analysis {
     /// The tree of a file.
     pub fn read(&self, file: FileId) -> Arc<Read> {
         self.inner.cache.read(file, &self.text(file))
+    }
+
+    /// The files that policies may delegate to: `policies/guard.rego`.
+    pub fn delegates(&self) -> impl Iterator<Item = &str> {
+        self.inner.files.delegates.keys().map(String::as_str)
     }
 
     /// The module that a `use` names: of the project, else of the standard library.
@@ -224,9 +230,29 @@ impl Analysis {
         if let Some(world) = self.inner.cache.world(file, key) {
             return world;
         }
-        let world = Arc::new(self.check(file, self.inner.sources.clone(), seen, None));
+        let mut world = self.check(file, self.inner.sources.clone(), seen, None);
+        self.judge_delegates(&mut world);
+        let world = Arc::new(world);
         self.inner.cache.keep_world(file, key, &world);
         world
+    }
+
+    /// Adds what is wrong in the files that the policies of a file delegate to, at the rules that do.
+    fn judge_delegates(&self, world: &mut World) {
+        let Some(judge) = self.inner.files.judge else { return };
+        for (delegate, rule) in std::mem::take(&mut world.delegates) {
+            let mut sources = self.inner.sources.clone();
+            let Some(mut wrong) = judge(&delegate, rule, &mut sources) else { continue };
+            let place = wrong.span();
+            if place.file != rule.file {
+                let at = sources.line_col(place.file, place.start);
+                wrong.message = format!("{} (line {}, column {})", wrong.message, at.line, at.column);
+                wrong.labels.retain(|l| l.span.file == rule.file);
+                wrong.labels.iter_mut().for_each(|l| l.primary = true);
+            }
+            world.diagnostics.push(wrong);
+        }
+        world.diagnostics.sort_by_key(|d| (d.span().start, d.span().end));
     }
 
     /// The file with another text, and what could stand where a name asks.
@@ -278,7 +304,15 @@ impl Analysis {
         }
         let key = self.seen(file, self.read(file)).key;
         let said = self.inner.cache.said(file, key);
-        said.unwrap_or_else(|| self.world(file).diagnostics.clone().into())
+        let mut said = said.unwrap_or_else(|| self.world(file).diagnostics.clone().into());
+        let twins = self.twins_in(file, &said);
+        self.inner.cache.note_twin(file, !twins.is_empty());
+        if !twins.is_empty() {
+            let mut all: Vec<Diagnostic> = said.iter().cloned().chain(twins).collect();
+            all.sort_by_key(|d| (d.span().start, d.span().end));
+            said = all.into();
+        }
+        said
     }
 
     /// The files of the project that see `file`, directly or through others: what is wrong in them may change with it.
@@ -298,6 +332,16 @@ impl Analysis {
             }
         }
         found.remove(0);
+        for twin in self.twins(file).into_iter().chain(self.inner.cache.twins()) {
+            if twin != file && !found.contains(&twin) {
+                found.push(twin);
+            }
+        }
+        // `rrb.toml` gives the settings that modules declare.
+        let files = &self.inner.files;
+        if file != PROJECT_FILE && files.config_text.is_some() && self.text(file).contains("settings") {
+            found.push(PROJECT_FILE);
+        }
         found
     }
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use rrb_lang::check::{Files, module_name};
 use rrb_lang::diag::Diagnostic;
+use rrb_lang::hir::Delegate;
 use rrb_lang::project::ProjectConfig;
-use rrb_lang::span::{FileId, PROJECT_FILE, Sources};
+use rrb_lang::span::{FileId, PROJECT_FILE, Sources, Span};
 use rrb_lang::stdlib;
+
+pub use crate::disk::CONFIG;
 
 use super::Analysis;
 use super::cache::Cache;
 
-/// The name of a project's own file.
-pub const CONFIG: &str = "rrb.toml";
+/// Says what is wrong with a file that a rule of a policy delegates to: at a place in that file, which is added to the sources.
+pub type Judge = fn(&Delegate, Span, &mut Sources) -> Option<Diagnostic>;
 
 /// A project whose files change. One thread owns it; others look at its [`Analysis`].
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub(super) struct Snapshot {
     pub now: Option<i64>,
     /// Rises with every change of what every file may depend on.
     pub surroundings: u64,
+    /// Who understands the languages of delegates. None: they are not looked into.
+    pub judge: Option<Judge>,
 }
 
 impl Project {
@@ -89,6 +94,13 @@ impl Project {
     pub fn set_now(&mut self, now: i64) {
         let files = Arc::make_mut(&mut self.files);
         files.now = Some(now);
+        files.surroundings += 1;
+    }
+
+    /// Says who understands the languages that policies delegate to.
+    pub fn set_judge(&mut self, judge: Judge) {
+        let files = Arc::make_mut(&mut self.files);
+        files.judge = Some(judge);
         files.surroundings += 1;
     }
 

@@ -21,6 +21,7 @@ use super::queue::{About, Edit, Queue};
 use super::requests::navigate;
 use super::world::{Snapshot, World};
 use super::{commands, library, requests};
+use crate::ide::Judge;
 
 /// Answers an editor.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Backend {
     cache: Option<PathBuf>,
     /// The editor asked for the end before it said `exit`.
     shut: Arc<AtomicBool>,
+    judge: Judge,
     started: OnceLock<Started>,
 }
 
@@ -42,8 +44,8 @@ struct Started {
 
 impl Backend {
     /// A server at the end of a connection.
-    pub fn new(connection: Connection, cache: Option<PathBuf>, shut: Arc<AtomicBool>) -> Self {
-        Self { connection, cache, shut, started: OnceLock::new() }
+    pub fn new(connection: Connection, cache: Option<PathBuf>, shut: Arc<AtomicBool>, judge: Judge) -> Self {
+        Self { connection, cache, shut, judge, started: OnceLock::new() }
     }
 
     fn edit(&self, make: impl FnOnce(&Client) -> Edit) {
@@ -142,7 +144,7 @@ impl LanguageServer for Backend {
     async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
         let client = Arc::new(Client::new(&params, self.cache.clone()));
         let (publisher, messages) = Publisher::new();
-        let world = World::new(Arc::clone(&client), folders(&params));
+        let world = World::new(Arc::clone(&client), folders(&params), self.judge);
         let queue = Queue::start(world, publisher).map_err(|e| Error {
             code: tower_lsp::jsonrpc::ErrorCode::InternalError,
             message: format!("the server cannot start a thread: {e}").into(),

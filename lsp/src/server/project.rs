@@ -97,7 +97,7 @@ impl Due {
 
 impl Project {
     /// Reads the files of a project.
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: Place, judge: ide::Judge) -> Self {
         let mut project = Self {
             ide: ide::Project::new(matches!(place, Place::Alone(_))),
             place,
@@ -109,6 +109,7 @@ impl Project {
             view: None,
             due: Due::default(),
         };
+        project.ide.set_judge(judge);
         project.set_clock();
         project.reread();
         project

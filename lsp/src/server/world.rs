@@ -14,6 +14,7 @@ use super::key::Key;
 use super::project::{Place, Project};
 use super::text::Text;
 use super::view::View;
+use crate::ide::Judge;
 
 /// The documents and projects.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct World {
     folders: BTreeSet<PathBuf>,
     documents: Arc<Documents>,
     projects: BTreeMap<Key, Project>,
+    judge: Judge,
 }
 
 /// The state at one moment, for a request.
@@ -52,9 +54,9 @@ impl Snapshot {
 
 impl World {
     /// A world without documents.
-    pub fn new(client: Arc<Client>, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub fn new(client: Arc<Client>, folders: impl IntoIterator<Item = PathBuf>, judge: Judge) -> Self {
         let folders = folders.into_iter().collect();
-        Self { client, folders, documents: Arc::default(), projects: BTreeMap::new() }
+        Self { client, folders, documents: Arc::default(), projects: BTreeMap::new(), judge }
     }
 
     /// The open documents.
@@ -85,7 +87,8 @@ impl World {
     }
 
     fn load(&mut self, place: Place) -> &mut Project {
-        self.projects.entry(place.id()).or_insert_with(|| Project::new(place))
+        let judge = self.judge;
+        self.projects.entry(place.id()).or_insert_with(|| Project::new(place, judge))
     }
 
     /// Where a document belongs.

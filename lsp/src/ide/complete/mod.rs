@@ -269,6 +269,8 @@ fn after_word(c: &Context<'_>, last: &[Token<'_>]) -> Option<Vec<Item>> {
         "for" if second == "wait" => scope::events(c),
         "when" if second == "cancel" || in_test => scope::events(c),
         "trust" | "forbid" => keywords_alone(words::EFFECTS),
+        "during" if c.in_policy() => forms(words::WINDOWS, rank::CLAUSE),
+        "delegate" if c.in_policy() => forms(words::DELEGATES, rank::CLAUSE),
         "run" | "start" => scope::runbooks(c),
         "do" => scope::calls(c, true),
         "given" => scope::calls(c, false),
@@ -368,6 +370,10 @@ impl Context<'_> {
 
     fn in_event(&self) -> bool {
         self.enclosing(|n| matches!(n, Node::Item(i) if matches!(i.kind, rrb_lang::syntax::ast::ItemKind::Event(_))))
+    }
+
+    fn in_policy(&self) -> bool {
+        self.enclosing(|n| matches!(n, Node::Item(i) if matches!(i.kind, rrb_lang::syntax::ast::ItemKind::Policy(_))))
     }
 
     fn in_trigger(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Names of `rrb.toml` in texts: groups, users, instances.
+//! What texts name: groups, users and instances of `rrb.toml`, files that policies delegate to.
 
 use rrb_lang::check::world::Target;
 use rrb_lang::span::Span;
@@ -24,6 +24,10 @@ pub fn in_text(c: &Context<'_>, text: &str, from: usize, at: usize) -> Option<(S
         [Token::Word("by"), Token::Word("approve" | "deny"), ..] => users(c),
         [Token::Sign(','), Token::Text, ..] if people(&c.before.tokens) => users(c),
         [Token::Word("owner"), ..] => config.groups.iter().map(|(n, _)| (n.to_string(), "group".to_owned())).collect(),
+        [Token::Word(engine @ ("rego" | "cedar")), Token::Word("delegate"), ..] => {
+            let ending = format!(".{engine}");
+            c.analysis.delegates().filter(|f| f.ends_with(&ending)).map(|f| (f.to_owned(), String::new())).collect()
+        }
         [Token::Sign('['), Token::Word(name), ..] => {
             let target = scope::named(c, name)?;
             let connector = match target {

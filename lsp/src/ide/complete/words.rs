@@ -217,6 +217,35 @@ pub struct Form {
     pub text: &'static str,
 }
 
+/// When a rule of a policy counts.
+pub const WINDOWS: &[Form] = &[
+    Form {
+        label: "weekly",
+        detail: "every week, from a day and time to another",
+        text: "weekly(\"${1:Fri 17:00}\" to \"${2:Mon 07:00}\" in \"${3:UTC}\")$0",
+    },
+    Form {
+        label: "daily",
+        detail: "every day, from a time to another",
+        text: "daily(\"${1:22:00}\" to \"${2:06:00}\" in \"${3:UTC}\")$0",
+    },
+    Form {
+        label: "between",
+        detail: "once, from a moment to another",
+        text: "between time\"${1:2026-12-23T00:00:00Z}\" and time\"${2:2027-01-02T00:00:00Z}\"$0",
+    },
+];
+
+/// Who else may decide for a policy.
+pub const DELEGATES: &[Form] = &[
+    Form {
+        label: "rego",
+        detail: "a rule in a file of Rego",
+        text: "rego \"${1:policies/guard.rego}\" query \"${2:data.rrb.deny}\"$0",
+    },
+    Form { label: "cedar", detail: "a file of Cedar", text: "cedar \"${1:policies/guard.cedar}\"$0" },
+];
+
 /// Whole declarations.
 pub const DECLARATIONS: &[Form] = &[
     Form {

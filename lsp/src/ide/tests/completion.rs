@@ -200,6 +200,13 @@ fn clauses_follow_their_statement() {
     has("connector c {\n  event e: Text from webhook \"/x\" {\n    verify $0\n  }\n}", &["bearer", "hmac"]);
     has("policy p {\n  $0\n}", &["forbid", "limit"]);
     has("policy p {\n  forbid $0\n}", &["destroys", "changes"]);
+    has("policy p {\n  forbid changes during $0\n}", &["weekly", "daily", "between"]);
+    has("policy p {\n  forbid changes during we$0\n}", &["weekly"]);
+    has("policy p {\n  delegate $0\n}", &["rego", "cedar"]);
+    lacks("runbook r() {\n  during $0\n}", &["weekly"]);
+    let files = "//- guard/a.rego\npackage rrb\n//- guard/b.cedar\n//- main.rrb\n";
+    has(&format!("{files}policy p {{\n  delegate rego \"$0\" query \"data.rrb.deny\"\n}}"), &["guard/a.rego"]);
+    lacks(&format!("{files}policy p {{\n  delegate cedar \"gu$0\"\n}}"), &["guard/a.rego"]);
     has("connector c {\n  $0\n}", &["action", "event", "settings"]);
     lacks("connector c {\n  $0\n}", &["runbook", "approve"]);
 }

@@ -4,6 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
+use rrb_lang::diag::{Diagnostic, codes};
+use rrb_lang::hir::Delegate;
+use rrb_lang::span::{Sources, Span};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf};
 
@@ -25,6 +28,15 @@ pub struct Editor {
     pub capabilities: Value,
 }
 
+/// Of what policies delegate to, one with `wrong` in it is.
+pub fn judge(delegate: &Delegate, rule: Span, sources: &mut Sources) -> Option<Diagnostic> {
+    let at = u32::try_from(delegate.text.find("wrong")?).unwrap();
+    let file = sources.add(&delegate.file, &delegate.text);
+    let place = Span::new(file, at, at + 5);
+    let message = format!("`{}`: this is wrong", delegate.file);
+    Some(Diagnostic::error(codes::POLICY_DELEGATE, message, place, "here").label(rule, "a policy delegates to it"))
+}
+
 impl Editor {
     /// An editor that says this of itself, in a folder.
     pub async fn start(folder: &Path, capabilities: Value) -> Self {
@@ -37,7 +49,7 @@ impl Editor {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (input, output) = tokio::io::split(theirs);
         let cache = params.get("cache").and_then(Value::as_str).map(Into::into);
-        let server = tokio::spawn(crate::serve(input, output, cache));
+        let server = tokio::spawn(crate::serve(input, output, cache, judge));
         let (output, input) = tokio::io::split(ours);
         let mut editor = Self {
             input,

@@ -27,6 +27,35 @@ async fn an_unsaved_text_is_seen_by_other_files() {
 }
 
 #[tokio::test]
+async fn settings_that_a_module_declares_are_known_in_the_project_file() {
+    let declared = "settings { room: Text = \"#none\" }\nfn one() -> Text { room }\n";
+    let dir = folder(&[("rrb.toml", "[settings.a]\nrome = \"x\"\n"), ("a.rrb", declared)]);
+    let (a, config) = (uri(&dir.path().join("a.rrb")), uri(&dir.path().join("rrb.toml")));
+    let mut editor = Editor::start(dir.path(), json!({})).await;
+    assert!(editor.diagnostics(&config).await[0].contains("`rome`"));
+    editor.open(&a, &declared.replace("room", "rome")).await;
+    assert_eq!(editor.diagnostics(&config).await, Vec::<String>::new());
+    editor.end().await;
+}
+
+#[tokio::test]
+async fn mistakes_in_what_a_policy_delegates_to_are_shown_at_the_rule() {
+    let policy = "policy p {\n  delegate rego \"guard.rego\" query \"data.rrb.deny\"\n}\n";
+    let dir = folder(&[("rrb.toml", ""), ("guard.rego", "package rrb\n wrong\n"), ("a.rrb", policy)]);
+    let (a, guard) = (uri(&dir.path().join("a.rrb")), dir.path().join("guard.rego"));
+    let mut editor = Editor::start(dir.path(), watches()).await;
+    let told = editor.wait("textDocument/publishDiagnostics", |p| p["uri"] == a).await;
+    let shown = &told["diagnostics"][0];
+    let message = shown["message"].as_str().unwrap();
+    assert!(message.starts_with("`guard.rego`: this is wrong (line 2, column 2)"), "{message}");
+    assert_eq!(shown["range"]["start"]["line"], 1);
+    fs::write(&guard, "package rrb\n").unwrap();
+    editor.watched(&uri(&guard), 2).await;
+    assert_eq!(editor.diagnostics(&a).await, Vec::<String>::new());
+    editor.end().await;
+}
+
+#[tokio::test]
 async fn files_that_come_and_go_are_noticed() {
     let dir = folder(&[("rrb.toml", ""), ("a.rrb", USES)]);
     let (a, path) = (uri(&dir.path().join("a.rrb")), dir.path().join("lib/b.rrb"));

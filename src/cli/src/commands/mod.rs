@@ -68,7 +68,7 @@ pub async fn dispatch(context: &Context, command: Command) -> Result<Exit, CliEr
         Command::Export(command) => export::dispatch(context, &command),
         Command::Connectors(command) => connectors::dispatch(context, &command),
         Command::Init(args) => init::init(context, &args),
-        Command::Lsp { .. } => match rrb_lsp::serve_stdio().await {
+        Command::Lsp { .. } => match rrb_lsp::serve_stdio(rrb_engine::policy::check_delegate).await {
             true => Ok(Exit::Ok),
             // The protocol's word for an end without `shutdown`.
             false => Ok(Exit::Failed),

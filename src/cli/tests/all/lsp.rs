@@ -151,3 +151,31 @@ fn a_message_that_is_no_json_is_answered_and_ends_the_session() {
     assert_eq!(editor.hear()["error"]["code"], -32700);
     assert_eq!(editor.end(), Some(1));
 }
+
+#[test]
+fn an_editor_is_told_of_mistakes_in_what_a_policy_delegates_to() {
+    let dir = super::command::folder(&[
+        ("rrb.toml", ""),
+        ("guard.rego", "package rrb\n\ndeny contains msg if {\n  msg := := \"no\"\n}\n"),
+        ("p.rrb", "policy p {\n  delegate rego \"guard.rego\" query \"data.rrb.deny\"\n}\n"),
+    ]);
+    let uri = format!("file://{}/p.rrb", dir.path().canonicalize().unwrap().display());
+    let text = std::fs::read_to_string(dir.path().join("p.rrb")).unwrap();
+    let mut editor = Editor::open(&["lsp"]);
+    editor.say(INITIALIZE);
+    editor.hear();
+    editor.say(INITIALIZED);
+    let document = serde_json::json!({ "uri": uri, "languageId": "rrb", "version": 1, "text": text });
+    let open = serde_json::json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": { "textDocument": document } });
+    editor.say(&open.to_string());
+    let told = loop {
+        let told = editor.hear();
+        if told["method"] == "textDocument/publishDiagnostics" && told["params"]["uri"] == uri.as_str() {
+            break told;
+        }
+    };
+    let shown = &told["params"]["diagnostics"][0];
+    let message = shown["message"].as_str().unwrap();
+    assert!(message.contains("`guard.rego`") && message.contains("(line 4, column"), "{message}");
+    assert_eq!(shown["range"]["start"]["line"], 1, "{shown}");
+}

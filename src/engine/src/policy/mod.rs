@@ -20,6 +20,7 @@ use rrb_lang::span::Sources;
 use rrb_lang::vm::protocol::{ActionInfo, ApprovalAsk, Millis, Verdict};
 
 pub use counts::{Counted, Counts, MARK};
+pub use delegate::check as check_delegate;
 pub use facts::{Facts, HeldApproval};
 pub use judge::{Judged, StartJudged, full};
 

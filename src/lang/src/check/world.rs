@@ -9,7 +9,7 @@ use super::cx::{Checker, Def, FnInfo, FnSource, Home, ModuleInfo, Names, ParamIn
 pub use super::index::{CallSeen, ExprSeen, Index, LocalSeen, NameSeen, ParamSeen, PlaceSeen, Target};
 use super::{STACK, Surroundings};
 use crate::diag::Diagnostic;
-use crate::hir::SettingOwner;
+use crate::hir::{Delegate, PolicyKind, SettingOwner};
 use crate::ids::{ConnectorId, EventId, FnId, SettingId, TypeId};
 use crate::methods::Method;
 use crate::project::ProjectConfig;
@@ -110,6 +110,8 @@ pub struct World {
     pub index: Index,
     /// What is wrong in the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// What policies of the file delegate to, with the rules that do: nothing here understands those languages.
+    pub delegates: Vec<(Delegate, Span)>,
 }
 
 impl std::fmt::Debug for World {
@@ -136,6 +138,7 @@ pub fn check_file(
                 checker: Checker::new(Sources::default(), ProjectConfig::default()),
                 index: Index::default(),
                 diagnostics: Vec::new(),
+                delegates: Vec::new(),
             },
         }
     })
@@ -170,7 +173,12 @@ fn run(
     let mut index = c.index.take().map(|i| *i).unwrap_or_default();
     c.declarations_of(question.file, &mut index);
     index.finish();
-    World { checker: c, index, diagnostics }
+    let rules = made.policies.into_iter().flat_map(|p| p.rules).filter(|r| r.span.file == question.file);
+    let delegates = rules.filter_map(|r| match r.kind {
+        PolicyKind::Delegate(d) => Some((d, r.span)),
+        _ => None,
+    });
+    World { checker: c, index, diagnostics, delegates: delegates.collect() }
 }
 
 impl Checker {
