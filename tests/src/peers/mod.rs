@@ -5,6 +5,7 @@ mod brokers;
 mod databases;
 mod directory;
 mod mail;
+mod systemd;
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -47,6 +48,7 @@ pub fn start(name: &str, secrets: Secrets<'_>) -> Result<Peer, String> {
         "directory" => directory::slapd(&secret("password")?),
         "postgres" => databases::postgres(&secret("password")?),
         "mysql" => databases::mariadb(&secret("password")?),
+        "systemd" => systemd::systemd(),
         _ => return Err(format!("there is no peer `{name}`")),
     })
 }
