@@ -3,6 +3,9 @@
 mod auth;
 mod client;
 mod flow;
+mod key;
+#[cfg(test)]
+mod key_tests;
 mod kube;
 #[cfg(test)]
 mod proxy_tests;

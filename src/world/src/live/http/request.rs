@@ -15,6 +15,7 @@ use super::super::Cx;
 use super::super::egress::Egress;
 use super::super::fail::{forbidden, invalid};
 use super::client::{Peer, Pem, read_pem};
+use super::key;
 use super::kube::Kube;
 use super::reply;
 
@@ -128,6 +129,9 @@ async fn add_query(cx: Cx<'_>, url: &mut Url) -> Result<(), Failure> {
         let value = cx.secret(secret).await?;
         url.query_pairs_mut().append_pair(name, value.expose_secret());
     }
+    if let Some((name, value)) = key::member(cx, "key_query")? {
+        url.query_pairs_mut().append_pair(&name, &value);
+    }
     Ok(())
 }
 
@@ -143,13 +147,7 @@ async fn headers(cx: Cx<'_>) -> Result<HeaderMap, Failure> {
     if let Some(value) = authorization(cx).await? {
         put(&mut headers, AUTHORIZATION.as_str(), value)?;
     }
-    if let (Some(key), Some(name)) = (&cx.call.key, cx.args.text_or_none("key_header")?)
-        && !name.is_empty()
-    {
-        let value = HeaderValue::from_str(key)
-            .map_err(|_| invalid("the idempotency key holds a character that no header can"))?;
-        put(&mut headers, name, value)?;
-    }
+    key::put_header(cx, &mut headers)?;
     Ok(headers)
 }
 
@@ -261,7 +259,9 @@ async fn body(cx: Cx<'_>) -> Result<Option<(&'static str, Vec<u8>)>, Failure> {
             ("application/x-www-form-urlencoded", encoded.into_bytes())
         }
         (None, None, Some(_)) if !hidden.is_empty() => {
-            return Err(invalid("`secret_body` goes into `json` or `form`, and this request sends `text`"));
+            return Err(invalid(
+                "`secret_body` and `key_field` go into `json` or `form`, and this request sends `text`",
+            ));
         }
         (None, None, Some(text)) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
         _ => return Err(invalid("a request takes one body: `json`, `form` or `text`")),
@@ -272,12 +272,13 @@ async fn body(cx: Cx<'_>) -> Result<Option<(&'static str, Vec<u8>)>, Failure> {
     Ok(Some(body))
 }
 
-/// The names and values of `secret_body`.
+/// The names and values of `secret_body`, and the idempotency key where it goes into the body.
 async fn hidden_members(cx: Cx<'_>) -> Result<Vec<(String, SecretString)>, Failure> {
     let mut members = Vec::new();
     for (name, secret) in cx.args.secret_map("secret_body")? {
         members.push((name.to_string(), cx.secret(secret).await?));
     }
+    members.extend(key::member(cx, "key_field")?.map(|(name, value)| (name, SecretString::from(value))));
     Ok(members)
 }
 
@@ -289,11 +290,11 @@ fn with_members(
         return Ok(json);
     }
     let Some(object) = json.as_object_mut() else {
-        return Err(invalid("`secret_body` adds members to an object, and `json` is none"));
+        return Err(invalid("`secret_body` or `key_field` adds members to an object, and `json` is none"));
     };
     for (name, value) in members {
         if object.contains_key(&name) {
-            return Err(invalid(format!("the member `{name}` stands in `json` and in `secret_body`")));
+            return Err(invalid(format!("the member `{name}` stands in `json` and in `secret_body` or `key_field`")));
         }
         object.insert(name, value.expose_secret().into());
     }
