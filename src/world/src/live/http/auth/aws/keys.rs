@@ -18,6 +18,7 @@ use super::super::super::request::{parse, secret_value};
 use super::super::super::xml;
 use super::super::ask::{self, Answer};
 use super::super::cache;
+use super::profile::{self, From, Profile};
 use super::sign::Scope;
 use super::{put_signature, word};
 
@@ -61,7 +62,10 @@ pub async fn find(cx: Cx<'_>, args: Args<'_>, client: &Client, variable: Variabl
     let search = Search { cx, args, client, variable };
     let own = search.own().await?;
     match args.text_or_none("assume_role")? {
-        Some(role) => search.role(&own, role).await,
+        Some(role) => {
+            let session = args.text_or_none("session_name")?.unwrap_or("rrb");
+            search.role(&own, role, session, args.text_or_none("external_id")?).await
+        }
         None if args.get("external_id").is_some() => {
             Err(invalid(format!("`{}` goes with `assume_role`", args.path("external_id"))))
         }
@@ -74,23 +78,61 @@ impl Search<'_> {
         if let Some(keys) = self.given().await? {
             return Ok(keys);
         }
-        if let (Some(id), Some(secret)) = (self.var("AWS_ACCESS_KEY_ID"), self.var("AWS_SECRET_ACCESS_KEY")) {
-            self.cx.world.scrubber.learn("env:AWS_SECRET_ACCESS_KEY", &secret);
-            return Ok(Keys { id, secret, session: self.var("AWS_SESSION_TOKEN") });
+        if let Some(name) = self.args.text_or_none("profile")? {
+            let found = profile::find(self.variable, Some(name)).await?;
+            return self.by_profile(found.ok_or_else(|| invalid(NONE))?).await;
+        }
+        if let Some(keys) = self.environment() {
+            return Ok(keys);
+        }
+        if let Some(found) = profile::find(self.variable, None).await? {
+            return self.by_profile(found).await;
         }
         if let (Some(file), Some(role)) = (self.var("AWS_WEB_IDENTITY_TOKEN_FILE"), self.var("AWS_ROLE_ARN")) {
-            return self.web_identity(&file, &role).await;
+            let session = self.var("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "rrb".to_owned());
+            return self.web_identity(&file, &role, &session).await;
         }
-        if let Some(path) = self.var("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
-            return self.container(&format!("http://169.254.170.2{path}")).await;
-        }
-        if let Some(uri) = self.var("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
-            return self.container(&uri).await;
+        if let Some(keys) = self.near().await? {
+            return Ok(keys);
         }
         if self.var("AWS_EC2_METADATA_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
             return Err(invalid(format!("{NONE}, and `AWS_EC2_METADATA_DISABLED` is set")));
         }
         self.instance().await
+    }
+
+    fn environment(self) -> Option<Keys> {
+        let (id, secret) = (self.var("AWS_ACCESS_KEY_ID")?, self.var("AWS_SECRET_ACCESS_KEY")?);
+        self.cx.world.scrubber.learn("env:AWS_SECRET_ACCESS_KEY", &secret);
+        Some(Keys { id, secret, session: self.var("AWS_SESSION_TOKEN") })
+    }
+
+    /// The keys that a container's service gives, where there is one.
+    async fn near(self) -> Result<Option<Keys>, Failure> {
+        if let Some(path) = self.var("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+            return self.container(&format!("http://169.254.170.2{path}")).await.map(Some);
+        }
+        match self.var("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+            Some(uri) => self.container(&uri).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn by_profile(self, found: Profile) -> Result<Keys, Failure> {
+        let mut keys = match found.from {
+            From::Keys { id, secret, session } => {
+                self.cx.world.scrubber.learn("aws:profile", &secret);
+                Keys { id, secret, session }
+            }
+            From::WebIdentity { file, role, session } => self.web_identity(&file, &role, &session).await?,
+            From::Environment => self.environment().ok_or_else(|| invalid(NONE))?,
+            From::Container => self.near().await?.ok_or_else(|| invalid(NONE))?,
+            From::Instance => self.instance().await?,
+        };
+        for role in &found.roles {
+            keys = self.role(&keys, &role.arn, &role.session, role.external_id.as_deref()).await?;
+        }
+        Ok(keys)
     }
 
     fn var(self, name: &str) -> Option<String> {
@@ -123,8 +165,7 @@ impl Search<'_> {
     }
 
     /// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-    async fn web_identity(self, file: &str, role: &str) -> Result<Keys, Failure> {
-        let session = self.var("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "rrb".to_owned());
+    async fn web_identity(self, file: &str, role: &str, session: &str) -> Result<Keys, Failure> {
         let sts = self.sts()?;
         let key = cache::key([
             b"web".as_slice(),
@@ -141,7 +182,7 @@ impl Search<'_> {
                 ("Action", "AssumeRoleWithWebIdentity"),
                 ("Version", "2011-06-15"),
                 ("RoleArn", role),
-                ("RoleSessionName", &session),
+                ("RoleSessionName", session),
                 ("WebIdentityToken", &token),
             ];
             self.assume(post(sts, &form), role).await
@@ -150,9 +191,7 @@ impl Search<'_> {
     }
 
     /// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-    async fn role(self, own: &Keys, role: &str) -> Result<Keys, Failure> {
-        let session = self.args.text_or_none("session_name")?.unwrap_or("rrb");
-        let external = self.args.text_or_none("external_id")?;
+    async fn role(self, own: &Keys, role: &str, session: &str, external: Option<&str>) -> Result<Keys, Failure> {
         let (sts, region) = (self.sts()?, word(self.args, "region")?);
         let mut parts = vec!["role", role, session, external.unwrap_or_default(), sts.as_str(), region];
         parts.extend([own.id.as_str(), &own.secret, own.session.as_deref().unwrap_or_default()]);
@@ -299,7 +338,7 @@ impl Search<'_> {
     }
 }
 
-const NONE: &str = "no keys of AWS: none in the settings, in the environment, of a web identity or a container, nor from the instance's metadata";
+const NONE: &str = "no keys of AWS: none in the settings, in the environment, in a profile, of a web identity or a container, nor from the instance's metadata";
 
 fn at(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
@@ -316,14 +355,14 @@ fn post(url: Url, form: &[(&str, &str)]) -> reqwest::Request {
     request
 }
 
-/// A token in a file.
-async fn read(path: String) -> Result<String, Failure> {
+/// A token, or profiles, in a file.
+pub async fn read(path: String) -> Result<String, Failure> {
     blocking(move || {
         use std::io::Read as _;
-        let unreadable = |e: std::io::Error| forbidden(format!("the token in `{path}` cannot be read: {}", e.kind()));
+        let unreadable = |e: std::io::Error| forbidden(format!("`{path}` cannot be read: {}", e.kind()));
         // Asked before it is opened: opening a pipe that nobody writes to would hang.
         if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
-            return Err(invalid(format!("the token in `{path}` cannot be read: it is no regular file")));
+            return Err(invalid(format!("`{path}` cannot be read: it is no regular file")));
         }
         let mut text = String::new();
         let file = std::fs::File::open(&path).map_err(unreadable)?;

@@ -2,6 +2,7 @@
 //! https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 
 mod keys;
+mod profile;
 mod refusal;
 mod sign;
 #[cfg(test)]

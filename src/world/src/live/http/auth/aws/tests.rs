@@ -284,6 +284,42 @@ mod live {
     }
 
     #[tokio::test]
+    async fn a_profile_counts_before_or_behind_the_environment_and_takes_on_its_role() {
+        let (dir, server) = (tempfile::tempdir().unwrap(), MockServer::start().await);
+        let file = dir.path().join("credentials");
+        let role = "role_arn = arn:aws:iam::2:role/ops\nsource_profile = base\nexternal_id = ext\n";
+        let keys = "aws_access_key_id = AKIABASE\naws_secret_access_key = canary-profile\n";
+        std::fs::write(&file, format!("[base]\n{keys}[ops]\n{role}")).unwrap();
+        let result = format!("<AssumeRoleResult><Credentials>{CREDENTIALS}</Credentials></AssumeRoleResult>");
+        let body = format!("<AssumeRoleResponse>{result}</AssumeRoleResponse>");
+        Mock::given(body_string_contains("RoleArn=arn%3Aaws%3Aiam%3A%3A2%3Arole%2Fops"))
+            .and(body_string_contains("ExternalId=ext"))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(body, "text/xml"))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let profiles = ("AWS_SHARED_CREDENTIALS_FILE", file.display().to_string());
+        let sts = ("AWS_ENDPOINT_URL_STS", server.uri());
+        let named = [("profile", Value::text("ops"))];
+        let environment = [
+            profiles.clone(),
+            sts,
+            ("AWS_ACCESS_KEY_ID", "AKIAENV".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "s".to_owned()),
+            ("AWS_PROFILE", "base".to_owned()),
+        ];
+        let ground = Ground::new(LiveConfig::default());
+        assert_eq!(find_in(&ground, &named, &environment).await.unwrap().id, "ASIAX");
+        assert_eq!(find_in(&ground, &[], &environment).await.unwrap().id, "AKIAENV");
+        let by_variable = [profiles.clone(), ("AWS_PROFILE", "base".to_owned())];
+        assert_eq!(find_in(&ground, &[], &by_variable).await.unwrap().id, "AKIABASE");
+        assert_eq!(find_in(&ground, &keyed(&dir), &by_variable).await.unwrap().id, "AKIAX");
+        assert!(!ground.scrubber.text("canary-profile").contains("canary"));
+        let absent = find_in(&ground, &[("profile", Value::text("none"))], &by_variable).await.unwrap_err();
+        assert_eq!((absent.kind, absent.happened), (FailureKind::Invalid, Happened::No));
+    }
+
+    #[tokio::test]
     async fn containers_and_instances_give_keys() {
         let server = MockServer::start().await;
         let json = serde_json::json!({"AccessKeyId": "ASIAC", "SecretAccessKey": "s", "Token": "t", "Expiration": "2099-01-01T00:00:00Z"});
