@@ -107,6 +107,7 @@ codes! {
     error TYPE_CYCLE = "type", "cycle", "the declaration depends on itself";
     error TYPE_INFER = "type", "infer", "the type cannot be found out here";
     error TYPE_OPTIONAL = "type", "optional", "the value may be missing and must be opened first";
+    error SQL_STATEMENT = "sql", "statement", "a value is put into a statement of SQL";
     warning TYPE_NEVER_MISSING = "type", "never-missing", "the value is never missing";
     error TYPE_FIELD = "type", "field", "the value has no such field";
     error TYPE_METHOD = "type", "method", "the value has no such method";

@@ -55,6 +55,30 @@ pub fn block_parts<'a>(block: &'a Block, out: &mut Vec<&'a Expr>) {
     out.extend(parts.0.into_iter().map(|(part, _)| part));
 }
 
+/// The blocks that stand directly in an expression.
+pub fn blocks(expr: &Expr) -> Vec<&Block> {
+    match &expr.kind {
+        ExprKind::Block(block) => vec![block],
+        ExprKind::Step { body, .. } | ExprKind::For { body, .. } | ExprKind::While { body, .. } => vec![body],
+        ExprKind::Approve(approve) => {
+            std::iter::once(&approve.body).chain(approve.otherwise.as_ref().map(|(_, block)| block)).collect()
+        }
+        ExprKind::Waive(waive) => vec![&waive.body],
+        ExprKind::Verify(verify) => vec![&verify.body],
+        ExprKind::During(during) => {
+            std::iter::once(&during.body).chain(during.handlers.iter().map(|h| &h.body)).collect()
+        }
+        ExprKind::FanOut(fan) => {
+            let between = fan.waves.as_ref().and_then(|w| w.between.as_ref());
+            std::iter::once(&fan.body).chain(between).collect()
+        }
+        ExprKind::Try { body, handler, .. } => {
+            std::iter::once(body).chain(handler.as_ref().map(|(_, block)| block)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// What discharges the calls in a block.
 #[derive(Debug, Clone, Copy)]
 pub enum Cover<'a> {
