@@ -123,28 +123,6 @@ pub const FEEDS: &[Feed] = &[
     },
     Feed {
         scheme: Scheme {
-            name: "kubernetes",
-            params: &[
-                needed("url", "Url"),
-                QUERY,
-                optional("begin", "Text", "\"start\""),
-                BEARER,
-                CA_FILE,
-                CA,
-                CLIENT_CERT,
-                CLIENT_KEY,
-                KUBECONFIG,
-                KUBECONFIG_CONTEXT,
-            ],
-            docs: "The resources of a collection of Kubernetes (`…/api/v1/events`) as they change: listed, then watched. `body` is `{ type, object }`; \
-                   `type` is `LISTED`, `ADDED`, `MODIFIED` or `DELETED`. With `begin: \"end\"` the first list only says where to begin. When the \
-                   cluster has forgotten what came since, all is listed again: give the event an `id`.",
-        },
-        stream: true,
-        open: false,
-    },
-    Feed {
-        scheme: Scheme {
             name: "kafka",
             params: &[
                 needed("brokers", "List<Text>"),
@@ -162,6 +140,28 @@ pub const FEEDS: &[Feed] = &[
             docs: "Records of all partitions of a topic of Kafka, or of what speaks its protocol; `brokers` are `host:9092`. `sasl` (`plain`, \
                    `scram-sha-256`, `scram-sha-512`) counts where there is a `user`. `headers` has `topic`, `partition`, `offset`, `key` and \
                    `timestamp`; the body of a record without a value is null.",
+        },
+        stream: true,
+        open: false,
+    },
+    Feed {
+        scheme: Scheme {
+            name: "kubernetes",
+            params: &[
+                needed("url", "Url"),
+                QUERY,
+                optional("begin", "Text", "\"start\""),
+                BEARER,
+                CA_FILE,
+                CA,
+                CLIENT_CERT,
+                CLIENT_KEY,
+                KUBECONFIG,
+                KUBECONFIG_CONTEXT,
+            ],
+            docs: "The resources of a collection of Kubernetes (`…/api/v1/events`) as they change: listed, then watched. `body` is `{ type, object }`; \
+                   `type` is `LISTED`, `ADDED`, `MODIFIED` or `DELETED`. With `begin: \"end\"` the first list only says where to begin. When the \
+                   cluster has forgotten what came since, all is listed again: give the event an `id`.",
         },
         stream: true,
         open: false,

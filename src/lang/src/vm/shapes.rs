@@ -70,10 +70,7 @@ pub(super) fn coerce(program: &Program, shape: &Shape, value: &Value) -> Res {
             print::to_json(v).map_err(|e| invalid(e.to_string()))?;
             Value::Json(print::shown(v))
         }
-        (Shape::TextToUrl, Value::Text(t)) => match url::Url::parse(t) {
-            Ok(u) => Value::Url(u.as_str().into()),
-            Err(e) => return Err(invalid(format!("`{t}` is no URL: {e}"))),
-        },
+        (Shape::TextToUrl, Value::Text(t)) => super::methods::web::filled(t)?,
         (Shape::Optional(_), Value::None) => Value::None,
         (Shape::Optional(inner), v) => coerce(program, inner, v)?,
         (Shape::List(inner), Value::List(items)) => Value::List(Arc::new(all(inner, &mut items.iter())?)),

@@ -291,6 +291,15 @@ impl Checker {
             )
             .help("use a plain `let` before the `if`");
             self.report(d);
+        } else if matches!(pattern, hir::Pattern::Any) && matches!(*found, Type::Optional(_) | Type::Json) {
+            let d = Diagnostic::error(
+                codes::TYPE_REFUTABLE,
+                "`_` opens nothing: it fits a value that is missing, too",
+                pattern_span,
+                "always matches",
+            )
+            .help("to ask whether the value is there, write `… is not none`; to open it, give it a name");
+            self.report(d);
         }
         node(ExprKind::Let { pattern, value: Box::new(value) }, ty::boolean(), span)
     }

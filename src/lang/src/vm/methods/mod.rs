@@ -9,7 +9,7 @@ mod parts;
 mod quantity;
 mod text;
 mod time;
-mod web;
+pub(super) mod web;
 
 use std::sync::Arc;
 

@@ -41,6 +41,24 @@ fn changed(u: &url::Url) -> Res {
     if u.as_str().len() > MAX_TEXT { Err(super::too_long()) } else { Ok(Value::Url(u.as_str().into())) }
 }
 
+/// `.` and `..` are no names: whoever reads an address takes them as steps to another one, in any spelling.
+fn is_step(segment: &str) -> bool {
+    matches!(segment, "." | "..")
+}
+
+/// An address from a text whose holes are filled: what fills one must not step out of its place in the path.
+pub fn filled(text: &str) -> Res {
+    let behind = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let path = behind.split(['?', '#']).next().unwrap_or_default();
+    if path.split('/').skip(1).any(is_step) {
+        return Err(invalid(format!("`{text}` has `.` or `..` as a segment of its path: it means another place")));
+    }
+    match url::Url::parse(text) {
+        Ok(u) => Ok(Value::Url(u.as_str().into())),
+        Err(e) => Err(invalid(format!("`{text}` is no URL: {e}"))),
+    }
+}
+
 fn url_method(name: &str) -> Option<MethodFn> {
     Some(match name {
         "scheme" => |a| of_url(a, |u| Ok(Value::text(u.scheme()))),
@@ -58,6 +76,9 @@ fn url_method(name: &str) -> Option<MethodFn> {
             Some(Value::Text(segment)) => of_url(a, |mut u| {
                 if u.cannot_be_a_base() {
                     return Err(invalid(format!("`{u}` has no path to add to")));
+                }
+                if is_step(segment) {
+                    return Err(invalid(format!("`{segment}` is no segment of a path: it means another place")));
                 }
                 if let Ok(mut path) = u.path_segments_mut() {
                     path.pop_if_empty().push(segment);
