@@ -7,6 +7,7 @@ pub(crate) mod effects;
 mod events;
 pub(crate) mod identity;
 pub(crate) mod operations;
+pub(crate) mod pages;
 mod schema;
 mod select;
 pub(crate) mod servers;
@@ -143,6 +144,9 @@ impl<'a> Plan<'a> {
         }
         let mut taken = reserved;
         actions.iter().for_each(|a: &Action<'_>| taken.keep(&a.name));
+        for pages in actions.iter_mut().filter_map(|a| a.pages.as_mut()) {
+            pages.name = taken.take(&pages.name);
+        }
         let events = events::events(doc, connector, callbacks, taken, &mut schemas, &mut settings);
         schemas.finish();
         settings.extend(auth.settings);

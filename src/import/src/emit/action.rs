@@ -7,11 +7,15 @@ use crate::names::Names;
 use crate::openapi::action::{Action, Arg, Gives, Sent, bare};
 use crate::openapi::auth::Credential;
 use crate::openapi::operations::{In, Style};
-use crate::openapi::shape::{Field, Shape};
+use crate::openapi::pages::{Items, Pages, Step};
+use crate::openapi::shape::{Direction, Field, Shape};
 use crate::text::{escaped, quoted};
 
 /// The local that holds the boundary of a form's parts; no parameter has this name.
 const BOUNDARY: &str = "_between";
+
+/// What a first page is asked for by: no cursor.
+const NO_CURSOR: &str = "\"\"";
 
 /// How one action is written.
 pub struct Writer<'c, 't> {
@@ -44,6 +48,11 @@ impl Writer<'_, '_> {
             params.push(self.param(arg));
         }
         params.extend(self.body_param(action, false));
+        if let Some((name, _)) = self.nulls(action) {
+            let said =
+                docs("Members of the body to send as null, by their names there: `none` leaves a member out.", "    ");
+            params.push(format!("{said}    {name}: List<Text> = [],\n"));
+        }
         let ret = self.returned(action);
         let ret = if ret.is_empty() { ret } else { format!(" -> {ret}") };
         let _ = write!(out, "  action {}(\n{}  ){ret} {}", action.name, params.concat(), action.guess.effect);
@@ -56,7 +65,56 @@ impl Writer<'_, '_> {
             let _ = write!(out, " target {target}");
         }
         let _ = writeln!(out, " {{\n{}  }}\n", self.body(action));
+        out.extend(action.pages.as_ref().map(|pages| self.all_pages(action, pages)));
         out
+    }
+
+    /// The action that takes all pages of another one.
+    fn all_pages(&mut self, action: &Action<'_>, pages: &Pages) -> String {
+        let asked: Vec<&Arg> = action.args.iter().filter(|a| a.name != pages.which).collect();
+        let mut names = Names::with(asked.iter().map(|a| a.name.clone()).chain([action.base.clone()]));
+        let (most, at, page) = (names.take("max_pages"), names.take("at"), names.take("one"));
+        let all = names.take("pages");
+        let mut params: Vec<String> = asked.iter().map(|a| self.param(a)).collect();
+        params.push(format!("    {most}: Int = 100,\n"));
+        let mut given: Vec<String> = asked.iter().map(|a| format!("{0}: {0}", a.name)).collect();
+        given.push(format!("{}: {at}", pages.which));
+        let items = match &pages.items {
+            Items::Whole => page.clone(),
+            Items::In(place) if place.optional => format!("({page}.{} ?? [])", place.name),
+            Items::In(place) => format!("{page}.{}", place.name),
+        };
+        let (first, next) = match &pages.step {
+            Step::Number { first } => {
+                (first.to_string(), format!("if {items}.is_empty() {{ none }} else {{ {at} + 1 }}"))
+            }
+            Step::Offset => {
+                ("0".to_owned(), format!("if {items}.is_empty() {{ none }} else {{ {at} + {items}.len() }}"))
+            }
+            Step::Cursor(place) if place.optional => {
+                (NO_CURSOR.to_owned(), format!("{page}.{}.filter(it => not it.is_empty())", place.name))
+            }
+            Step::Cursor(place) => {
+                (NO_CURSOR.to_owned(), format!("if {page}.{0}.is_empty() {{ none }} else {{ {page}.{0} }}", place.name))
+            }
+        };
+        let cursor = matches!(pages.step, Step::Cursor(_));
+        if cursor && let Some(last) = given.last_mut() {
+            *last = format!("{}: if {at}.is_empty() {{ none }} else {{ {at} }}", pages.which);
+        }
+        let unused = if cursor { "_" } else { at.as_str() };
+        let list = self.codec.ty(&Shape::List(Box::new(pages.item.clone())));
+        let doc = docs(
+            &format!("All that `{}` gives, page after page. More than `{most}` pages are a failure.", action.name),
+            "  ",
+        );
+        format!(
+            "{doc}  action {}(\n{}  ) -> {list} reads {{\n    let {all} = http.pages({first}, {at} => {}({}), ({unused}, {page}) => {next}, max: {most})\n    {all}.flat_map({page} => {items})\n  }}\n\n",
+            pages.name,
+            params.concat(),
+            action.name,
+            given.join(", "),
+        )
     }
 
     fn param(&mut self, arg: &Arg) -> String {
@@ -83,6 +141,15 @@ impl Writer<'_, '_> {
             Some(default) if !required => Some(format!("    {name}: {ty} = {default},\n")),
             _ => None,
         }
+    }
+
+    /// The parameter that says which members go out as null, and those that may: what may be null and need not be there.
+    fn nulls(&self, action: &Action<'_>) -> Option<(String, Vec<String>)> {
+        let Some(Sent::Json { shape, required: true, .. }) = &action.sent else { return None };
+        let may = |f: &&Field| !f.required && f.shape.present() != &f.shape && f.direction != Direction::Received;
+        let members: Vec<String> = self.codec.fields(shape)?.iter().filter(may).map(|f| quoted(&f.wire)).collect();
+        let mut names = Names::with(action.args.iter().map(|a| a.name.clone()).chain([action.body_name.clone()]));
+        (*shape == *shape.present() && !members.is_empty()).then(|| (names.take("nulls"), members))
     }
 
     fn form_param(&mut self, shape: &Shape) -> (String, Option<&'static str>) {
@@ -247,9 +314,9 @@ impl Writer<'_, '_> {
 
     fn body(&mut self, action: &Action<'_>) -> String {
         // Names of the action's own come after those of its parameters.
-        let mut names = Names::with(
-            action.args.iter().map(|a| a.name.clone()).chain([action.body_name.clone(), action.base.clone()]),
-        );
+        let nulls = self.nulls(action).map(|(name, _)| name);
+        let own = [action.body_name.clone(), action.base.clone()];
+        let mut names = Names::with(action.args.iter().map(|a| a.name.clone()).chain(own).chain(nulls));
         let mut out = String::new();
         let mut call: Vec<String> = Vec::new();
         call.push(self.address(action, &mut names, &mut out));
@@ -372,7 +439,11 @@ impl Writer<'_, '_> {
         Some(match action.sent.as_ref()? {
             Sent::Json { shape, required, .. } => {
                 let shape = if *required { shape.clone() } else { shape.clone().optional() };
-                format!("json: {}", self.codec.write(&shape, body))
+                let written = self.codec.write(&shape, body);
+                match self.nulls(action) {
+                    Some((name, may)) => format!("json: _with_nulls({written}, {name}, [{}])", may.join(", ")),
+                    None => format!("json: {written}"),
+                }
             }
             Sent::Text { .. } => format!("text: {body}"),
             Sent::Form { shape } => match self.codec.fields(shape) {

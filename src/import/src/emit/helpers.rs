@@ -11,6 +11,16 @@ const HELPERS: &[(&str, &str)] = &[
 ",
     ),
     (
+        "_with_nulls",
+        "  /// The body with null for these members.
+  fn _with_nulls(body: Json, nulls: List<Text>, may: List<Text>) -> Json {
+    if let odd = nulls.first(name => name not in may) { fail \"`${odd}` cannot be null: ${may.join(\", \")} can\" }
+    let nothing: Json = none
+    nulls.fold(body, (all, name) => all.set(name, nothing))
+  }
+",
+    ),
+    (
         "_headers",
         "  /// Headers, without those that have no value.
   fn _headers(all: Map<Text, List<Text>>) -> Map<Text, Text> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::auth::{Auth, Credential, Needs, is_credential};
 use super::effects::{self, Guess};
 use super::operations::{Content, In, Media, Operation, Param, Reply, Style};
+use super::pages::{self, Pages};
 use super::schema::Schemas;
 use super::shape::{Body, Shape};
 use crate::names::{self, Names};
@@ -30,6 +31,8 @@ pub struct Action<'a> {
     pub body_name: String,
     pub sent: Option<Sent>,
     pub gives: Gives,
+    /// How all of its pages are taken.
+    pub pages: Option<Pages>,
     /// The media type to ask for, when it is not plain JSON.
     pub accept: Option<String>,
     /// Statuses that are a success, when they are others than 2xx.
@@ -133,7 +136,11 @@ impl<'a> Maker<'_, 'a> {
             self.schemas.notes.guessed("effect", &operation.at.place, review.clone());
         }
         let (gives, accept, expect) = self.gives(&operation, &hint);
+        self.not_given(&operation, &gives);
         let docs = self.docs(&operation, &needs, &args, &gives);
+        let reads = operation.method == "get";
+        let pages =
+            reads.then(|| pages::of(&name, &args, &gives, self.schemas, |a| first_page(&operation, a))).flatten();
         // Required ones first, as they are given by place.
         args.sort_by_key(|a| !(a.required || a.place == In::Path));
         Some(Action {
@@ -148,6 +155,7 @@ impl<'a> Maker<'_, 'a> {
             body_name,
             sent,
             gives,
+            pages,
             accept,
             expect,
         })
@@ -333,6 +341,25 @@ impl<'a> Maker<'_, 'a> {
         (gives, accept, Vec::new())
     }
 
+    /// What replies have that no action gives.
+    fn not_given(&mut self, operation: &Operation<'a>, gives: &Gives) {
+        for reply in &operation.replies {
+            let success = reply.status.starts_with(['2', '3']);
+            if success && !matches!(gives, Gives::Headers | Gives::Location) {
+                for (name, header) in reply.at.get("headers").map(|h| h.members()).unwrap_or_default() {
+                    let what = format!("the header `{name}` of a reply: only the body is given");
+                    self.schemas.notes.left_out("reply", &header.place, what);
+                }
+            }
+            let only = operation.replies.len() == 1;
+            if !success && !(only && reply.status == "default") && reply.contents.iter().any(|c| c.schema.is_some()) {
+                let what =
+                    "the schema of a reply that is no success: a failure has its status and its text in `detail`";
+                self.schemas.notes.left_out("reply", &reply.at.place, what);
+            }
+        }
+    }
+
     fn nothing(&mut self, operation: &Operation<'a>) -> Gives {
         if operation.method == "get" {
             self.schemas.notes.guessed(
@@ -503,6 +530,12 @@ impl<'a> Maker<'_, 'a> {
         said.push('.');
         Some(said)
     }
+}
+
+/// The number of the first page, where the description tells one.
+fn first_page(operation: &Operation<'_>, arg: &Arg) -> Option<i64> {
+    let schema = operation.params.iter().find(|p| p.place == In::Query && p.name == arg.wire)?.schema.as_ref()?;
+    ["default", "minimum"].iter().find_map(|key| schema.value.get(key)?.as_i64()).filter(|n| (0..=1).contains(n))
 }
 
 fn ended(sentence: &str) -> String {

@@ -12,6 +12,8 @@ mod cacao_playbooks;
 mod mutated;
 mod mutated_playbooks;
 mod odd;
+mod page;
+mod pages;
 mod refused;
 mod rulebooks;
 mod samples;

@@ -191,7 +191,7 @@ impl<'a> Schemas<'a> {
 
     /// By the mapping, else by the values that the member may have, else by the name of the schema.
     fn tag_values(&mut self, at: &At<'a>, tag: &str, target: &At<'a>, reference: Option<&str>) -> Vec<String> {
-        let mapping = at.value.pointer("/discriminator/mapping").and_then(Value::as_object);
+        let mapping = discriminator(at.value).and_then(|d| d.get("mapping")).and_then(Value::as_object);
         let means = |to: &str| {
             Some(to) == reference
                 || to.strip_prefix('#').map(pointer::of_fragment).as_deref() == Some(&target.place)
@@ -316,11 +316,18 @@ impl<'a> Schemas<'a> {
 
 /// The member that tells alternatives apart: `discriminator: {propertyName: kind}`, in Swagger 2 `discriminator: kind`.
 fn tag_of(at: &At<'_>) -> Option<String> {
-    match at.value.get("discriminator")? {
+    match discriminator(at.value)? {
         Value::String(tag) => Some(tag.clone()),
         Value::Object(o) => o.get("propertyName")?.as_str().map(str::to_owned),
         _ => None,
     }
+}
+
+/// Of the schema itself, or of a part of it that `allOf` writes out. One that is only referred to has a discriminator of its own, for its own types.
+fn discriminator(schema: &Value) -> Option<&Value> {
+    let parts = || schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+    let written = |part: &&Value| part.get("$ref").is_none();
+    schema.get("discriminator").or_else(|| parts().filter(written).find_map(|part| part.get("discriminator")))
 }
 
 fn is_null(schema: &Value) -> bool {
