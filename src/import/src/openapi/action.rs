@@ -351,8 +351,9 @@ impl<'a> Maker<'_, 'a> {
                     self.schemas.notes.left_out("reply", &header.place, what);
                 }
             }
-            let only = operation.replies.len() == 1;
-            if !success && !(only && reply.status == "default") && reply.contents.iter().any(|c| c.schema.is_some()) {
+            // Alone, it stands for the success.
+            let default = operation.replies.len() == 1 && reply.status == "default";
+            if !(success || default) && reply.contents.iter().any(|c| c.schema.is_some()) {
                 let what =
                     "the schema of a reply that is no success: a failure has its status and its text in `detail`";
                 self.schemas.notes.left_out("reply", &reply.at.place, what);
