@@ -36,7 +36,6 @@ mod runbook;
 mod scope;
 pub mod session;
 pub mod settings;
-mod statements;
 mod stmt;
 pub mod summary;
 mod testing;
@@ -224,7 +223,6 @@ impl Checker {
             diagnostics.extend(approvals::run(&made, &project, now));
             diagnostics.extend(settings::run(&made, &project));
             diagnostics.extend(rounds::run(&made));
-            diagnostics.extend(statements::run(&made));
             diagnostics.extend(lint::run(&made, &sources));
             diagnostics
         };

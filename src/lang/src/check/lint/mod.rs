@@ -8,6 +8,7 @@ mod loops;
 mod outcome;
 mod resolved;
 mod secrets;
+mod statements;
 mod unused;
 
 pub(super) use allow::{allowances, apply};
@@ -23,6 +24,8 @@ pub fn run(program: &Program, sources: &Sources) -> Vec<Diagnostic> {
     outcome::run(program, &mut out);
     resolved::run(program, &mut out);
     secrets::declarations(program, &mut out);
+    // The only error among them: what is put into a statement of SQL.
+    out.extend(statements::run(program));
     let mut secrets = secrets::Look::new(program);
     for function in &program.functions {
         let Some(body) = &function.body else { continue };
