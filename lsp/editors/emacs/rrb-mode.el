@@ -46,12 +46,12 @@
   "Words that are reserved.")
 
 (defconst rrb-mode--clauses
-  '("advance" "after" "allow" "applies" "approval" "ask" "at" "backoff" "because" "before" "between"
-    "busy" "by" "called" "cancel" "collect" "comment" "concurrency" "controls" "crash" "dedupe"
+  '("acknowledge" "advance" "after" "allow" "answer" "applies" "approval" "ask" "at" "backoff"
+    "because" "before" "between" "busy" "by" "called" "cancel" "collect" "comment" "concurrency" "controls" "crash" "dedupe"
     "delegate" "deny" "disposition" "distinct" "during" "each" "earlier" "emit" "escalate" "every"
     "evidence" "expect" "fails" "failure" "failures" "file" "finally" "forbid" "from" "give" "given"
     "group" "id" "idempotent" "ineffective" "key" "keyed" "keys" "later" "limit" "log" "max" "missed"
-    "native" "no" "now" "of" "once" "outcome" "owner" "pausing" "per" "poll" "probe" "query" "queue"
+    "native" "no" "now" "of" "once" "origins" "outcome" "owner" "pausing" "per" "poll" "probe" "query" "queue"
     "quorum" "remind" "replace" "requester" "require" "resolve" "retry" "returns" "rollback" "run"
     "running" "runs" "settle" "severity" "shadow" "showing" "signed" "silence" "stream" "tags" "target"
     "then" "timeout" "times" "to" "trust" "twice" "undo" "unless" "unsafe" "until" "up" "waves"

@@ -131,12 +131,18 @@ module.exports = grammar({
     poll_source: ($) => seq(word($, 'poll'), word($, 'every'), $._operand, $.block),
     stream_source: ($) => seq(optional(word($, 'stream')), $.call),
     event_body: ($) => seq('{', repeat($._event_clause), '}'),
-    _event_clause: ($) => choice($.verify_clause, $.each_clause, $.id_clause, $.at_clause, $.emit_clause),
+    _event_clause: ($) =>
+      choice(
+        $.verify_clause, $.origins_clause, $.answer_clause, $.each_clause, $.id_clause, $.at_clause, $.emit_clause, $.acknowledge_clause,
+      ),
     verify_clause: ($) => prec.right(seq('verify', $._operand, optional($.because_clause))),
     each_clause: ($) => seq(word($, 'each'), $._primary, 'as', field('name', $.identifier)),
     id_clause: ($) => seq(word($, 'id'), $._operation),
     at_clause: ($) => seq(word($, 'at'), $._operation),
     emit_clause: ($) => seq(word($, 'emit'), $._operation),
+    origins_clause: ($) => seq(word($, 'origins'), $._operation),
+    answer_clause: ($) => seq(word($, 'answer'), $._operation),
+    acknowledge_clause: ($) => seq(word($, 'acknowledge'), $.block),
     because_clause: ($) => seq(word($, 'because'), $._operand),
 
     // ---- policies -----------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@
 
 module.exports = {
   name: [
-    'after', 'allow', 'applies', 'approval', 'ask', 'at', 'backoff', 'because', 'before', 'between', 'busy', 'by', 'cancel', 'collect',
-    'comment', 'concurrency', 'controls', 'dedupe', 'delegate', 'disposition', 'distinct', 'during', 'each', 'emit', 'escalate', 'every',
+    'acknowledge', 'after', 'allow', 'answer', 'applies', 'approval', 'ask', 'at', 'backoff', 'because', 'before', 'between', 'busy', 'by',
+    'cancel', 'collect', 'comment', 'concurrency', 'controls', 'dedupe', 'delegate', 'disposition', 'distinct', 'during', 'each', 'emit', 'escalate', 'every',
     'evidence', 'fails', 'file', 'finally', 'forbid', 'from', 'give', 'id', 'idempotent', 'key', 'keyed', 'keys', 'limit', 'log', 'max',
-    'missed', 'native', 'no', 'of', 'outcome', 'owner', 'pausing', 'per', 'poll', 'probe', 'query', 'queue', 'quorum', 'remind', 'replace',
+    'missed', 'native', 'no', 'of', 'origins', 'outcome', 'owner', 'pausing', 'per', 'poll', 'probe', 'query', 'queue', 'quorum', 'remind', 'replace',
     'requester', 'require', 'retry', 'returns', 'rollback', 'running', 'runs', 'settle', 'severity', 'shadow', 'showing', 'signed',
     'stream', 'tags', 'target', 'then', 'timeout', 'to', 'undo', 'unless', 'unsafe', 'until', 'webhook', 'when', 'within', 'without',
   ],

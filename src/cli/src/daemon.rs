@@ -95,12 +95,13 @@ impl Daemon {
         let engine_config = EngineConfig { shadow: start.shadow, ..engine_config(Some(&sound.project)) };
         let engine = Engine::open(Arc::clone(&store) as _, world.world(), Arc::clone(&clock), engine_config).await?;
         // A command that ends with its run hears nothing.
-        let specs = if start.schedules { crate::sources::specs(sound)? } else { Vec::new() };
+        let specs = if start.schedules { crate::sources::specs(sound, start.shadow)? } else { Vec::new() };
         engine.load(loaded(sound, start)).await?;
-        let sources = Sources::new(engine.sink(), Arc::clone(&clock), world.world(), world.web());
+        let sources =
+            Sources::new(engine.sink(), Arc::clone(&clock), world.world(), world.web()).in_shadow(start.shadow);
         sources.set(specs).await;
         let plane: Arc<dyn ControlPlane> = Arc::clone(&engine) as _;
-        let registry = Arc::new(Registry::new(Arc::clone(&clock), world.world(), current(sound)));
+        let registry = Arc::new(Registry::new(Arc::clone(&clock), world.world(), current(sound), start.shadow));
         let app = App::new(plane, Arc::clone(&registry) as _, clock, config, Some(local));
         let app = Arc::new(app.gauges(crate::gauges::of(&store, &engine)));
         let stop = CancellationToken::new();
@@ -133,7 +134,7 @@ impl Daemon {
             crate::secrets::doors(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?;
         }
         let specs = match self.schedules {
-            true => crate::sources::specs(sound).inspect_err(|e| self.engine.not_loaded(&e.message))?,
+            true => crate::sources::specs(sound, self.shadow).inspect_err(|e| self.engine.not_loaded(&e.message))?,
             false => Vec::new(),
         };
         let start = Start { listen: ([127, 0, 0, 1], 0).into(), schedules: self.schedules, shadow: self.shadow };

@@ -12,11 +12,11 @@ use crate::exit::CliError;
 use crate::project::Sound;
 use crate::webhooks::{Current, arguments};
 
-/// What is to be read.
+/// What is to be read; in `shadow` without taking it from whoever does the work.
 ///
 /// # Errors
 /// When an argument has no value with these settings.
-pub fn specs(sound: &Sound) -> Result<Vec<Spec>, CliError> {
+pub fn specs(sound: &Sound, shadow: bool) -> Result<Vec<Spec>, CliError> {
     let current = Current {
         program: Arc::clone(&sound.program),
         settings: sound.settings.clone(),
@@ -40,6 +40,7 @@ pub fn specs(sound: &Sound) -> Result<Vec<Spec>, CliError> {
                 EventSource::Poll { every_ms, function } => Kind::Poll {
                     every: Duration::from_millis(every_ms.unsigned_abs()),
                     function: *function,
+                    acknowledge: event.acknowledge.filter(|a| !(shadow && a.changes)).map(|a| a.function),
                     program: Arc::clone(&sound.program),
                     settings: Arc::clone(&settings),
                 },

@@ -1,9 +1,12 @@
 //! What the HTTP face asks of the loaded program before it takes a delivery.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use rrb_engine::api::Delivery;
 use rrb_engine::clock::Clock;
 use rrb_engine::world::World;
 use rrb_lang::hir::{Event, EventSource, Verify};
@@ -13,7 +16,7 @@ use rrb_lang::syntax::ast::Effect;
 use rrb_lang::value::Value;
 use rrb_lang::vm;
 use rrb_lang::vm::protocol::{EffectOutcome, Millis, NativeCall, Repeat, SettingValues};
-use rrb_serve::{Hook, VerifyError, Webhooks};
+use rrb_serve::{Answer, Hook, VerifyError, Webhooks};
 use rrb_world::secrets::{is_slow, resolve};
 use rrb_world::sources::webhook::{self, Documents, Reject};
 use smol_str::SmolStr;
@@ -42,12 +45,14 @@ pub struct Registry {
     world: Arc<dyn World>,
     documents: Documents,
     current: RwLock<Current>,
+    /// Nothing is acknowledged by a change.
+    shadow: bool,
 }
 
 impl Registry {
-    /// The webhooks of this program.
-    pub fn new(clock: Arc<dyn Clock>, world: Arc<dyn World>, current: Current) -> Self {
-        Self { clock, world, documents: Documents::default(), current: RwLock::new(current) }
+    /// The webhooks of this program; in `shadow` nothing is acknowledged by a change.
+    pub fn new(clock: Arc<dyn Clock>, world: Arc<dyn World>, current: Current, shadow: bool) -> Self {
+        Self { clock, world, documents: Documents::default(), current: RwLock::new(current), shadow }
     }
 
     /// Checks a delivery; fetches what the check needs.
@@ -116,6 +121,30 @@ impl Webhooks for Registry {
             })?;
         }
         Ok(())
+    }
+
+    async fn answer(&self, delivery: &Delivery) -> Option<Answer> {
+        let current = self.current();
+        at(&current, &delivery.path).into_iter().find_map(|event| answers::answer(&current, event, delivery))
+    }
+
+    async fn acknowledge(&self, delivery: &Delivery) -> Result<(), String> {
+        let current = self.current();
+        for event in at(&current, &delivery.path) {
+            let Some(what) = event.acknowledge.filter(|a| !(self.shadow && a.changes)) else { continue };
+            answers::acknowledge(&current, what.function, delivery, self.world.as_ref(), self.clock.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    fn origins(&self, path: &str, instance: &str) -> Result<Vec<String>, String> {
+        let current = self.current();
+        let events = at(&current, path);
+        let mut all = Vec::new();
+        for function in events.iter().filter_map(|e| e.origins) {
+            all.extend(answers::origins(&current, function, instance)?);
+        }
+        Ok(all)
     }
 }
 

@@ -342,7 +342,11 @@ fn read(loaded: &Loaded, events: &[&Event], delivery: &Delivery) -> Read {
     }
 }
 
-fn body(delivery: &Delivery) -> Result<Json, String> {
+/// What a delivery says, within bounds.
+///
+/// # Errors
+/// Why it cannot be read, for people.
+pub fn body(delivery: &Delivery) -> Result<Json, String> {
     if delivery.body.is_empty() {
         return Ok(Json::Null);
     }

@@ -188,6 +188,10 @@ pub struct Event {
     pub ty: Ty,
     pub source: EventSource,
     pub verify: Option<Verify>,
+    /// Takes nothing and reads settings at most. Gives a `List<Text>`: who is told by `OPTIONS` that it may deliver.
+    pub origins: Option<FnId>,
+    /// Takes the three below. Gives a `Json?`: what a delivery that only asks is answered, and it is no event; none for every other.
+    pub answer: Option<FnId>,
     /// All take `(body: Json, headers: Map<Text, Text>, query: Map<Text, Text>)` and are pure. Gives a `List<Json>`.
     pub each: Option<FnId>,
     /// Takes the three and the item of `each` (null without it). Gives a Text.
@@ -196,7 +200,17 @@ pub struct Event {
     pub at: Option<FnId>,
     /// Takes the four. Gives the event; `skip` leaves the item out.
     pub emit: FnId,
+    pub acknowledge: Option<Acknowledge>,
     pub span: Span,
+}
+
+/// What is done when a delivery is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledge {
+    /// Takes `(body: Json, headers: Map<Text, Text>, query: Map<Text, Text>)` and gives nothing. It is called again when it failed.
+    pub function: FnId,
+    /// Whether it may change something, and not only read.
+    pub changes: bool,
 }
 
 /// Where events come from.

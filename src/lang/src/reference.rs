@@ -89,6 +89,8 @@ pub struct Heard {
     pub source: String,
     /// How a delivery shows who sent it: `bearer(token)`, `none because "…"`.
     pub verify: Option<String>,
+    /// What is done when a delivery is durable: `do delete(body.receipt as Text)`.
+    pub acknowledge: Option<String>,
 }
 
 /// What the file `file` with this text offers as the module `name`.
@@ -180,6 +182,7 @@ impl Reader<'_> {
                 }
                 Verification::Scheme(call) => self.line(call.span),
             }),
+            acknowledge: event.acknowledge.as_ref().map(|block| inside(&self.line(block.span)).to_owned()),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 use rrb_engine::api::{ApiError, Delivery, Receipt};
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::challenge;
 use crate::intake;
 use crate::metrics::Delivered;
 use crate::problem::Problem;
-use crate::webhooks::{Hook, OnDead, VerifyError};
+use crate::webhooks::{Answer, Hook, OnDead, VerifyError};
 
 /// For a signature check, which may read a secret from a file.
 const CHECK: Duration = Duration::from_secs(5);
@@ -62,12 +62,16 @@ async fn deliver(app: &Arc<App>, peer: IpAddr, address: &str, uri: &Uri, headers
         return Ok((Delivered::Accepted, response));
     }
     let delivery = Delivery { path, instance, body, headers: without_credentials(headers), query };
-    let receipt = hand_over(app, delivery).await?;
+    if let Some(answer) = app.webhooks.answer(&delivery).await {
+        return Ok((Delivered::Accepted, told(answer)));
+    }
+    let receipt = hand_over(app, delivery.clone()).await?;
+    acknowledge(app, delivery).await?;
     Ok(answer(&hook, &receipt))
 }
 
 /// The webhook at an address, which may end in the name of an instance.
-fn find(app: &App, address: &str) -> Option<(String, String, Hook)> {
+pub(crate) fn find(app: &App, address: &str) -> Option<(String, String, Hook)> {
     let address = address.trim_matches('/');
     if address.len() > 512 {
         return None;
@@ -132,6 +136,32 @@ async fn hand_over(app: &Arc<App>, delivery: Delivery) -> Result<Receipt, (Deliv
         return Err((what, Problem::new("failed", "the delivery could not be taken")));
     }
     Err((what, error.into()))
+}
+
+/// Does what the connector wants done when a delivery is durable. It goes on when the sender hangs up.
+async fn acknowledge(app: &Arc<App>, delivery: Delivery) -> Result<(), (Delivered, Problem)> {
+    let (path, instance) = (delivery.path.clone(), delivery.instance.clone());
+    let webhooks = Arc::clone(&app.webhooks);
+    let task = tokio::spawn(async move { webhooks.acknowledge(&delivery).await });
+    let why = match tokio::time::timeout(app.config.limits.answer_time, task).await {
+        Ok(Ok(Ok(()))) => return Ok(()),
+        Ok(Ok(Err(why))) => why,
+        Ok(Err(_)) => "it stumbled; this is a defect of rrb".to_owned(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    tracing::error!(path, instance, why, "a delivery was kept, but could not be acknowledged");
+    let problem = Problem::new("unacknowledged", "the delivery was kept, but could not be acknowledged")
+        .help("send it again: what was taken is not taken twice");
+    Err((Delivered::Overloaded, problem))
+}
+
+/// The answer to a sender that only asks.
+fn told(answer: Answer) -> Response {
+    let (kind, text) = match answer {
+        Answer::Text(text) => ("text/plain; charset=utf-8", text),
+        Answer::Json(text) => ("application/json", text),
+    };
+    axum::response::IntoResponse::into_response((StatusCode::OK, [(header::CONTENT_TYPE, kind)], text))
 }
 
 fn answer(hook: &Hook, receipt: &Receipt) -> (Delivered, Response) {

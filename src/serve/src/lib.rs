@@ -34,6 +34,7 @@ mod routes;
 mod schemas;
 
 mod openapi;
+mod origins;
 
 mod router;
 
@@ -50,4 +51,4 @@ pub use routes::ROUTES;
 pub use scope::Scope;
 pub use server::{bind, serve};
 pub use token::{LocalToken, Minted};
-pub use webhooks::{Hook, OnDead, VerifyError, Webhooks};
+pub use webhooks::{Answer, Hook, OnDead, VerifyError, Webhooks};

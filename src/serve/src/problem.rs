@@ -44,6 +44,11 @@ impl Problem {
         ("unsupported", 415, "the body is not of a kind that is read here"),
         ("failed", 500, "something broke in rrb or below it; nothing is known to have been done"),
         ("overloaded", 503, "nothing was taken; try again after the seconds in `retry-after`"),
+        (
+            "unacknowledged",
+            503,
+            "the delivery was kept, but could not be acknowledged; send it again, nothing is taken twice",
+        ),
         ("unanswered", 503, "it was begun and goes on, but took too long; look before trying again"),
     ];
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
@@ -15,7 +16,7 @@ use crate::auth::Identity;
 use crate::problem::Problem;
 use crate::route::{Access, Call, Handler, Route, Verb};
 use crate::routes::ROUTES;
-use crate::{browser, hooks, intake, openapi};
+use crate::{browser, hooks, intake, openapi, origins};
 
 /// The address a connection comes from; the server puts it into every request.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,8 @@ pub fn router(app: Arc<App>) -> Router {
     for route in ROUTES {
         let method = match route.verb {
             Verb::Get => MethodFilter::GET,
+            // A sender may ask first whether it may deliver.
+            Verb::Post if matches!(route.handler, Handler::Hook) => MethodFilter::POST.or(MethodFilter::OPTIONS),
             Verb::Post => MethodFilter::POST,
             Verb::Delete => MethodFilter::DELETE,
         };
@@ -64,6 +67,9 @@ async fn dispatch(app: &Arc<App>, route: &'static Route, request: Request) -> Re
     let work = match route.handler {
         Handler::Hook => {
             let address = path.get("path").cloned().unwrap_or_default();
+            if parts.method == Method::OPTIONS {
+                return origins::answer(app, &address, &parts.headers).map_err(Problem::closing);
+            }
             return Ok(hooks::take(Arc::clone(app), peer, &address, &parts.uri, parts.headers, body).await);
         }
         Handler::Api(work) => work,

@@ -37,11 +37,20 @@ pub static ROUTES: &[Route] = &[
         access: Access::Signature,
         name: "deliver",
         summary: "Hand in a delivery to a webhook: its path, and after it the instance of the connector where that is not the default. \
-                  Answered 202 when it is on disk, 200 when it had come before.",
+                  Answered 202 when it is on disk, 200 when it had come before. `OPTIONS` asks whether an origin may deliver, as CloudEvents has it.",
         query: &[],
         body: Some(&[]),
         answer: (202, "Receipt"),
-        problems: &["dead_letter", "unauthorized", "not_found", "too_large", "too_slow", "unsupported", "overloaded"],
+        problems: &[
+            "dead_letter",
+            "unauthorized",
+            "not_found",
+            "too_large",
+            "too_slow",
+            "unsupported",
+            "overloaded",
+            "unacknowledged",
+        ],
         handler: Handler::Hook,
     },
     Route {

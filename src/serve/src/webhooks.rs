@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use rrb_engine::api::Delivery;
 
 /// The webhooks of the loaded program.
 #[async_trait]
@@ -21,6 +22,36 @@ pub trait Webhooks: Send + Sync + 'static {
         headers: &BTreeMap<String, String>,
         body: &[u8],
     ) -> Result<(), VerifyError>;
+
+    /// What a checked delivery that only asks is answered, by its event's `answer`; none for every other, which is to be taken.
+    async fn answer(&self, _delivery: &Delivery) -> Option<Answer> {
+        None
+    }
+
+    /// Does what its events' `acknowledge` says, after a delivery is durable.
+    ///
+    /// # Errors
+    /// Why it is not done, for the log: the sender is to send again.
+    async fn acknowledge(&self, _delivery: &Delivery) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Who is told that it may deliver to `path`, when it asks by `OPTIONS`.
+    ///
+    /// # Errors
+    /// Why it cannot be told now, for the log.
+    fn origins(&self, _path: &str, _instance: &str) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+}
+
+/// What a sender that only asks is told, with 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// As `text/plain`.
+    Text(String),
+    /// As `application/json`.
+    Json(String),
 }
 
 /// A webhook.

@@ -1,4 +1,4 @@
-//! A function that only reads, asked in a world: by a poll, or at a prompt. Nothing of it is journaled.
+//! A function that is run in a world, and of which nothing is journaled: one that only reads, of a poll or at a prompt, or an `acknowledge`.
 
 use std::collections::HashSet;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use rrb_lang::vm::{Read, Reading};
 pub enum Unread {
     /// The function failed.
     Failed(Box<Failure>),
-    /// It asked for something that is no read: its kind, in a word.
+    /// It asked for something that is no call, or with [`read`] no read: its kind, in a word.
     NoRead(&'static str),
     /// The machine and its driver do not understand each other.
     Broken(String),
@@ -27,12 +27,27 @@ pub enum Unread {
 /// # Errors
 /// When it fails, or asks for anything but reads and waits.
 pub async fn read(
-    mut reading: Reading,
+    reading: Reading,
     world: &dyn World,
     clock: &dyn Clock,
     tell: &mut (dyn FnMut(&Note) + Send),
 ) -> Result<Value, Unread> {
-    let mut open = Open { world, clock, answers: FuturesUnordered::new(), given_up: HashSet::new() };
+    run(reading, Open { world, clock, acts: false, answers: FuturesUnordered::new(), given_up: HashSet::new() }, tell)
+        .await
+}
+
+/// Runs a function that may change something to its end: an `acknowledge`. No policy is asked, since no run does it and no runbook can
+/// choose it: what it does belongs to its source, as the acknowledgement of a broker does.
+///
+/// # Errors
+/// When it fails, or asks for anything but calls and waits.
+pub async fn act(reading: Reading, world: &dyn World, clock: &dyn Clock) -> Result<(), Unread> {
+    let open = Open { world, clock, acts: true, answers: FuturesUnordered::new(), given_up: HashSet::new() };
+    run(reading, open, &mut |_| {}).await.map(drop)
+}
+
+async fn run(mut reading: Reading, mut open: Open<'_>, tell: &mut (dyn FnMut(&Note) + Send)) -> Result<Value, Unread> {
+    let clock = open.clock;
     let mut input = Input::Start { at: clock.now() };
     loop {
         match reading.step(input).map_err(|e| Unread::Broken(e.to_string()))? {
@@ -53,6 +68,8 @@ type Answer<'a> = Pin<Box<dyn Future<Output = (EffectId, EffectOutcome)> + Send 
 struct Open<'a> {
     world: &'a dyn World,
     clock: &'a dyn Clock,
+    /// Whether calls may change something.
+    acts: bool,
     answers: FuturesUnordered<Answer<'a>>,
     given_up: HashSet<EffectId>,
 }
@@ -61,6 +78,12 @@ impl Open<'_> {
     fn carry_out(&mut self, command: Command, tell: &mut (dyn FnMut(&Note) + Send)) -> Result<(), Unread> {
         let (world, clock) = (self.world, self.clock);
         match command {
+            Command::Start { id, effect: Effect::Call(call) } if self.acts => {
+                self.answers.push(Box::pin(async move { (id, world.perform(&call).await) }));
+            }
+            Command::Start { id, effect: Effect::Gate(_) } if self.acts => {
+                self.answers.push(Box::pin(async move { (id, EffectOutcome::Done(Value::Nothing)) }));
+            }
             Command::Start { id, effect: Effect::Call(call) } => {
                 self.answers.push(Box::pin(async move { (id, world.look(&call).await) }));
             }

@@ -39,6 +39,13 @@ fn headers(file: &Path) -> BTreeMap<String, String> {
 
 fn told(taken: &[Taken], body: &[u8]) -> String {
     let mut out = String::new();
+    for at in taken {
+        if let Some(answer) = &at.answer {
+            out += &format!("answered by {}: {answer}\n", at.path);
+        }
+        let calls: String = at.acknowledged.iter().map(|call| format!("{} acknowledges: {call}\n", at.path)).collect();
+        out += &calls;
+    }
     for at in taken.iter().filter(|t| !t.events.is_empty()) {
         for event in &at.events {
             let mut payload = event.payload.clone();

@@ -1,5 +1,7 @@
 //! What a connector makes of the bodies that its vendor sends, taken by the engine as a daemon does, behind the check of signatures.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +42,10 @@ pub struct Taken {
     pub events: Vec<EventRow>,
     /// Why it is a dead letter, if it is one.
     pub dead: Option<String>,
+    /// What its sender is answered, where it only asks: then there is nothing else.
+    pub answer: Option<String>,
+    /// The calls of `acknowledge`, and why it failed, if it did.
+    pub acknowledged: Vec<String>,
 }
 
 /// A world that nothing asks: events are pure.
@@ -59,7 +65,9 @@ impl Taker {
     /// When it does not check.
     pub fn of(root: &Path, module: &str) -> Result<Self, String> {
         let name = format!("std.{module}");
-        let (project, _) = parse(PROJECT_FILE, "[project]\nname = \"events\"\n");
+        let own = root.join("tests/connectors").join(module).join("events.toml");
+        let own = std::fs::read_to_string(own).unwrap_or_default();
+        let (project, _) = parse(PROJECT_FILE, &format!("[project]\nname = \"events\"\n{own}"));
         let modules = modules(root, &format!("use {name} as _it"))?;
         let checked = check(CheckInput { modules, project: project.clone() });
         let shown = || rrb_lang::diag::plain::render(&checked.diagnostics, &checked.sources);
@@ -100,13 +108,19 @@ impl Taker {
             headers: headers.clone(),
             query: BTreeMap::new(),
         };
+        let mut taken = told::told(&self.program, &self.settings, &delivery).await?;
+        if taken.answer.is_some() {
+            return Ok(taken);
+        }
         let receipt = engine.deliver(delivery).await.map_err(|e| e.to_string())?;
         engine.settled().await;
         let filter = EventFilter { limit: 20_000, ..EventFilter::default() };
         let mut events = store.events(filter).await.map_err(|e| e.to_string())?;
         let place = |e: &EventRow| receipt.events.iter().position(|id| *id == e.id);
         events.sort_by_key(place);
-        Ok(Taken { path: path.to_owned(), events, dead: receipt.dead })
+        taken.events = events;
+        taken.dead = receipt.dead;
+        Ok(taken)
     }
 }
 

@@ -21,10 +21,10 @@ syn keyword rrbConstant none
 syn keyword rrbTodo contained TODO FIXME XXX NOTE
 
 " The words of clauses are names before `(`, `[`, `.`, an operator, a comma or a closer.
-syn match rrbClause '\v<%(advance|after|allow|applies|approval|ask|at|backoff|because|before|between|busy|by|called|cancel|collect
-      \ |comment|concurrency|controls|crash|dedupe|delegate|deny|disposition|distinct|during|each|earlier|emit
+syn match rrbClause '\v<%(acknowledge|advance|after|allow|answer|applies|approval|ask|at|backoff|because|before|between|busy|by|called
+      \ |cancel|collect|comment|concurrency|controls|crash|dedupe|delegate|deny|disposition|distinct|during|each|earlier|emit
       \ |escalate|every|evidence|expect|fails|failure|failures|file|finally|forbid|from|give|given|group|id|idempotent
-      \ |ineffective|key|keyed|keys|later|limit|log|max|missed|native|no|now|of|once|outcome|owner|pausing|per|poll
+      \ |ineffective|key|keyed|keys|later|limit|log|max|missed|native|no|now|of|once|origins|outcome|owner|pausing|per|poll
       \ |probe|query|queue|quorum|remind|replace|requester|require|resolve|retry|returns|rollback|run|running|runs
       \ |settle|severity|shadow|showing|signed|silence|stream|tags|target|then|timeout|times|to|trust|twice|undo
       \ |unless|unsafe|until|up|waves|webhook|when|within|without)>%([([.,;)\]]|\s*%(\=|:|\?|\<|\>|!\=|\+|\*|- |-\=))@!'

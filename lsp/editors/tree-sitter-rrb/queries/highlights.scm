@@ -87,8 +87,10 @@
 
 [
   "advance"
+  "acknowledge"
   "after"
   "allow"
+  "answer"
   "applies"
   "approval"
   "ask"
@@ -142,6 +144,7 @@
   "of"
   "on"
   "once"
+  "origins"
   "outcome"
   "owner"
   "pausing"

@@ -16,8 +16,10 @@
   WORD_TRUST,
 
 #define WORD_TABLE \
+  {"acknowledge", FOLLOW_NAME}, \
   {"after", FOLLOW_NAME}, \
   {"allow", FOLLOW_NAME}, \
+  {"answer", FOLLOW_NAME}, \
   {"applies", FOLLOW_NAME}, \
   {"approval", FOLLOW_NAME}, \
   {"ask", FOLLOW_NAME}, \
@@ -61,6 +63,7 @@
   {"native", FOLLOW_NAME}, \
   {"no", FOLLOW_NAME}, \
   {"of", FOLLOW_NAME}, \
+  {"origins", FOLLOW_NAME}, \
   {"outcome", FOLLOW_NAME}, \
   {"owner", FOLLOW_NAME}, \
   {"pausing", FOLLOW_NAME}, \

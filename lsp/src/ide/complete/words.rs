@@ -106,7 +106,7 @@ pub const EXPECTED: &[&str] = &[
 pub const POLICY: &[&str] = &["applies where", "forbid", "require approval", "limit", "delegate"];
 
 /// The clauses of an event.
-pub const EVENT: &[&str] = &["verify", "each", "id", "at", "emit"];
+pub const EVENT: &[&str] = &["verify", "origins", "answer", "each", "id", "at", "emit", "acknowledge"];
 
 /// How a runbook ends.
 pub const OUTCOMES: &[&str] = &["resolved", "mitigated", "not_needed", "escalated", "failed"];

@@ -196,7 +196,10 @@ fn clauses_follow_their_statement() {
     has("runbook r() {\n  approve \"a?\"\n    $0\n  { }\n}", &["from", "quorum", "within"]);
     has("runbook r() {\n  on a.b as c\n    $0\n}", &["where", "with"]);
     has("action f(x: Int) $0", &["reads", "changes", "destroys"]);
-    has("connector c {\n  event e: Text from webhook \"/x\" {\n    $0\n  }\n}", &["verify", "emit", "id"]);
+    has(
+        "connector c {\n  event e: Text from webhook \"/x\" {\n    $0\n  }\n}",
+        &["verify", "origins", "answer", "emit", "id", "acknowledge"],
+    );
     has("connector c {\n  event e: Text from webhook \"/x\" {\n    verify $0\n  }\n}", &["bearer", "hmac"]);
     has("policy p {\n  $0\n}", &["forbid", "limit"]);
     has("policy p {\n  forbid $0\n}", &["destroys", "changes"]);

@@ -132,6 +132,9 @@ fn event(head: &str, event: &Heard) -> String {
     if let Some(verify) = &event.verify {
         out.push_str(&format!("; verified by {}", code(verify)));
     }
+    if let Some(acknowledge) = &event.acknowledge {
+        out.push_str(&format!("; acknowledged by {}", code(acknowledge)));
+    }
     out.push_str(&format!(".\n\n{}\n", docs(&event.docs)));
     out
 }

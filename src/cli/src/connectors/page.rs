@@ -187,6 +187,9 @@ impl<'l> Page<'l> {
         if let Some(verify) = &event.verify {
             self.line(format!("verify  {}", clean(verify)));
         }
+        if let Some(acknowledge) = &event.acknowledge {
+            self.line(format!("acknowledge  {}", clean(acknowledge)));
+        }
         self.types(&named_in(&event.ty, &connector.offers.types));
     }
 }

@@ -149,10 +149,13 @@ impl Script {
                 ty: Ty::new(Type::Json),
                 source: EventSource::Webhook { path: "/alerts".into() },
                 verify: None,
+                origins: None,
+                answer: None,
                 each: Some(each),
                 id: Some(id),
                 at: Some(at),
                 emit,
+                acknowledge: None,
                 span: span(),
             });
         }

@@ -41,6 +41,7 @@ impl Checker {
         let timeout = m.timeout.as_ref().map(|t| self.expr_as(t, &ty::duration(), "`timeout`"));
         let key = m.key.as_ref().map(|k| self.text_expr(k, "`key`"));
         self.check_modifiers(call, &info);
+        self.may_acknowledge(call, &info);
         let undo = m.undo.as_ref().map(|u| self.undo(u, &ret, &info));
         let action = ActionCall {
             function: id,
@@ -105,7 +106,7 @@ impl Checker {
     }
 
     fn may_do(&self) -> bool {
-        matches!(self.kind(), FrameKind::Runbook | FrameKind::Handler | FrameKind::Undo | FrameKind::Action { .. })
+        self.kind().calls()
     }
 
     fn no_do_here(&mut self, call: CallParts<'_>, info: &FnInfo) {

@@ -1,9 +1,11 @@
 //! Events of connectors: what a delivery becomes, and how it shows who sent it.
 
+mod acknowledge;
+mod delivery;
+
 use smol_str::SmolStr;
 
-use super::cx::{Checker, Def, ParamInfo};
-use super::expr::Want;
+use super::cx::{Checker, Def};
 use super::scope::{FrameKind, Made, is_error, node};
 use super::ty;
 use crate::diag::{Diagnostic, codes, nearest};
@@ -79,6 +81,8 @@ impl Checker {
         let event = self.elsewhere(home, |c| {
             let source = c.event_source(&decl);
             let verify = c.event_verify(&decl);
+            let origins = c.origins(&decl);
+            let answer = c.event_answer(&decl);
             let each = decl.each.as_ref().map(|(e, _)| c.each(e, &name));
             // A sender that gives none is told apart by nothing, and every delivery of it is new.
             let maybe_text = ty::of(Type::Optional(ty::text()));
@@ -102,7 +106,24 @@ impl Checker {
                     FnId(0)
                 }
             };
-            hir::Event { connector, name: name.clone(), docs, ty: t, source, verify, each, id, at, emit, span }
+            let acknowledge = c.acknowledge(&decl, &name);
+            let name = name.clone();
+            hir::Event {
+                connector,
+                name,
+                docs,
+                ty: t,
+                source,
+                verify,
+                origins,
+                answer,
+                each,
+                id,
+                at,
+                emit,
+                acknowledge,
+                span,
+            }
         });
         self.hir_events.push(event);
     }
@@ -302,71 +323,6 @@ impl Checker {
             out.push((SmolStr::new_static(p.name), function));
         }
         out
-    }
-
-    /// A function without parameters that reads settings at most.
-    fn setting_function(&mut self, e: &ast::Expr, t: &Ty, role: &str) -> FnId {
-        self.push_frame(FrameKind::Condition);
-        self.limit_to(Effect::Pure, "what verifies a delivery is pure", e.span);
-        let got = self.expr_as(e, t, role);
-        self.close_frame(Made::plain("verify", 0, t.clone(), e.span), got).function
-    }
-
-    fn delivery_params() -> Vec<ParamInfo> {
-        let texts = || ty::map(ty::text(), ty::text());
-        [("body", ty::json()), ("headers", texts()), ("query", texts())]
-            .into_iter()
-            .map(|(name, ty)| ParamInfo {
-                name: name.into(),
-                ty,
-                default: None,
-                span: Span::default(),
-                docs: String::new(),
-            })
-            .collect()
-    }
-
-    fn each(&mut self, e: &ast::Expr, name: &str) -> FnId {
-        self.push_frame(FrameKind::Condition);
-        self.declare_params(&Self::delivery_params());
-        self.limit_to(Effect::Pure, "`each` is pure", e.span);
-        if let Some(f) = self.frames.last_mut() {
-            f.may_skip = true;
-        }
-        let items = ty::list(ty::json());
-        let got = self.expr(e, &Want::Ty(items.clone()));
-        let got = match &*self.open(&got.ty) {
-            Type::Json => {
-                let span = got.span;
-                node(
-                    ExprKind::Method { name: "Json.items".into(), args: vec![got], optional: false },
-                    items.clone(),
-                    span,
-                )
-            }
-            _ => self.coerce(got, &items, "`each`"),
-        };
-        self.close_frame(Made::plain(format!("{name} each"), 3, items, e.span), got).function
-    }
-
-    /// A function of a delivery and the item of `each`.
-    fn of_delivery(&mut self, e: &ast::Expr, t: &Ty, role: &str, binder: Option<&ast::Ident>, may_skip: bool) -> FnId {
-        self.push_frame(FrameKind::Condition);
-        self.declare_params(&Self::delivery_params());
-        match binder {
-            Some(b) => {
-                self.param(&b.name, ty::json(), b.span);
-            }
-            None => {
-                self.temp(ty::json(), e.span);
-            }
-        }
-        self.limit_to(Effect::Pure, &format!("{role} is pure"), e.span);
-        if let Some(f) = self.frames.last_mut() {
-            f.may_skip = may_skip;
-        }
-        let got = self.expr_as(e, t, role);
-        self.close_frame(Made::plain(role, 4, t.clone(), e.span), got).function
     }
 
     /// The event that a path of a trigger names; reports what is none.

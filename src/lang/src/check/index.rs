@@ -7,7 +7,6 @@ use smol_str::SmolStr;
 
 use super::cx::{Checker, Def, Home, ParamInfo};
 use super::expr::Want;
-use super::scope::FrameKind;
 use crate::hir;
 use crate::ids::{ConnectorId, ConstId, EventId, FnId, SettingId, TypeId};
 use crate::span::{FileId, Span};
@@ -332,8 +331,7 @@ impl Checker {
             }
         }
         let kind = self.kind();
-        let may_do =
-            matches!(kind, FrameKind::Runbook | FrameKind::Handler | FrameKind::Undo | FrameKind::Action { .. });
+        let may_do = kind.calls();
         let place = PlaceSeen {
             locals,
             want: want.ty().cloned(),

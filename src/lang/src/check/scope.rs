@@ -35,12 +35,19 @@ pub(super) enum FrameKind {
     Constant,
     /// The block of `poll`, a `probe`: reads.
     Reading,
+    /// `acknowledge`: calls.
+    Acknowledge,
 }
 
 impl FrameKind {
     /// Whether it sees the variables of the function around it.
     pub fn sees_around(self) -> bool {
         matches!(self, Self::Lambda | Self::Undo | Self::Watch)
+    }
+
+    /// Whether calls that change something may stand in it.
+    pub fn calls(self) -> bool {
+        matches!(self, Self::Runbook | Self::Handler | Self::Undo | Self::Acknowledge | Self::Action { .. })
     }
 }
 

@@ -217,19 +217,25 @@ pub struct Connector {
     pub items: Vec<Item>,
 }
 
-/// `event NAME: TYPE from SOURCE { verify … each … id … at … emit … }`
+/// `event NAME: TYPE from SOURCE { verify … origins … answer … each … id … at … emit … acknowledge { … } }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub name: Ident,
     pub ty: Type,
     pub source: EventSource,
     pub verify: Option<Verification>,
+    /// `origins EXPR`: who is told that it may deliver, when it asks first.
+    pub origins: Option<Expr>,
+    /// `answer EXPR`: what a delivery that only asks is answered.
+    pub answer: Option<Expr>,
     /// `each EXPR as NAME`
     pub each: Option<(Expr, Ident)>,
     pub id: Option<Expr>,
     /// `at EXPR`: the source's time of the event.
     pub at: Option<Expr>,
     pub emit: Option<Expr>,
+    /// `acknowledge { … }`: what is done when a delivery is durable.
+    pub acknowledge: Option<Block>,
 }
 
 /// Where events come from.

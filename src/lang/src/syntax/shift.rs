@@ -119,7 +119,7 @@ shifts! {
     struct FnDecl { name, generics, params, ret, body }
     struct ActionDecl { name, generics, params, ret, effect, class, target, on_busy_fail, undo, body, native }
     struct Connector { name, items }
-    struct Event { name, ty, source, verify, each, id, at, emit }
+    struct Event { name, ty, source, verify, origins, answer, each, id, at, emit, acknowledge }
     struct Policy { name, rules }
     struct PolicyRule { kind, clauses, span }
     struct RuleClauses { during, condition, unless, because, by, from, quorum, requester, require_comment, within, query }

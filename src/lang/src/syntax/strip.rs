@@ -140,7 +140,8 @@ fn event(e: &mut Event) {
         expr(each);
         ident(name);
     }
-    [&mut e.id, &mut e.at, &mut e.emit].into_iter().flatten().for_each(expr);
+    [&mut e.origins, &mut e.answer, &mut e.id, &mut e.at, &mut e.emit].into_iter().flatten().for_each(expr);
+    e.acknowledge.iter_mut().for_each(block);
 }
 
 fn runbook(r: &mut Runbook) {

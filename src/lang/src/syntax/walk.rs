@@ -189,8 +189,10 @@ impl<'a> Walk<'_, 'a> {
             Some(Verification::Scheme(call)) => self.expr(call),
             None => {}
         }
+        self.exprs(e.origins.iter().chain(&e.answer));
         self.exprs(e.each.as_ref().map(|(x, _)| x));
         self.exprs(e.id.iter().chain(&e.at).chain(&e.emit));
+        e.acknowledge.iter().for_each(|block| self.block(block));
     }
 
     fn policy(&mut self, p: &'a Policy) {

@@ -62,7 +62,8 @@ impl Machine {
         self.abandon(timer, "the run comes to its end");
         self.state.phase_deadline = Some(self.now().saturating_add(HANDLERS));
         let undoes = !matches!(cause, Cause::Finished { .. });
-        let rollback = self.program.runbook(self.state.input.runbook).is_none_or(|r| r.rollback);
+        // What is no run (an `acknowledge`) has nobody who wants it undone.
+        let rollback = self.program.runbook(self.state.input.runbook).is_some_and(|r| r.rollback);
         self.state.cause = Some(cause);
         if undoes && rollback && !self.state.undos.is_empty() {
             let count = self.state.undos.len() as u32;

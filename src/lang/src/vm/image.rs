@@ -17,7 +17,7 @@ use crate::types::{Ty, TypeTable};
 use crate::value::Value;
 
 /// The version of the instructions and of the machine's state. A program or snapshot of another version is refused.
-pub const VM_VERSION: u32 = 2;
+pub const VM_VERSION: u32 = 3;
 
 /// A compiled project.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,4 +1,5 @@
-//! A function that reads, on a machine of its own: what a poll asks. Nothing of it is journaled, since what only reads may be asked again.
+//! A function on a machine of its own: what a poll asks, or an `acknowledge` does. Nothing of it is journaled, since what only reads may
+//! be asked again, and what acknowledges may be done again.
 
 use std::sync::Arc;
 
@@ -17,19 +18,34 @@ pub enum Read {
     Gave(Result<Value, Box<Failure>>),
 }
 
-/// A function that takes nothing and at most reads, being run.
+/// A function being run: one that at most reads, or acknowledges.
 #[derive(Debug)]
 pub struct Reading {
     machine: Machine,
     function: FnId,
+    /// Until it begins.
+    args: Vec<Value>,
     instance: smol_str::SmolStr,
     /// What it said with its last step, when it gave something.
     said: Vec<Note>,
 }
 
 impl Reading {
-    /// `instance` chooses the settings of the function's connector. `name` is in the ids of what it does: `poll:jobs.late`.
+    /// A function that takes nothing. `instance` chooses the settings of its connector. `name` is in the ids of what it does:
+    /// `poll:jobs.late`.
     pub fn new(program: Arc<Program>, function: FnId, name: &str, settings: SettingValues, instance: &str) -> Self {
+        Self::of(program, function, Vec::new(), name, settings, instance)
+    }
+
+    /// As [`Reading::new`], of a function that takes these.
+    pub fn of(
+        program: Arc<Program>,
+        function: FnId,
+        args: Vec<Value>,
+        name: &str,
+        settings: SettingValues,
+        instance: &str,
+    ) -> Self {
         let input = RunInput {
             run: name.into(),
             // None: nothing but the function is run.
@@ -41,7 +57,7 @@ impl Reading {
             limits: Limits::default(),
             parent: None,
         };
-        Self { machine: Machine::new(program, input), function, instance: instance.into(), said: Vec::new() }
+        Self { machine: Machine::new(program, input), function, args, instance: instance.into(), said: Vec::new() }
     }
 
     /// Takes [`Input::Start`] first, then the answers.
@@ -58,7 +74,7 @@ impl Reading {
                 self.machine.state.fiber.since = at;
                 self.machine.state.phase = Phase::Body;
                 self.machine.state.fiber.instance = self.instance.clone();
-                self.machine.enter(self.function, Vec::new(), FrameKind::Entry);
+                self.machine.enter(self.function, std::mem::take(&mut self.args), FrameKind::Entry);
                 self.machine.proceed()
             }
             other => self.machine.step(other)?,

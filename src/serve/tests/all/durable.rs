@@ -1,7 +1,7 @@
 //! What a sender is told: yes only when it is durable, and 503 when nothing was taken.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -24,7 +24,7 @@ async fn face(store: Arc<MemoryStore>) -> (Arc<Engine>, Arc<ManualClock>, Router
     let world = Arc::new(LiveWorld::new(LiveConfig::default()));
     let engine = Engine::open(store, world, clock.clone(), EngineConfig::new(Arc::new(CompiledLoader))).await.unwrap();
     engine.load(program()).await.unwrap();
-    let hooks = Arc::new(Hooks { scheme: Mutex::new("bearer".into()), checked: Mutex::default() });
+    let hooks = Arc::new(Hooks::new());
     let serve = ServeConfig::new("127.0.0.1:0".parse().unwrap());
     let app = Arc::new(App::new(engine.clone(), hooks, clock.clone(), serve, None));
     (engine, clock, router(app))

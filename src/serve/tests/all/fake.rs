@@ -13,7 +13,7 @@ use rrb_engine::audit::{AuditDraft, AuditRecord, GENESIS, Verdict};
 use rrb_engine::clock::Clock;
 use rrb_engine::store::*;
 use rrb_lang::vm::protocol::{Millis, Resolution};
-use rrb_serve::{App, Hook, LocalToken, Minted, Scope, ServeConfig, VerifyError, Webhooks, router};
+use rrb_serve::{Answer, App, Hook, LocalToken, Minted, Scope, ServeConfig, VerifyError, Webhooks, router};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tower::ServiceExt;
@@ -301,6 +301,26 @@ pub type Checked = (String, String, BTreeMap<String, String>, Vec<u8>);
 pub struct Hooks {
     pub scheme: Mutex<String>,
     pub checked: Mutex<Vec<Checked>>,
+    /// What a delivery of `?` is answered.
+    pub answer: Mutex<Option<Answer>>,
+    /// How acknowledging ends; it hangs for `hangs`.
+    pub unacknowledged: Mutex<Option<String>>,
+    /// How many deliveries the plane had, each time when one was acknowledged.
+    pub acknowledged: Mutex<Vec<Delivery>>,
+    pub origins: Mutex<Result<Vec<String>, String>>,
+}
+
+impl Hooks {
+    pub fn new() -> Self {
+        Self {
+            scheme: Mutex::new("bearer".into()),
+            checked: Mutex::default(),
+            answer: Mutex::default(),
+            unacknowledged: Mutex::default(),
+            acknowledged: Mutex::default(),
+            origins: Mutex::new(Ok(Vec::new())),
+        }
+    }
 }
 
 #[async_trait]
@@ -333,6 +353,25 @@ impl Webhooks for Hooks {
             _ => Err(VerifyError::Refused("signature mismatch in byte 7".into())),
         }
     }
+
+    async fn answer(&self, delivery: &Delivery) -> Option<Answer> {
+        self.answer.lock().unwrap().clone().filter(|_| delivery.body == b"?")
+    }
+
+    async fn acknowledge(&self, delivery: &Delivery) -> Result<(), String> {
+        self.acknowledged.lock().unwrap().push(delivery.clone());
+        let why = self.unacknowledged.lock().unwrap().clone();
+        match why {
+            Some(why) if why == "hangs" => std::future::pending().await,
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
+    fn origins(&self, path: &str, instance: &str) -> Result<Vec<String>, String> {
+        assert!(path.starts_with('/') && !instance.is_empty());
+        self.origins.lock().unwrap().clone()
+    }
 }
 
 pub struct World {
@@ -350,7 +389,7 @@ pub fn world() -> World {
 
 pub fn world_with(change: impl FnOnce(&mut ServeConfig)) -> World {
     let plane = Arc::new(Plane::default());
-    let hooks = Arc::new(Hooks { scheme: Mutex::new("bearer".into()), checked: Mutex::default() });
+    let hooks = Arc::new(Hooks::new());
     let time = Arc::new(Time(AtomicI64::new(NOW)));
     let dir = tempfile::tempdir().unwrap();
     let local = LocalToken::create(dir.path()).unwrap();

@@ -5,6 +5,7 @@ mod api;
 mod description;
 mod durable;
 mod fake;
+mod handshakes;
 mod hooks;
 mod matrix;
 mod network;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -84,7 +84,7 @@ async fn open(state: &Path) -> House {
     engine.load(program()).await.unwrap();
     let local = LocalToken::create(state).unwrap();
     let operator = LocalToken::read(state).unwrap();
-    let hooks = Arc::new(Hooks { scheme: Mutex::new("bearer".into()), checked: Mutex::default() });
+    let hooks = Arc::new(Hooks::new());
     let serve = ServeConfig::new("127.0.0.1:0".parse().unwrap());
     let app = Arc::new(App::new(engine.clone(), hooks, clock, serve, Some(local)));
     House { engine, store, router: router(app), operator }

@@ -77,8 +77,15 @@ pub struct Spec {
 pub enum Kind {
     /// One of [`rrb_lang::feeds::FEEDS`], with its arguments.
     Feed { name: SmolStr, args: Vec<(SmolStr, Value)> },
-    /// The function takes nothing, reads, and gives Json.
-    Poll { every: Duration, function: FnId, program: Arc<Program>, settings: Arc<SettingValues> },
+    /// The function takes nothing, reads, and gives Json. `acknowledge` takes what it gave when that is durable; none also in shadow, where
+    /// what would change something is left to whoever does the work.
+    Poll {
+        every: Duration,
+        function: FnId,
+        acknowledge: Option<FnId>,
+        program: Arc<Program>,
+        settings: Arc<SettingValues>,
+    },
 }
 
 impl Spec {
@@ -94,9 +101,9 @@ impl PartialEq for Spec {
         let same = match (&self.kind, &other.kind) {
             (Kind::Feed { name, args }, Kind::Feed { name: n, args: a }) => name == n && args == a,
             (
-                Kind::Poll { every, function, program, settings },
-                Kind::Poll { every: e, function: f, program: p, settings: s },
-            ) => every == e && function == f && program.id == p.id && settings == s,
+                Kind::Poll { every, function, acknowledge, program, settings },
+                Kind::Poll { every: e, function: f, acknowledge: a, program: p, settings: s },
+            ) => every == e && function == f && acknowledge == a && program.id == p.id && settings == s,
             _ => false,
         };
         same && self.event == other.event && self.also == other.also && self.instance == other.instance
@@ -110,6 +117,7 @@ pub struct Sources {
     /// What polls ask: in shadow a world that has no code for a change.
     world: Arc<dyn World>,
     web: Arc<dyn Web>,
+    shadow: bool,
     running: Mutex<HashMap<(String, String), Running>>,
 }
 
@@ -122,7 +130,14 @@ struct Running {
 impl Sources {
     /// No source yet.
     pub fn new(sink: Arc<dyn Sink>, clock: Arc<dyn Clock>, world: Arc<dyn World>, web: Arc<dyn Web>) -> Self {
-        Self { sink, clock, world, web, running: Mutex::default() }
+        Self { sink, clock, world, web, shadow: false, running: Mutex::default() }
+    }
+
+    /// In shadow nothing is acknowledged that others would else be given.
+    #[must_use]
+    pub fn in_shadow(mut self, shadow: bool) -> Self {
+        self.shadow = shadow;
+        self
     }
 
     /// From now on these are read. One that was read before, as it is now, goes on without a gap; the others end first.
@@ -152,8 +167,9 @@ impl Sources {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, spec) in wanted {
             let stop = CancellationToken::new();
-            let source =
+            let mut source =
                 Source::new(spec.clone(), self.sink.clone(), self.clock.clone(), self.web.clone(), stop.clone());
+            source.shadow = self.shadow;
             let task = tokio::spawn(keep(source, self.world.clone()));
             running.insert(key, Running { spec, stop, task });
         }
@@ -190,8 +206,9 @@ async fn keep(source: Source, world: Arc<dyn World>) {
 
 async fn run(source: &Source, world: &Arc<dyn World>) -> Result<(), Stopped> {
     match &source.spec.kind {
-        Kind::Poll { every, function, program, settings } => {
-            poll::run(source, world, poll::Poll { every: *every, function: *function, program, settings }).await
+        Kind::Poll { every, function, acknowledge, program, settings } => {
+            let poll = poll::Poll { every: *every, function: *function, acknowledge: *acknowledge, program, settings };
+            poll::run(source, world, poll).await
         }
         Kind::Feed { name, args } => {
             let args = source::Args(args);

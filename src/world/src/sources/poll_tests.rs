@@ -32,16 +32,26 @@ connector shop {
 }
 "#;
 
+/// Looks at each call before it is answered.
+type AtCall = Box<dyn Fn(&str) + Send>;
+
 /// Answers by address, in turn; the last one repeats.
 #[derive(Default)]
 struct Web {
+    at_call: Mutex<Option<AtCall>>,
     asked: Mutex<Vec<String>>,
+    all: Mutex<Vec<String>>,
     answers: Mutex<BTreeMap<String, Vec<Result<&'static str, FailureKind>>>>,
 }
 
 impl Web {
     fn answers(&self, path: &str, answers: &[Result<&'static str, FailureKind>]) {
         self.answers.lock().unwrap().insert(path.to_owned(), answers.to_vec());
+    }
+
+    /// How often this was asked, from the beginning.
+    fn seen(&self, path: &str) -> usize {
+        self.all.lock().unwrap().iter().filter(|p| *p == path).count()
     }
 
     fn asked(&self) -> Vec<String> {
@@ -57,7 +67,11 @@ impl World for Web {
         let query = arg("query").unwrap_or_default().replace(['"', '{', '}', ' '], "").replace(':', "=");
         let path = format!("{}?{query}", url.trim_start_matches("https://shop.example"));
         let path = path.trim_end_matches('?').to_owned();
+        if let Some(look) = &*self.at_call.lock().unwrap() {
+            look(&path);
+        }
         self.asked.lock().unwrap().push(path.clone());
+        self.all.lock().unwrap().push(path.clone());
         let mut answers = self.answers.lock().unwrap();
         let answers = answers.get_mut(&path).unwrap_or_else(|| panic!("nobody answers {path}"));
         let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0] };
@@ -95,7 +109,8 @@ fn spec(text: &str) -> Spec {
     let settings = Arc::new(resolve_settings(declared, &project, &BTreeMap::new()).unwrap());
     let EventSource::Poll { every_ms, function } = program.events[0].source else { panic!("no poll") };
     let every = Duration::from_millis(every_ms as u64);
-    let kind = Kind::Poll { every, function, program, settings };
+    let acknowledge = program.events[0].acknowledge.map(|a| a.function);
+    let kind = Kind::Poll { every, function, acknowledge, program, settings };
     Spec { event: "shop.placed".into(), also: Vec::new(), instance: "default".into(), kind }
 }
 
@@ -111,6 +126,18 @@ impl Shop {
 
     async fn polls(&self, n: usize) {
         self.basket.until("it was polled", |kept| kept.items.len() >= n).await;
+    }
+
+    /// Waits until so many were taken away.
+    async fn acknowledged(&self, n: usize) {
+        let taken = || self.web.all.lock().unwrap().iter().filter(|p| p.starts_with("/taken")).count();
+        let all = async {
+            while taken() < n {
+                self.clock.advance(100);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
     }
 
     /// Moves the clock on until this holds: what sleeps has to have begun to.
@@ -150,6 +177,96 @@ async fn calls_of_a_poll_are_tried_again_as_it_says() {
     shop.advance_until(5_000, || !shop.basket.bodies().is_empty()).await;
     assert_eq!(shop.basket.bodies()[0], r#"[{"id":"x"}]"#);
     assert_eq!(shop.web.asked()[..4], ["/orders?page=1", "/more", "/more", "/more"]);
+    shop.sources.stop().await;
+}
+
+/// A poll of a queue, which takes each message out of it.
+const QUEUE: &str = r#"
+connector shop {
+  settings { url: Url = url"https://shop.example" }
+  type Order = { id: Text }
+  action remove(id: Text) changes idempotent { do http.put(url.join("taken"), query: { "id": id }) }
+  event placed: Order from poll every 1m { http.get(url.join("orders")).json } {
+    each body as o
+    id o.id as Text
+    emit { id: o.id as Text }
+    acknowledge { for o in body.items() { do remove(o.id as Text) } }
+  }
+}
+"#;
+
+#[tokio::test]
+async fn what_was_taken_is_acknowledged_when_it_is_durable() {
+    let shop = Shop::new();
+    shop.basket.lock().full = 2;
+    shop.web.answers("/orders", &[Ok(r#"[{"id":"a"},{"id":"b"}]"#), Ok("[]")]);
+    for id in ["a", "b"] {
+        shop.web.answers(&format!("/taken?id={id}"), &[Ok("{}")]);
+    }
+    let (web, basket) = (shop.web.clone(), shop.basket.clone());
+    // Whatever was kept when the first was taken away.
+    *shop.web.at_call.lock().unwrap() = Some(Box::new(move |path| {
+        assert!(!path.starts_with("/taken") || basket.bodies().len() == 1, "it was taken away before it was durable");
+    }));
+    shop.sources.set(vec![spec(QUEUE)]).await;
+    shop.acknowledged(2).await;
+    assert_eq!(web.asked(), ["/orders", "/taken?id=a", "/taken?id=b"]);
+    // What brings nothing takes nothing.
+    shop.advance_until(60_000, || shop.basket.bodies().len() == 2).await;
+    shop.sources.stop().await;
+    assert!(web.asked().iter().all(|path| path == "/orders"));
+}
+
+#[tokio::test]
+async fn what_could_not_be_acknowledged_is_tried_again_and_said() {
+    let shop = Shop::new();
+    shop.web.answers("/orders", &[Ok(r#"[{"id":"a"},{"id":"b"}]"#)]);
+    shop.web.answers("/taken?id=a", &[Ok("{}")]);
+    shop.web.answers("/taken?id=b", &[Err(FailureKind::Unavailable), Err(FailureKind::Forbidden), Ok("{}")]);
+    shop.sources.set(vec![spec(QUEUE)]).await;
+    shop.basket.fails("what was taken could not be acknowledged: the shop is closed").await;
+    shop.advance_until(1_000, || shop.web.seen("/taken?id=b") == 3).await;
+    assert_eq!(shop.web.seen("/taken?id=a"), 3, "from its beginning");
+    assert_eq!(shop.web.seen("/orders"), 1, "not before it was acknowledged");
+    shop.basket.until("it is read again", |kept| kept.states.last() == Some(&Some(SourceState::Reading))).await;
+    shop.sources.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_acknowledged_is_left_to_the_next_asking() {
+    let shop = Shop::new();
+    shop.web.answers("/orders", &[Ok(r#"[{"id":"a"}]"#)]);
+    shop.web.answers("/taken?id=a", &[Err(FailureKind::Forbidden)]);
+    shop.sources.set(vec![spec(QUEUE)]).await;
+    shop.advance_until(1_000, || shop.web.seen("/orders") == 2).await;
+    let asked = shop.web.all.lock().unwrap()[..7].to_vec();
+    let taken = ["/taken?id=a"; 5];
+    assert_eq!(asked, [&["/orders"][..], &taken, &["/orders"]].concat());
+    // It can be stopped while it waits.
+    shop.sources.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_store_did_not_take_is_not_acknowledged() {
+    let shop = Shop::new();
+    shop.basket.lock().break_before = vec![1];
+    shop.web.answers("/orders", &[Ok(r#"[{"id":"a"}]"#), Ok("[]")]);
+    shop.sources.set(vec![spec(QUEUE)]).await;
+    shop.basket.fails("the store broke before").await;
+    shop.polls(1).await;
+    assert_eq!(shop.web.seen("/taken?id=a"), 0);
+    shop.sources.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_durable_when_it_broke_comes_again_and_is_acknowledged() {
+    let shop = Shop::new();
+    shop.basket.lock().break_after = vec![1];
+    shop.web.answers("/orders", &[Ok(r#"[{"id":"a"}]"#)]);
+    shop.web.answers("/taken?id=a", &[Ok("{}")]);
+    shop.sources.set(vec![spec(QUEUE)]).await;
+    shop.acknowledged(1).await;
+    assert_eq!(shop.web.seen("/orders"), 2);
     shop.sources.stop().await;
 }
 

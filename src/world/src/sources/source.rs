@@ -49,6 +49,8 @@ pub(super) struct Source {
     /// Where it asks the web.
     pub web: Arc<dyn Web>,
     pub stop: CancellationToken,
+    /// Nothing is acknowledged that others would else be given.
+    pub shadow: bool,
     last: Mutex<Option<SourceState>>,
     /// Keeps the credentials of a source out of what is said of it.
     scrubber: Scrubber,
@@ -62,7 +64,7 @@ impl Source {
         web: Arc<dyn Web>,
         stop: CancellationToken,
     ) -> Self {
-        Self { spec, sink, clock, web, stop, last: Mutex::default(), scrubber: Scrubber::default() }
+        Self { spec, sink, clock, web, stop, shadow: false, last: Mutex::default(), scrubber: Scrubber::default() }
     }
 
     /// All is well.

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::http_lines::at;
 use super::lines::Format;
-use super::message::{MAX_MESSAGE, Message};
+use super::message::Message;
 use super::source::{Args, Source, Stopped};
 use crate::flow::Switched;
 
@@ -34,6 +34,10 @@ const GATHER: Duration = Duration::from_millis(20);
 /// A connection that ends sooner, and brought nothing, is a failure.
 const SHORT: Duration = Duration::from_secs(5);
 
+/// The longest message that is read at all, in bytes: it has to be whole before its name is known. What is kept of one ends at
+/// [`MAX_MESSAGE`](super::message::MAX_MESSAGE), as of every other source.
+const LONGEST: usize = 16 << 20;
+
 /// What the request for a connection takes of the arguments.
 const REQUEST: [&str; 6] = ["headers", "bearer", "ca_file", "ca", "client_cert", "client_key"];
 
@@ -43,6 +47,7 @@ pub(super) async fn run(source: &Source, args: Args<'_>) -> Result<(), Stopped> 
         args,
         format: Format::named(args.choice("format")?),
         acknowledge: args.text_or_none("acknowledge")?,
+        says_so: !source.shadow,
         close_on: match args.text_or_none("close_on")? {
             None => None,
             Some(text) => Some(text.split_once('=').filter(|(field, _)| !field.is_empty()).ok_or_else(|| {
@@ -61,6 +66,8 @@ struct Talk<'a> {
     args: Args<'a>,
     format: Format,
     acknowledge: Option<&'a str>,
+    /// Whether it is said to the other side: what a daemon in shadow heard is to be given to the one that does the work.
+    says_so: bool,
     close_on: Option<(&'a str, &'a str)>,
 }
 
@@ -81,8 +88,8 @@ impl Talk<'_> {
         let asked = self.source.unless_stopped(self.address()).await??;
         let stream = self.source.unless_stopped(self.source.web.websocket(&asked, BEGIN)).await??;
         let mut config = WebSocketConfig::default();
-        config.max_message_size = Some(MAX_MESSAGE);
-        config.max_frame_size = Some(MAX_MESSAGE);
+        config.max_message_size = Some(LONGEST);
+        config.max_frame_size = Some(LONGEST);
         let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
         if let Some(hello) = self.args.text_or_none("send")? {
             self.say(&mut socket, Frame::text(hello)).await?;
@@ -106,7 +113,7 @@ impl Talk<'_> {
                 self.source.bring(items, None).await?;
             }
             for name in names.into_iter().flatten() {
-                if let Some(field) = self.acknowledge {
+                if let Some(field) = self.acknowledge.filter(|_| self.says_so) {
                     self.say(socket, Frame::text(json!({ field: name }).to_string())).await?;
                 }
             }
@@ -223,7 +230,7 @@ fn web(url: &str) -> Result<String, Stopped> {
 fn broken(error: &Error) -> String {
     match error {
         Error::Capacity(_) => {
-            format!("a message is longer than {} MiB, so the connection was given up", MAX_MESSAGE >> 20)
+            format!("a message is longer than {} MiB, so the connection was given up", LONGEST >> 20)
         }
         other => format!("the connection broke: {}", cut(&other.to_string())),
     }

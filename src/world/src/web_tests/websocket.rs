@@ -199,19 +199,62 @@ async fn what_is_odd_neither_breaks_nor_blocks_it() {
 }
 
 #[tokio::test]
-async fn a_message_ends_at_its_limit() {
+async fn a_message_is_kept_as_far_as_its_limit_and_acknowledged() {
     const MOST: usize = 1 << 20;
+    let mut service = Service::start().await;
+    let basket = Arc::new(Basket::default());
+    let sources = sources(&basket);
+    sources.set(vec![acknowledged(&service)]).await;
+    let (mut socket, _) = service.next().await;
+    let around = j!({ "x": "", "id": "e-0" }).to_string().len();
+    for (n, len) in [MOST - 1, MOST, MOST + 1, 15 << 20].into_iter().enumerate() {
+        // Its name stands behind what is kept.
+        let text = format!(r#"{{"x":"{}","id":"e-{n}"}}"#, "x".repeat(len - around));
+        assert_eq!(text.len(), len);
+        socket.send(Message::text(text)).await.unwrap();
+        assert_eq!(hear(&mut socket).await, format!(r#"{{"id":"e-{n}"}}"#));
+        let kept = basket.lock().items.last().cloned().unwrap();
+        assert_eq!((kept.body.len(), kept.headers.contains_key("truncated")), (len.min(MOST), len > MOST));
+    }
+    tell(&mut socket, j!({ "id": "behind" })).await;
+    assert_eq!(hear(&mut socket).await, r#"{"id":"behind"}"#);
+    sources.stop().await;
+}
+
+#[tokio::test]
+async fn in_shadow_nothing_is_acknowledged() {
+    let mut service = Service::start().await;
+    let basket = Arc::new(Basket::default());
+    let sources = sources(&basket).in_shadow(true);
+    sources.set(vec![acknowledged(&service)]).await;
+    let (mut socket, _) = service.next().await;
+    for n in 0..3 {
+        tell(&mut socket, j!({ "id": format!("e-{n}") })).await;
+        basket.until("it came", |kept| kept.items.len() == n + 1).await;
+    }
+    // Everything that was said before its answer.
+    socket.send(Message::Ping(b"all".to_vec().into())).await.unwrap();
+    assert!(matches!(socket.next().await, Some(Ok(Message::Pong(_)))));
+    sources.stop().await;
+    assert!(matches!(socket.next().await, Some(Ok(Message::Close(_)))));
+}
+
+#[tokio::test]
+async fn a_message_that_is_longer_than_anything_ends_the_connection() {
+    const MOST: usize = 16 << 20;
     for (len, fits) in [(MOST - 1, true), (MOST, true), (MOST + 1, false)] {
         let mut service = Service::start().await;
         let basket = Arc::new(Basket::default());
         let sources = sources(&basket);
         sources.set(vec![spec(&[("url", url(&service.url)), ("format", Value::text("text"))])]).await;
         let (mut socket, _) = service.next().await;
-        socket.send(Message::text("x".repeat(len))).await.unwrap();
+        // It is given up before all of it is there.
+        let sent = socket.send(Message::text("x".repeat(len))).await;
+        assert!(sent.is_ok() || !fits);
         if fits {
             basket.until("it came", |kept| kept.items.len() == 1).await;
         } else {
-            basket.fails("a message is longer than 1 MiB").await;
+            basket.fails("a message is longer than 16 MiB").await;
         }
         sources.stop().await;
     }

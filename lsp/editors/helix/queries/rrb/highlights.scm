@@ -175,8 +175,10 @@
 
 [
   "advance"
+  "acknowledge"
   "after"
   "allow"
+  "answer"
   "applies"
   "approval"
   "ask"
@@ -230,6 +232,7 @@
   "of"
   "on"
   "once"
+  "origins"
   "outcome"
   "owner"
   "pausing"

@@ -89,8 +89,10 @@
 
 [
   "advance"
+  "acknowledge"
   "after"
   "allow"
+  "answer"
   "applies"
   "approval"
   "ask"
@@ -144,6 +146,7 @@
   "of"
   "on"
   "once"
+  "origins"
   "outcome"
   "owner"
   "pausing"

@@ -298,8 +298,8 @@ impl Checker {
         want: &Want,
         span: Span,
     ) -> hir::Expr {
-        let connector =
-            self.home.connector.is_some() && matches!(self.kind(), FrameKind::Action { .. } | FrameKind::Undo);
+        let connector = self.home.connector.is_some()
+            && matches!(self.kind(), FrameKind::Action { .. } | FrameKind::Undo | FrameKind::Acknowledge);
         if !connector {
             self.error(
                 codes::EFFECT_TRUST,

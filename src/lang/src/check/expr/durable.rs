@@ -39,6 +39,7 @@ impl Checker {
             FrameKind::Action { connector: true } => "an action of a connector never waits; wait in the runbook",
             FrameKind::Lambda => "a function given to a method never waits; write a `for` loop",
             FrameKind::Undo => "an `undo` is a plain call",
+            FrameKind::Acknowledge => "`acknowledge` only makes calls; wait in the runbook",
             FrameKind::Watch => "a condition is pure; do it in the body of the runbook",
             FrameKind::Fn => "a `fn` is pure; make it an `action`",
             _ => "conditions and mappings are pure; do it in the body of the runbook",
@@ -49,9 +50,8 @@ impl Checker {
 
     /// Reports a word that leaves a trace in the run where there is none.
     pub(in crate::check) fn may_trace(&mut self, word: &str, span: Span) {
-        let ok =
-            matches!(self.kind(), FrameKind::Runbook | FrameKind::Handler | FrameKind::Undo | FrameKind::Action { .. });
-        if !ok {
+        let traced = self.kind().calls() && self.kind() != FrameKind::Acknowledge;
+        if !traced {
             let help = match self.kind() {
                 FrameKind::Lambda => "write a `for` loop",
                 FrameKind::Fn => "a `fn` is pure; make it an `action`",

@@ -159,6 +159,7 @@ impl Checker {
             FrameKind::Action { connector: true } => "an action of a connector runs no runbooks; do it in the runbook",
             FrameKind::Lambda => "go through the items with a `for` loop",
             FrameKind::Undo => "an `undo` is a plain call",
+            FrameKind::Acknowledge => "`acknowledge` only makes calls; a trigger starts runbooks",
             FrameKind::Fn => "a `fn` is pure; make it an `action` that `changes`",
             _ => "conditions and mappings are pure; do it in the body of the runbook",
         };

@@ -31,6 +31,7 @@ impl Checker {
             FrameKind::Undo => {
                 "an `undo` does one thing after the other; put the branches into an action of the project"
             }
+            FrameKind::Acknowledge => "`acknowledge` does one thing after the other; use a plain `for`",
             FrameKind::Fn => "a `fn` is pure and never waits, so there is nothing to gain; use a plain `for`",
             _ => "conditions and mappings are pure; do it in the body of the runbook",
         };

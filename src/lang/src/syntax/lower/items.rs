@@ -258,10 +258,13 @@ impl<'i> Lower<'i> {
             ty,
             source: self.event_source(p),
             verify: None,
+            origins: None,
+            answer: None,
             each: None,
             id: None,
             at: None,
             emit: None,
+            acknowledge: None,
         };
         for clause in p.into_inner() {
             self.event_clause(&mut event, &clause);
@@ -300,7 +303,13 @@ impl<'i> Lower<'i> {
                 let each = (self.expr_in(clause), self.ident_in(clause));
                 self.once(&mut event.each, each, "each", span);
             }
-            Rule::e_id | Rule::e_at | Rule::e_emit => self.event_value(event, clause),
+            Rule::e_origins | Rule::e_answer | Rule::e_id | Rule::e_at | Rule::e_emit => {
+                self.event_value(event, clause)
+            }
+            Rule::e_acknowledge => {
+                let block = self.block_in(clause);
+                self.once(&mut event.acknowledge, block, "acknowledge", span);
+            }
             _ => {}
         }
     }
@@ -308,6 +317,8 @@ impl<'i> Lower<'i> {
     fn event_value(&mut self, event: &mut Event, clause: &P<'i>) {
         let Some(value) = exprs(clause).next().map(|e| self.expr(e)) else { return };
         let (slot, name) = match clause.as_rule() {
+            Rule::e_origins => (&mut event.origins, "origins"),
+            Rule::e_answer => (&mut event.answer, "answer"),
             Rule::e_id => (&mut event.id, "id"),
             Rule::e_at => (&mut event.at, "at"),
             _ => (&mut event.emit, "emit"),

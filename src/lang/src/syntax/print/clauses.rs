@@ -316,6 +316,8 @@ impl Printer {
             Some(Verification::Scheme(scheme)) => clauses.line("verify ", Some(scheme), OPERAND),
             None => {}
         }
+        clauses.line("origins ", e.origins.as_ref(), super::OPERATION);
+        clauses.line("answer ", e.answer.as_ref(), super::OPERATION);
         if let Some((each, name)) = &e.each {
             clauses.add(each.span.start, name.span.end, move |p| {
                 p.line_words("each ", each.span.start);
@@ -327,6 +329,12 @@ impl Printer {
         clauses.line("id ", e.id.as_ref(), super::OPERATION);
         clauses.line("at ", e.at.as_ref(), super::OPERATION);
         clauses.line("emit ", e.emit.as_ref(), super::OPERATION);
+        if let Some(block) = &e.acknowledge {
+            clauses.add(block.span.start, block.span.end, move |p| {
+                p.line_words("acknowledge ", block.span.start);
+                p.block(block);
+            });
+        }
         for clause in &mut clauses.0 {
             let print = std::mem::replace(&mut clause.print, Box::new(|_| {}));
             clause.print = Box::new(move |p| {

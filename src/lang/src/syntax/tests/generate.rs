@@ -22,10 +22,60 @@ fn b(kind: ExprKind) -> Box<Expr> {
 /// Values, types, and many clause words, which are names where no clause can stand.
 pub(super) fn ident() -> impl Strategy<Value = Ident> {
     let names = [
-        "a", "b2", "node", "_x", "Text", "within", "timeout", "key", "retry", "undo", "log", "evidence", "by", "from",
-        "every", "at", "quorum", "limit", "owner", "tags", "id", "emit", "trust", "reads", "max", "times", "url", "re",
-        "r", "run", "once", "queue", "until", "missed", "failure", "per", "shadow", "no", "finally", "group", "inner",
-        "order", "iso", "ask", "start", "forbid", "unless", "delegate", "between", "applies", "query",
+        "a",
+        "b2",
+        "node",
+        "_x",
+        "Text",
+        "within",
+        "timeout",
+        "key",
+        "retry",
+        "undo",
+        "log",
+        "evidence",
+        "by",
+        "from",
+        "every",
+        "at",
+        "quorum",
+        "limit",
+        "owner",
+        "tags",
+        "id",
+        "emit",
+        "trust",
+        "reads",
+        "max",
+        "times",
+        "url",
+        "re",
+        "r",
+        "run",
+        "once",
+        "queue",
+        "until",
+        "missed",
+        "failure",
+        "per",
+        "shadow",
+        "no",
+        "finally",
+        "group",
+        "inner",
+        "order",
+        "iso",
+        "ask",
+        "answer",
+        "origins",
+        "acknowledge",
+        "start",
+        "forbid",
+        "unless",
+        "delegate",
+        "between",
+        "applies",
+        "query",
     ];
     proptest::sample::select(names.to_vec()).prop_map(|n| Ident { name: n.into(), span: NOWHERE })
 }
@@ -581,9 +631,11 @@ fn event(x: BoxedStrategy<Expr>) -> impl Strategy<Value = ItemKind> {
     ];
     let maybe = || option::of(x.clone());
     let each = option::of((x.clone(), ident()));
-    (ident(), ty(), source, option::of(verify), each, maybe(), maybe(), maybe()).prop_map(
-        |(name, ty, source, verify, each, id, at, emit)| {
-            ItemKind::Event(Arc::new(Event { name, ty, source, verify, each, id, at, emit }))
+    let more = (maybe(), maybe(), option::of(block(x.clone())));
+    (ident(), ty(), source, option::of(verify), each, maybe(), maybe(), maybe(), more).prop_map(
+        |(name, ty, source, verify, each, id, at, emit, (origins, answer, acknowledge))| {
+            let event = Event { name, ty, source, verify, origins, answer, each, id, at, emit, acknowledge };
+            ItemKind::Event(Arc::new(event))
         },
     )
 }
