@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rrb_lang::check::imports;
 use rrb_lang::check::world::World;
@@ -17,6 +17,9 @@ const MOST_READ: usize = 1 << 20;
 
 /// How many checked files are kept.
 const MOST_WORLDS: usize = 6;
+
+/// The stack of a thread that takes down what was read: trees are as deep as the text nests.
+const STACK: usize = 32 << 20;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -54,6 +57,9 @@ pub type Key = u64;
 /// What was said of a file that depended on this.
 type Said = (Key, Arc<[Diagnostic]>);
 
+/// A check that is under way, and what came of it.
+type Making = Arc<OnceLock<Arc<World>>>;
+
 /// A text and what its lines declare.
 type Lines = (Arc<str>, Arc<[Declared]>);
 
@@ -63,6 +69,8 @@ pub struct Cache {
     read: Mutex<Kept<Read>>,
     worlds: Mutex<VecDeque<(FileId, Key, Arc<World>)>>,
     said: Mutex<HashMap<FileId, Said>>,
+    /// Files that are being checked: who asks for the same waits for it.
+    checking: Mutex<HashMap<(FileId, Key), Making>>,
     /// What each text declares that must be apart in a project.
     declared: Mutex<HashMap<FileId, Lines>>,
     /// The files of which was said that another one declares the same.
@@ -89,6 +97,7 @@ impl Cache {
             read: Mutex::new(Kept { by_file: HashMap::new(), order: VecDeque::new(), bytes: 0 }),
             worlds: Mutex::default(),
             said: Mutex::default(),
+            checking: Mutex::default(),
             declared: Mutex::default(),
             twins: Mutex::default(),
         }
@@ -104,6 +113,7 @@ impl Cache {
             read: Mutex::new(Kept { by_file, order: VecDeque::new(), bytes: 0 }),
             worlds: Mutex::default(),
             said: Mutex::default(),
+            checking: Mutex::default(),
             declared: Mutex::default(),
             twins: Mutex::default(),
         }
@@ -152,7 +162,7 @@ impl Cache {
     }
 
     /// A file that was checked with the same texts.
-    pub fn world(&self, id: FileId, key: Key) -> Option<Arc<World>> {
+    fn world(&self, id: FileId, key: Key) -> Option<Arc<World>> {
         let mut worlds = lock(&self.worlds);
         let at = worlds.iter().position(|(file, k, _)| *file == id && *k == key)?;
         let found = worlds.remove(at)?;
@@ -161,13 +171,36 @@ impl Cache {
         Some(world)
     }
 
-    pub fn keep_world(&self, id: FileId, key: Key, world: &Arc<World>) {
+    /// The world of a file that depends on this: found, waited for, or made.
+    pub fn world_or(&self, id: FileId, key: Key, make: impl FnOnce() -> World) -> Arc<World> {
+        if let Some(world) = self.world(id, key) {
+            return world;
+        }
+        let cell = Arc::clone(lock(&self.checking).entry((id, key)).or_default());
+        let made = cell.get_or_init(|| {
+            let world = Arc::new(make());
+            self.keep_world(id, key, &world);
+            world
+        });
+        lock(&self.checking).remove(&(id, key));
+        Arc::clone(made)
+    }
+
+    fn keep_world(&self, id: FileId, key: Key, world: &Arc<World>) {
         lock(&self.said).insert(id, (key, world.diagnostics.clone().into()));
+        let mut gone = Vec::new();
         let mut worlds = lock(&self.worlds);
-        worlds.retain(|(file, ..)| *file != id);
+        if let Some(old) = worlds.iter().position(|(file, ..)| *file == id) {
+            gone.extend(worlds.remove(old));
+        }
         worlds.push_back((id, key, Arc::clone(world)));
         while worlds.len() > MOST_WORLDS {
-            worlds.pop_front();
+            gone.extend(worlds.pop_front());
+        }
+        drop(worlds);
+        // Nobody need wait until they are taken down. Where no thread is to be had, they are gone with the attempt.
+        if !gone.is_empty() {
+            drop(std::thread::Builder::new().name("drop".into()).stack_size(STACK).spawn(move || drop(gone)));
         }
     }
 

@@ -227,14 +227,11 @@ impl Analysis {
     pub fn world(&self, file: FileId) -> Arc<World> {
         let seen = self.seen(file, self.read(file));
         let key = seen.key;
-        if let Some(world) = self.inner.cache.world(file, key) {
-            return world;
-        }
-        let mut world = self.check(file, self.inner.sources.clone(), seen, None);
-        self.judge_delegates(&mut world);
-        let world = Arc::new(world);
-        self.inner.cache.keep_world(file, key, &world);
-        world
+        self.inner.cache.world_or(file, key, || {
+            let mut world = self.check(file, self.inner.sources.clone(), seen, None);
+            self.judge_delegates(&mut world);
+            world
+        })
     }
 
     /// Adds what is wrong in the files that the policies of a file delegate to, at the rules that do.

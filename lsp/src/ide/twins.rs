@@ -3,6 +3,7 @@
 //! `rrb check` finds them because it reads everything. Here a line tells whether it declares one, so that a project of thousands of files
 //! need not be read for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rrb_lang::diag::{Diagnostic, codes};
@@ -55,12 +56,14 @@ impl Analysis {
         if own.is_empty() {
             return vec![];
         }
+        let mut names: HashMap<(Kind, &str), Vec<&Declared>> = HashMap::new();
+        own.iter().for_each(|a| names.entry((a.kind, a.name.as_str())).or_default().push(a));
         let mut pairs = Vec::new();
         for (_, other) in self.modules().filter(|(_, other)| *other != file) {
             let theirs = self.inner.cache.declared(other, &self.text(other));
             for b in theirs.iter() {
-                let same = own.iter().filter(|a| a.kind == b.kind && a.name == b.name);
-                pairs.extend(same.map(|a| (a.clone(), b.clone())));
+                let same = names.get(&(b.kind, b.name.as_str())).into_iter().flatten();
+                pairs.extend(same.map(|a| ((*a).clone(), b.clone())));
             }
         }
         pairs.sort_by_key(|(a, b)| (a.span.start, b.span.file));

@@ -14,9 +14,7 @@ use tower_lsp::ls_types::{
 };
 
 use super::client::Client;
-use super::diagnostics;
 use super::key::Key;
-use super::view::View;
 use super::world::World;
 
 /// How long the client may take to answer before its answer does not matter any more.
@@ -67,13 +65,12 @@ impl Publisher {
     }
 
     /// Tells what is wrong with a document of a project, if that is another thing than what was told.
-    pub fn publish(&mut self, world: &World, project: &Key, view: &View, key: &Key) {
+    pub fn publish(&mut self, world: &World, project: &Key, key: &Key, diagnostics: Vec<Diagnostic>) {
         let document = world.documents().get(key);
         // Another project has it.
         if document.is_some_and(|d| d.project != *project) {
             return;
         }
-        let diagnostics = diagnostics::of(view, &world.client, key);
         let Some(uri) = document.map(|d| d.uri.clone()).or_else(|| world.client.uri(key)) else { return };
         let before = self.told.remove(key);
         if before.as_ref().map_or(&[][..], |told| &told.diagnostics) != diagnostics {

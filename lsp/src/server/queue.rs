@@ -1,23 +1,26 @@
 //! The one ordered queue of edits and questions, and the thread that works through it.
 //!
 //! Handlers of the protocol only put something in. The thread owns the [`World`]: it makes the edits in the order in which they came,
-//! checks what changed once nothing else waits, and hands every question, with an immutable snapshot of its moment, to the
-//! threads that answer. A question about a document that was edited after it was asked is not answered: its places are stale.
+//! has what changed checked once nothing else waits, and hands every question, with an immutable snapshot of its moment, to the
+//! threads that answer. A question about a document that was edited after it was asked is not answered: its places are stale. So it is
+//! with a check: what it found comes back through the queue, and is told if the document is still the same.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
-use tower_lsp::ls_types::{FileChangeType, TextDocumentContentChangeEvent, Uri};
+use tower_lsp::ls_types::{Diagnostic, FileChangeType, TextDocumentContentChangeEvent, Uri};
 
+use super::diagnostics;
 use super::key::Key;
 use super::publish::{Outgoing, Publisher};
+use super::view::View;
 use super::world::{Snapshot, World};
 
 /// The stack of the threads here: parser, checker and printer go as deep as a text nests.
@@ -25,6 +28,10 @@ const STACK: usize = 32 << 20;
 
 /// How long a client must be quiet before documents are looked at that nobody has open.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a check is put off for what is asked right behind an edit, and how often while that is being answered.
+const BEHIND: Duration = Duration::from_millis(2);
+const MOST_WAITS: usize = 25;
 
 /// How long to wait when there is nothing to do.
 const FOREVER: Duration = Duration::from_secs(3600);
@@ -125,13 +132,25 @@ type Job = Box<dyn FnOnce(Option<Snapshot>) + Send>;
 
 enum Entry {
     Edit(Edit),
-    Ask { about: About, asked: u64, is_gone: Box<dyn Fn() -> bool + Send>, job: Job },
+    /// What a check found out of a document of a project, as it was then; nothing when it went wrong.
+    Found {
+        project: Key,
+        key: Key,
+        view: Arc<View>,
+        diagnostics: Option<Vec<Diagnostic>>,
+    },
+    Ask {
+        about: About,
+        asked: u64,
+        is_gone: Box<dyn Fn() -> bool + Send>,
+        job: Job,
+    },
 }
 
 /// Where edits and questions are put in.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    entries: Sender<Entry>,
+    entries: Arc<Sender<Entry>>,
     clock: Arc<Clock>,
 }
 
@@ -142,9 +161,23 @@ impl Queue {
     /// When there is no thread to be had.
     pub fn start(world: World, out: Publisher) -> std::io::Result<Self> {
         let (entries, queue) = channel();
+        let entries = Arc::new(entries);
         let clock = Arc::new(Clock::default());
-        let workers = Workers::start()?;
-        let worker = Worker { world, out, queue, clock: Arc::clone(&clock), workers, refreshes: false };
+        let answers = Workers::start("answer", thread::available_parallelism().map_or(2, usize::from).clamp(2, 4))?;
+        let checks = Workers::start("look", 1)?;
+        let worker = Worker {
+            world,
+            out,
+            queue,
+            entries: Arc::downgrade(&entries),
+            clock: Arc::clone(&clock),
+            answers,
+            checks,
+            checking: false,
+            quiet: false,
+            waits: 0,
+            refreshes: false,
+        };
         thread::Builder::new().name("world".into()).stack_size(STACK).spawn(move || worker.run())?;
         Ok(Self { entries, clock })
     }
@@ -213,8 +246,17 @@ struct Worker {
     world: World,
     out: Publisher,
     queue: Receiver<Entry>,
+    /// Weak, so that the queue ends with its last handle.
+    entries: Weak<Sender<Entry>>,
     clock: Arc<Clock>,
-    workers: Workers,
+    answers: Workers,
+    checks: Workers,
+    /// A document is being checked: the next one waits.
+    checking: bool,
+    /// The client has said nothing for a moment.
+    quiet: bool,
+    /// How often a check was put off since the last edit.
+    waits: usize,
     /// The client is to ask again for what it asked for before.
     refreshes: bool,
 }
@@ -222,8 +264,16 @@ struct Worker {
 impl Worker {
     fn run(mut self) {
         while let Some(entry) = self.next() {
+            if !matches!(entry, Entry::Found { .. }) {
+                self.quiet = false;
+            }
             match entry {
+                Entry::Found { project, key, view, diagnostics } => {
+                    self.checking = false;
+                    let _ = caught(|| self.tell(&project, &key, &view, diagnostics));
+                }
                 Entry::Edit(edit) => {
+                    self.waits = 0;
                     // Whatever the edit broke off, the next full text or reload mends.
                     let _ = caught(|| self.edit(edit));
                 }
@@ -232,7 +282,7 @@ impl Worker {
                         continue;
                     }
                     let snapshot = (self.clock.now(&about) == asked).then(|| self.snapshot(&about)).flatten();
-                    self.workers.take(Box::new(move || job(snapshot)));
+                    self.answers.take(Box::new(move || job(snapshot)));
                 }
             }
         }
@@ -241,37 +291,56 @@ impl Worker {
     /// The next entry. While there is none, documents are looked at again: at once those that are open, the others when the client has
     /// been quiet for a moment.
     fn next(&mut self) -> Option<Entry> {
-        let mut quiet = false;
         loop {
             match self.queue.try_recv() {
                 Ok(entry) => return Some(entry),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}
             }
-            if self.look(quiet) {
-                continue;
+            if !self.checking {
+                // Whoever types asks something right behind the letter, and waits for that answer.
+                if self.waits < MOST_WAITS && (self.waits == 0 || self.answers.are_busy()) && !self.quiet {
+                    self.waits += 1;
+                    match self.queue.recv_timeout(BEHIND) {
+                        Ok(entry) => return Some(entry),
+                        Err(RecvTimeoutError::Disconnected) => return None,
+                        Err(RecvTimeoutError::Timeout) => continue,
+                    }
+                }
+                self.look();
             }
-            if std::mem::take(&mut self.refreshes) {
+            if !self.checking && std::mem::take(&mut self.refreshes) {
                 self.out.send(Outgoing::Refresh);
             }
-            match self.queue.recv_timeout(if quiet { FOREVER } else { PAUSE }) {
+            match self.queue.recv_timeout(if self.quiet { FOREVER } else { PAUSE }) {
                 Ok(entry) => return Some(entry),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => quiet = true,
+                Err(RecvTimeoutError::Timeout) => self.quiet = true,
             }
         }
     }
 
-    /// Looks at one document again and tells what is wrong with it. Whether there was one.
-    fn look(&mut self, any: bool) -> bool {
+    /// Has one document checked, if one is to be looked at again.
+    fn look(&mut self) {
         if self.world.client.pulls {
-            return false;
+            return;
         }
-        let due = caught(|| self.world.next_due(any));
-        let Ok(Some((project, key, view))) = due else { return false };
-        let (world, out) = (&self.world, &mut self.out);
-        let _ = caught(|| out.publish(world, &project, &view, &key));
-        true
+        let due = caught(|| self.world.next_due(self.quiet));
+        let (Ok(Some((project, key, view))), Some(entries)) = (due, self.entries.upgrade()) else { return };
+        let client = Arc::clone(&self.world.client);
+        self.checking = true;
+        self.checks.take(Box::new(move || {
+            let diagnostics = caught(|| diagnostics::of(&view, &client, &key)).ok();
+            // Only a server that ends has nobody who listens.
+            let _ = entries.send(Entry::Found { project, key, view, diagnostics });
+        }));
+    }
+
+    /// Tells what a check found, unless the document is another one by now: then it is looked at again anyway.
+    fn tell(&mut self, project: &Key, key: &Key, seen: &Arc<View>, diagnostics: Option<Vec<Diagnostic>>) {
+        if let Some(diagnostics) = diagnostics.filter(|_| self.world.is_as_seen(project, key, seen)) {
+            self.out.publish(&self.world, project, key, diagnostics);
+        }
     }
 
     fn edit(&mut self, edit: Edit) {
@@ -309,14 +378,17 @@ impl Worker {
     }
 }
 
-/// The threads that answer questions.
-struct Workers(Sender<Box<dyn FnOnce() + Send>>);
+/// Threads that take jobs as they come.
+struct Workers {
+    jobs: Sender<Box<dyn FnOnce() + Send>>,
+    /// Jobs that are not done yet.
+    open: Arc<AtomicUsize>,
+}
 
 impl Workers {
-    fn start() -> std::io::Result<Self> {
+    fn start(name: &str, count: usize) -> std::io::Result<Self> {
         let (jobs, queue) = channel::<Box<dyn FnOnce() + Send>>();
         let queue = Arc::new(Mutex::new(queue));
-        let count = thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
         for _ in 0..count {
             let queue = Arc::clone(&queue);
             let work = move || {
@@ -328,12 +400,24 @@ impl Workers {
                     }
                 }
             };
-            thread::Builder::new().name("answer".into()).stack_size(STACK).spawn(work)?;
+            thread::Builder::new().name(name.into()).stack_size(STACK).spawn(work)?;
         }
-        Ok(Self(jobs))
+        Ok(Self { jobs, open: Arc::default() })
+    }
+
+    /// Whether any job is not done yet.
+    fn are_busy(&self) -> bool {
+        self.open.load(Ordering::SeqCst) > 0
     }
 
     fn take(&self, job: Box<dyn FnOnce() + Send>) {
-        let _ = self.0.send(job);
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let open = Arc::clone(&self.open);
+        let counted = move || {
+            // A job that goes wrong is done, too.
+            let _ = catch_unwind(AssertUnwindSafe(job));
+            open.fetch_sub(1, Ordering::SeqCst);
+        };
+        let _ = self.jobs.send(Box::new(counted));
     }
 }

@@ -280,6 +280,18 @@ impl World {
         None
     }
 
+    /// Whether a document of a project is as it was seen.
+    pub fn is_as_seen(&mut self, project: &Key, key: &Key, seen: &Arc<View>) -> bool {
+        let Some(now) = self.projects.get_mut(project).map(Project::view) else { return false };
+        let text = |view: &View| view.file(key).map(|file| view.analysis.text(file));
+        Arc::ptr_eq(&now, seen)
+            || match (text(&now), text(seen)) {
+                (Some(now), Some(then)) => Arc::ptr_eq(&now, &then),
+                (None, None) => true,
+                _ => false,
+            }
+    }
+
     /// The state now, for a request about one document or about everything.
     pub fn snapshot(&mut self, about: Option<&Key>, everything: bool) -> Snapshot {
         let of =

@@ -219,11 +219,7 @@ impl Checker {
             with_further_errors(said, &mut made, (&unread, &wrong), (&project, now, &sources))
         } else {
             let mut diagnostics = said;
-            diagnostics.extend(effects::run(&made, &project));
-            diagnostics.extend(approvals::run(&made, &project, now));
-            diagnostics.extend(settings::run(&made, &project));
-            diagnostics.extend(rounds::run(&made));
-            diagnostics.extend(lint::run(&made, &sources));
+            diagnostics.extend(passes(&made, &project, now, &sources));
             diagnostics
         };
         if self.session.is_some() {
@@ -287,6 +283,40 @@ impl Checker {
             project_digest: project.digest_text(),
         }
     }
+}
+
+/// Functions from which on the passes over a program share the work between two threads: starting one takes as long as a few functions.
+const MANY_FUNCTIONS: usize = 64;
+
+/// What the passes over the whole program find. None needs what another one found.
+fn passes(made: &Program, project: &ProjectConfig, now: Option<Millis>, sources: &Sources) -> Vec<Diagnostic> {
+    let calls = || {
+        let mut found = effects::run(made, project);
+        found.extend(approvals::run(made, project, now));
+        found
+    };
+    let rest = || {
+        let mut found = settings::run(made, project);
+        found.extend(rounds::run(made));
+        found.extend(lint::run(made, sources));
+        found
+    };
+    let (mut found, more) = if made.functions.len() < MANY_FUNCTIONS {
+        (calls(), rest())
+    } else {
+        std::thread::scope(|scope| {
+            let worker = std::thread::Builder::new().name("passes".into()).stack_size(STACK).spawn_scoped(scope, rest);
+            let found = calls();
+            let more = match worker {
+                Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // No thread to be had: then one after the other.
+                Err(_) => rest(),
+            };
+            (found, more)
+        })
+    };
+    found.extend(more);
+    found
 }
 
 /// The errors that the passes over the whole program find where other declarations have mistakes. Warnings wait until there is no

@@ -166,19 +166,23 @@ fn run(
         };
         c.add_module(module, m.diagnostics.to_vec());
     }
-    let (made, mut diagnostics) = c.all_rounds(around);
-    c.types = made.types;
-    c.settings = made.settings;
+    let (mut made, mut diagnostics) = c.all_rounds(around);
+    c.types = std::mem::take(&mut made.types);
+    c.settings = std::mem::take(&mut made.settings);
     diagnostics.retain(|d| d.span().file == question.file);
     let mut index = c.index.take().map(|i| *i).unwrap_or_default();
     c.declarations_of(question.file, &mut index);
     index.finish();
-    let rules = made.policies.into_iter().flat_map(|p| p.rules).filter(|r| r.span.file == question.file);
+    let rules = std::mem::take(&mut made.policies).into_iter().flat_map(|p| p.rules);
+    let rules = rules.filter(|r| r.span.file == question.file);
     let delegates = rules.filter_map(|r| match r.kind {
         PolicyKind::Delegate(d) => Some((d, r.span)),
         _ => None,
     });
-    World { checker: c, index, diagnostics, delegates: delegates.collect() }
+    let delegates = delegates.collect();
+    // Nobody need wait until the typed tree is taken down. Where no thread is to be had, it is gone with the attempt.
+    drop(std::thread::Builder::new().name("drop".into()).stack_size(STACK).spawn(move || drop(made)));
+    World { checker: c, index, diagnostics, delegates }
 }
 
 impl Checker {
