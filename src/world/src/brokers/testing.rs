@@ -131,11 +131,17 @@ pub struct Rabbit {
 }
 
 pub fn rabbit() -> Rabbit {
+    rabbit_with("")
+}
+
+/// With more in its configuration.
+pub fn rabbit_with(config: &str) -> Rabbit {
     let names = Server::new("epmd");
     let port = names.port;
     let names = names.arg("-port").arg(port).arg("-address").arg("127.0.0.1").start();
     let server = Server::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
     let plugins = server.file("plugins", "[].");
+    server.file("rabbit.conf", config);
     let (folder, node) = (server.folder().display().to_string(), format!("t{}@localhost", server.port));
     let (amqp, between) = (server.port, free_port());
     let server = server

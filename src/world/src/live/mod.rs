@@ -318,6 +318,10 @@ primitives! {
 }
 
 #[cfg(test)]
+#[cfg(any(feature = "amqp", feature = "kafka", feature = "mqtt", feature = "redis"))]
+mod broker_tls_tests;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 

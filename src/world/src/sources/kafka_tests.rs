@@ -123,6 +123,30 @@ async fn a_topic_begins_at_its_end_and_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn records_are_read_however_they_are_packed() {
+    let server = cluster();
+    let basket = Arc::new(Basket::default());
+    // Long enough, and alike enough, that packing pays: a producer leaves it else.
+    let long = |how: &str, n: usize| format!("{how} {n} {}", "packed ".repeat(200));
+    let ways = ["none", "gzip", "snappy", "lz4", "zstd"];
+    for how in ways {
+        let lines: String = (0..50).map(|n| long(how, n) + "\n").collect();
+        let mut kcat = std::process::Command::new("kcat")
+            .args(["-P", "-q", "-b", &broker(&server), "-t", "orders", "-p", "1", "-z", how, "-X", "linger.ms=100"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(kcat.stdin.as_mut().unwrap(), lines.as_bytes()).unwrap();
+        assert!(kcat.wait().unwrap().success(), "{how}");
+    }
+    let sources = begun(&basket, from_start(&server)).await;
+    basket.until("all came", |kept| kept.items.len() >= 250).await;
+    sources.stop().await;
+    let wanted: Vec<String> = ways.iter().flat_map(|how| (0..50).map(|n| format!("{:?}", long(how, n)))).collect();
+    assert_eq!(basket.bodies(), wanted);
+}
+
+#[tokio::test]
 async fn an_offset_that_is_gone_is_said_and_reading_goes_on() {
     let server = cluster();
     produce(&client(&server).await, 0..4).await;
