@@ -279,10 +279,11 @@ fn percentile(samples: &mut [Duration], percent: usize) -> f64 {
     samples.get(at).map_or(0.0, |d| d.as_secs_f64() * 1e9)
 }
 
-/// Prints the table. `pyright` is its `langserver.index.js`.
-pub fn run(rrb_binary: &Path, pyright_server: &str) -> Outcome {
+/// Prints the table. `pyright_server` is its `langserver.index.js`; without it rrb is measured alone.
+pub fn run(rrb_binary: &Path, pyright_server: Option<&str>) -> Outcome {
     let mut rows = Vec::new();
-    for side in [rrb(rrb_binary), pyright(&binary(pyright_server)?)] {
+    let peer = pyright_server.map(binary).transpose()?.map(|server| pyright(&server));
+    for side in [rrb(rrb_binary)].into_iter().chain(peer) {
         let mut f = measure(&side)?;
         let both = |samples: &mut Vec<Duration>| {
             format!("{} / {}", time(percentile(samples, 50)), time(percentile(samples, 99)))

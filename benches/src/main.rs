@@ -36,7 +36,7 @@ fn main() -> Outcome {
             testing::run(&binary(rrb)?)?;
             session::run(&binary(rrb)?)?;
             backtest::run(&binary(rrb)?)?;
-            editor::run(&binary(rrb)?, pyright)
+            editor::run(&binary(rrb)?, Some(pyright))
         }
         ["language", peers] => {
             language::front_end()?;
@@ -49,7 +49,8 @@ fn main() -> Outcome {
         ["testing", rrb] => testing::run(&binary(rrb)?),
         ["session", rrb] => session::run(&binary(rrb)?),
         ["backtest", rrb] => backtest::run(&binary(rrb)?),
-        ["editor", rrb, pyright] => editor::run(&binary(rrb)?, pyright),
-        _ => Err("usage: rrb-bench all PEERS RRB PYRIGHT | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB | session RRB | backtest RRB | editor RRB PYRIGHT".into()),
+        ["editor", rrb] => editor::run(&binary(rrb)?, None),
+        ["editor", rrb, pyright] => editor::run(&binary(rrb)?, Some(pyright)),
+        _ => Err("usage: rrb-bench all PEERS RRB PYRIGHT | language PEERS | front | matching | ingest RRB | memory RRB | testing RRB | session RRB | backtest RRB | editor RRB [PYRIGHT]".into()),
     }
 }

@@ -205,7 +205,7 @@ fn a_program_survives_its_bytes_and_refuses_others() {
     let mut wrong = bytes.clone();
     wrong[0] = 99;
     assert_eq!(Program::from_bytes(&wrong).unwrap_err(), ProgramError::Version { found: 99 });
-    assert_eq!(VM_VERSION, 2);
+    assert_eq!(VM_VERSION, 3);
     for cut in [0, 1, 2, bytes.len() / 2, bytes.len() - 1] {
         assert!(matches!(Program::from_bytes(&bytes[..cut]), Err(ProgramError::Damaged(_))));
     }
