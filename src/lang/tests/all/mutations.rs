@@ -17,7 +17,7 @@ use rrb_lang::span::Sources;
 use rrb_lang::syntax;
 
 /// How many changes a normal run tries.
-const SAMPLE: usize = 500;
+const SAMPLE: usize = 400;
 
 /// The share of changes whose first error must stand on the line of the change or of the next token.
 const TRUE_LINE: f64 = 0.95;
