@@ -119,7 +119,7 @@ pub fn reason(error: &io::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     fn walked(root: &Path, each: &mut dyn FnMut(&Entry<'_>) -> bool) -> (bool, Vec<String>) {
@@ -138,7 +138,8 @@ mod tests {
         (whole, seen)
     }
 
-    fn folder(files: &[&str]) -> tempfile::TempDir {
+    /// A folder with these files, which are empty.
+    pub fn folder(files: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for name in files {
             let path = dir.path().join(name);

@@ -117,16 +117,7 @@ fn projects_within(folder: &Path, folders: usize, most: usize) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn folder(files: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for name in files {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
-        dir
-    }
+    use crate::disk::tests::folder;
 
     fn names(root: &Path, found: &Found) -> Vec<String> {
         found.paths.iter().map(|p| relative(root, p)).collect()

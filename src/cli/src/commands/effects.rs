@@ -120,6 +120,7 @@ fn part_word(u: &EffectUse) -> &'static str {
         (_, Part::Body) => "",
         (_, Part::OnFailure) => "on failure",
         (_, Part::Finally) => "finally",
+        (_, Part::Acknowledge) => "when it is taken",
     }
 }
 

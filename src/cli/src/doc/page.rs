@@ -151,6 +151,7 @@ fn effects(facts: &Facts<'_>, runbook: &hir::Runbook) -> String {
             (Part::Body, _) => "",
             (Part::OnFailure, _) => "if it fails",
             (Part::Finally, _) => "at the end",
+            (Part::Acknowledge, _) => "when the event is taken",
         };
         // Who reads asks nobody, so where it stands says nothing.
         let under = if u.effect >= Effect::Changes { plain(&consent_text(&u.consent)) } else { String::new() };

@@ -183,6 +183,26 @@ connector shop {
 ";
 
 #[test]
+fn what_an_event_does_when_it_is_taken_is_listed_for_who_listens() {
+    let jobs = "connector jobs {\n  settings { url: Url = url\"https://queue.example\" }\n  action remove(id: Text) changes idempotent {\n    do http.put(url.join(id), json: {})\n  }\n  event job: { id: Text } from poll every 5s { http.get(url).json } {\n    id body.id as Text\n    emit { id: body.id as Text }\n    acknowledge { do remove(body.id as Text) }\n  }\n}\n";
+    let runbooks = "use jobs\nrunbook hears() {\n  on jobs.job\n  finish resolved\n}\nrunbook waits() {\n  let j = wait for jobs.job as j within 1h\n  evidence \"came\" = j != none\n  finish resolved\n}\nrunbook deaf() { finish resolved }\n";
+    let dir = folder(&[("rrb.toml", ""), ("jobs.rrb", jobs), ("main.rrb", runbooks)]);
+    let output = rrb(dir.path(), &["audit", "effects", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let all: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let said = all.to_string();
+    assert_eq!(said.matches("\"acknowledge\"").count(), 2, "{said}");
+    let text = stdout(&rrb(dir.path(), &["audit", "effects", "hears"]));
+    for part in ["changes", "jobs.remove", "when it is taken, through jobs.job"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let deaf = stdout(&rrb(dir.path(), &["audit", "effects", "deaf"]));
+    assert!(!deaf.contains("jobs.remove"), "{deaf}");
+    let page = stdout(&rrb(dir.path(), &["doc"]));
+    assert!(page.contains("when the event is taken"), "{page}");
+}
+
+#[test]
 fn effects_for_programs_and_for_code_scanning() {
     let dir = folder(&[("rrb.toml", "[users.ana]\n"), ("main.rrb", RISKY), ("shop.rrb", SHOP)]);
     let document = rrb(dir.path(), &["audit", "effects", "--json"]);

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use crate::hir::visit::{self, Cover};
 use crate::hir::{Expr, ExprKind, Function, FunctionKind, Program, Runbook, TextPart};
-use crate::ids::{FnId, RunbookId};
+use crate::ids::{EventId, FnId, RunbookId};
 use crate::span::Span;
 use crate::syntax::ast::Effect;
 use crate::value::Value;
@@ -54,6 +54,8 @@ pub enum Part {
     Body,
     OnFailure,
     Finally,
+    /// The `acknowledge` of an event that it listens to: done by the source, not by the run.
+    Acknowledge,
 }
 
 /// Under what a call happens.
@@ -80,13 +82,26 @@ pub fn summaries(program: &Program) -> Vec<EffectSummary> {
 }
 
 fn summary(program: &Program, id: RunbookId, runbook: &Runbook) -> EffectSummary {
-    let mut uses = Vec::new();
+    let (mut uses, mut heard) = (Vec::new(), Vec::new());
+    heard.extend(runbook.triggers.iter().flat_map(|t| t.kind.events()).map(|(event, _)| event));
+    heard.extend(runbook.cancel_when.iter().map(|c| c.event));
     let parts =
         [(Some(runbook.body), Part::Body), (runbook.on_failure, Part::OnFailure), (runbook.finally, Part::Finally)];
     for (function, part) in parts {
         if let Some(function) = function {
-            Collector { program, part, uses: &mut uses, seen: HashSet::new() }.start(function);
+            let mut collector = Collector { program, part, uses: &mut uses, heard: &mut heard, seen: HashSet::new() };
+            collector.start(function, Vec::new());
         }
+    }
+    let mut told = HashSet::new();
+    for event in heard.into_iter().filter(|e| told.insert(*e)) {
+        let Some(event) = program.events.get(event.index()) else { continue };
+        let Some(acknowledge) = event.acknowledge else { continue };
+        let connector = program.connectors.get(event.connector.index()).map_or("", |c| c.name.as_str());
+        let through = vec![SmolStr::from(format!("{connector}.{}", event.name))];
+        let part = Part::Acknowledge;
+        let mut collector = Collector { program, part, uses: &mut uses, heard: &mut Vec::new(), seen: HashSet::new() };
+        collector.start(acknowledge.function, through);
     }
     EffectSummary { runbook: id, uses }
 }
@@ -103,13 +118,15 @@ struct Collector<'a> {
     program: &'a Program,
     part: Part,
     uses: &'a mut Vec<EffectUse>,
+    /// The events that it waits for.
+    heard: &'a mut Vec<EventId>,
     /// Each function once per consent, so that recursion ends.
     seen: HashSet<(FnId, Consent, bool)>,
 }
 
 impl Collector<'_> {
-    fn start(&mut self, function: FnId) {
-        let mut todo = vec![Reached { function, consent: Consent::None, undo: false, through: Vec::new() }];
+    fn start(&mut self, function: FnId, through: Vec<SmolStr>) {
+        let mut todo = vec![Reached { function, consent: Consent::None, undo: false, through }];
         while let Some(reached) = todo.pop() {
             if !self.seen.insert((reached.function, reached.consent.clone(), reached.undo)) {
                 continue;
@@ -173,6 +190,8 @@ impl Collector<'_> {
                         next.push(Reached { function, consent: Consent::None, undo: reached.undo, through });
                     }
                 }
+                ExprKind::WaitFor(wait) => self.heard.push(wait.watch.event),
+                ExprKind::During(during) => self.heard.extend(during.handlers.iter().map(|h| h.watch.event)),
                 _ => {}
             }
         });
