@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rrb_lang::check::imports;
 use rrb_lang::check::world::World;
@@ -198,10 +198,14 @@ impl Cache {
             gone.extend(worlds.pop_front());
         }
         drop(worlds);
-        // Nobody need wait until they are taken down. Where no thread is to be had, they are gone with the attempt.
-        if !gone.is_empty() {
-            drop(std::thread::Builder::new().name("drop".into()).stack_size(STACK).spawn(move || drop(gone)));
-        }
+        // What is asked next needs the index in order, and nobody need wait until what is gone is taken down. Where no thread is to be
+        // had, the first question orders it, and the rest is gone with the attempt.
+        let world = Arc::clone(world);
+        let behind = move || {
+            LazyLock::force(&world.index);
+            drop((world, gone));
+        };
+        drop(std::thread::Builder::new().name("behind".into()).stack_size(STACK).spawn(behind));
     }
 
     /// What was said of a file with the same texts.

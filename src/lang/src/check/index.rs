@@ -146,13 +146,13 @@ pub struct Index {
 impl Index {
     /// Puts everything into the order of places.
     pub(super) fn finish(&mut self) {
-        self.names.sort_by_key(|n| (n.span.start, n.span.end));
+        self.names.sort_by_cached_key(|n| (n.span.start, n.span.end));
         self.names.dedup_by_key(|n| n.span);
         self.locals.sort_by_key(|l| l.span);
         self.locals.dedup_by_key(|l| (l.span, l.name.clone()));
         // Of two looks at one expression the later knows more.
         self.exprs.reverse();
-        self.exprs.sort_by_key(|e| (e.span.start, e.span.end));
+        self.exprs.sort_by_cached_key(|e| (e.span.start, e.span.end));
         self.exprs.dedup_by_key(|e| e.span);
         self.calls.reverse();
         self.calls.sort_by_key(|c| (c.span.start, c.span.end));

@@ -348,8 +348,7 @@ impl Checker {
             (Some(a), Some(b)) => a.span.to(b.span),
             _ => info.span,
         };
-        let block = ast::Block { stmts: decl.body.clone(), span };
-        let body = self.block_expr(&block, &Want::Drop);
+        let body = self.stmts_expr(&decl.body, span, &Want::Drop);
         let handler = |name: SmolStr, params: usize| Made {
             kind: FunctionKind::Handler,
             ..Made::plain(name, params, ty::nothing(), info.span)

@@ -17,28 +17,33 @@ const HEADER: [&str; 9] =
 impl Checker {
     /// A block as an expression.
     pub fn block_expr(&mut self, b: &ast::Block, want: &Want) -> hir::Expr {
-        let (block, t) = self.block(b, want);
-        node(ExprKind::Block(block), t, b.span)
+        self.stmts_expr(&b.stmts, b.span, want)
+    }
+
+    /// Statements with a scope of their own, as an expression.
+    pub fn stmts_expr(&mut self, stmts: &[ast::Stmt], span: Span, want: &Want) -> hir::Expr {
+        let (block, t) = self.scoped(|c| c.block_in_scope(stmts, span, want));
+        node(ExprKind::Block(block), t, span)
     }
 
     /// A block with its own scope, and what it gives.
     pub fn block(&mut self, b: &ast::Block, want: &Want) -> (hir::Block, Ty) {
-        self.scoped(|c| c.block_in_scope(b, want))
+        self.scoped(|c| c.block_in_scope(&b.stmts, b.span, want))
     }
 
-    /// A block in the scope that is there.
-    pub fn block_in_scope(&mut self, b: &ast::Block, want: &Want) -> (hir::Block, Ty) {
+    /// The statements of a block in the scope that is there.
+    pub fn block_in_scope(&mut self, written: &[ast::Stmt], span: Span, want: &Want) -> (hir::Block, Ty) {
         if !self.broken.is_empty() {
-            self.note_sound(b);
+            self.note_sound(written, span);
         }
-        let mut stmts = Vec::with_capacity(b.stmts.len());
+        let mut stmts = Vec::with_capacity(written.len());
         let mut value: Option<Box<hir::Expr>> = None;
         // Where the block always leaves, and whether that was said.
         let mut left: Option<Span> = None;
         let mut said = false;
         let mut cut_off = false;
         let mut broken = false;
-        for (i, s) in b.stmts.iter().enumerate() {
+        for (i, s) in written.iter().enumerate() {
             if let Some(at) = left.filter(|_| !said) {
                 said = true;
                 self.report(
@@ -47,7 +52,7 @@ impl Checker {
                         .help("remove it, or put what leaves into an `if`"),
                 );
             }
-            let last = i + 1 == b.stmts.len();
+            let last = i + 1 == written.len();
             let never_at = match &s.kind {
                 StmtKind::Expr(e) => {
                     let keep = last && !matches!(want, Want::Drop);
@@ -57,7 +62,7 @@ impl Checker {
                         value = Some(Box::new(got));
                     } else {
                         if !last && !std::mem::take(&mut cut_off) {
-                            cut_off = self.unused_value(e, &got, b.stmts.get(i + 1));
+                            cut_off = self.unused_value(e, &got, written.get(i + 1));
                         }
                         stmts.push(hir::Stmt::Expr(got));
                     }
@@ -90,13 +95,13 @@ impl Checker {
     }
 
     /// Notes which statements could be read whole, where not all could: what is wrong in those is no consequence.
-    fn note_sound(&mut self, b: &ast::Block) {
+    fn note_sound(&mut self, written: &[ast::Stmt], span: Span) {
         let errors = self.syntax.iter().filter(|d| d.is_error()).map(Diagnostic::span);
         let within =
             |outer: Span| move |e: &Span| e.file == outer.file && outer.start <= e.start && e.start <= outer.end;
-        let here: Vec<Span> = errors.filter(within(b.span)).collect();
+        let here: Vec<Span> = errors.filter(within(span)).collect();
         let mut after_bad = false;
-        for s in &b.stmts {
+        for s in written {
             // What could not be read may go on into a line that looks like a value.
             let begins = self.sources.text(s.span).split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next();
             let clause = matches!(&s.kind, StmtKind::Expr(_)) && begins.is_some_and(crate::syntax::begins_clause);

@@ -1,7 +1,7 @@
 //! One file with everything it uses, checked for an editor: what `rrb check` says of it, and answers to questions about its names,
 //! types and declarations.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use smol_str::SmolStr;
 
@@ -106,8 +106,9 @@ pub struct FnSeen {
 /// One file and what it uses, checked.
 pub struct World {
     checker: Checker,
-    /// What the names and expressions of the file are.
-    pub index: Index,
+    file: FileId,
+    /// What the names and expressions of the file are. It is put in order by who asks first: what is wrong is known before.
+    pub index: LazyLock<Index, Box<dyn FnOnce() -> Index + Send>>,
     /// What is wrong in the file.
     pub diagnostics: Vec<Diagnostic>,
     /// What policies of the file delegate to, with the rules that do: nothing here understands those languages.
@@ -116,7 +117,7 @@ pub struct World {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("file", &self.index.file).finish_non_exhaustive()
+        f.debug_struct("World").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
@@ -136,7 +137,8 @@ pub fn check_file(
             Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Err(_) => World {
                 checker: Checker::new(Sources::default(), ProjectConfig::default()),
-                index: Index::default(),
+                file: FileId::default(),
+                index: LazyLock::new(Box::new(Index::default)),
                 diagnostics: Vec::new(),
                 delegates: Vec::new(),
             },
@@ -172,7 +174,6 @@ fn run(
     diagnostics.retain(|d| d.span().file == question.file);
     let mut index = c.index.take().map(|i| *i).unwrap_or_default();
     c.declarations_of(question.file, &mut index);
-    index.finish();
     let rules = std::mem::take(&mut made.policies).into_iter().flat_map(|p| p.rules);
     let rules = rules.filter(|r| r.span.file == question.file);
     let delegates = rules.filter_map(|r| match r.kind {
@@ -182,7 +183,11 @@ fn run(
     let delegates = delegates.collect();
     // Nobody need wait until the typed tree is taken down. Where no thread is to be had, it is gone with the attempt.
     drop(std::thread::Builder::new().name("drop".into()).stack_size(STACK).spawn(move || drop(made)));
-    World { checker: c, index, diagnostics, delegates }
+    let finish = Box::new(move || {
+        index.finish();
+        index
+    });
+    World { checker: c, file: question.file, index: LazyLock::new(finish), diagnostics, delegates }
 }
 
 impl Checker {

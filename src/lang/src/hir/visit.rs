@@ -26,9 +26,12 @@ pub fn parts(expr: &Expr) -> Vec<(&Expr, Role<'_>)> {
 /// around it. Depth costs no stack.
 pub fn walk<'a>(root: &'a Expr, f: &mut dyn FnMut(&'a Expr, Option<Cover<'a>>, bool)) {
     let mut todo = vec![(root, None, false)];
+    // One for all: most expressions have few parts or none, and a program has many.
+    let mut parts = Parts(Vec::new());
     while let Some((expr, cover, asks)) = todo.pop() {
         f(expr, cover, asks);
-        for (part, role) in parts(expr).into_iter().rev() {
+        parts.of(&expr.kind);
+        for (part, role) in parts.0.drain(..).rev() {
             todo.push(match role {
                 Role::Part => (part, cover, false),
                 Role::Asks => (part, cover, true),

@@ -328,7 +328,7 @@ impl Checker {
     /// The block of a `verify`, and the parts of its condition that explain a no.
     fn watched(&mut self, body: &ast::Block, boolean: &Ty) -> (hir::Block, Vec<(smol_str::SmolStr, hir::Expr)>) {
         self.push_scope();
-        let (mut block, t) = self.block_in_scope(body, &Want::Ty(boolean.clone()));
+        let (mut block, t) = self.block_in_scope(&body.stmts, body.span, &Want::Ty(boolean.clone()));
         if !is_error(&t) && !matches!(*t, Type::Never) {
             block.value = match block.value {
                 Some(v) => Some(Box::new(self.coerce(*v, boolean, "what is verified"))),

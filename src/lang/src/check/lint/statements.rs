@@ -3,7 +3,7 @@
 //!
 //! What an action passes on as a whole statement is one already where the action is called, and so on up to where the text is written.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::diag::{Diagnostic, codes};
@@ -61,10 +61,19 @@ struct Look<'p> {
     statements: HashMap<FnId, BTreeSet<u32>>,
     /// Functions that are handed on as values: nobody sees what they are called with. And where their variables come from.
     closures: HashMap<FnId, (FnId, &'p [LocalId])>,
-    sources: Vec<Sources<'p>>,
+    calls: Vec<Call<'p>>,
+    /// By function; most are never asked for.
+    sources: Vec<OnceCell<Sources<'p>>>,
     /// Variables that are being followed: `s = "${s} limit 1"` adds to itself.
     open: RefCell<HashSet<(FnId, LocalId)>>,
     found: Vec<Wrong>,
+}
+
+/// A call of an action or a `fn`.
+struct Call<'p> {
+    by: FnId,
+    callee: FnId,
+    args: &'p [Expr],
 }
 
 /// What a text is made of.
@@ -112,24 +121,28 @@ impl<'p> Look<'p> {
             home: home?,
             statements,
             closures: HashMap::new(),
-            sources: program.functions.iter().map(sources).collect(),
+            calls: Vec::new(),
+            sources: program.functions.iter().map(|_| OnceCell::new()).collect(),
             open: RefCell::default(),
             found: Vec::new(),
         };
-        look.find_closures();
+        look.go_over();
         Some(look)
     }
 
-    fn find_closures(&mut self) {
+    /// Notes the calls and closures of the program.
+    fn go_over(&mut self) {
         for (i, function) in self.program.functions.iter().enumerate() {
-            let (of, Some(body)) = (id(i), &function.body) else { continue };
+            let (by, Some(body)) = (id(i), &function.body) else { continue };
             visit::walk(body, &mut |e, _, _| match &e.kind {
                 ExprKind::Closure { function, captures } => {
-                    self.closures.insert(*function, (of, captures));
+                    self.closures.insert(*function, (by, captures));
                 }
+                ExprKind::CallFn { function, args } => self.calls.push(Call { by, callee: *function, args }),
                 ExprKind::CallAction(call) => {
+                    self.calls.push(Call { by, callee: call.function, args: &call.args });
                     if let Some((function, captures)) = &call.undo {
-                        self.closures.insert(*function, (of, captures));
+                        self.closures.insert(*function, (by, captures));
                     }
                 }
                 _ => {}
@@ -142,20 +155,13 @@ impl<'p> Look<'p> {
         self.found.clear();
         let mut more: Vec<(FnId, u32)> = Vec::new();
         let mut found = Vec::new();
-        for (i, function) in self.program.functions.iter().enumerate() {
-            let (of, Some(body)) = (id(i), &function.body) else { continue };
-            visit::walk(body, &mut |e, _, _| {
-                let (callee, args) = match &e.kind {
-                    ExprKind::CallAction(call) => (call.function, &call.args),
-                    ExprKind::CallFn { function, args } => (*function, args),
-                    _ => return,
-                };
-                for arg in self.statements.get(&callee).into_iter().flatten().filter_map(|i| args.get(*i as usize)) {
-                    let made = self.statement(arg, At { function: of, hole: false, depth: 0 });
-                    found.extend(made.wrong.into_iter().map(|(at, hole)| Wrong { at, statement: arg.span, hole }));
-                    more.extend(made.params);
-                }
-            });
+        for call in &self.calls {
+            let statements = self.statements.get(&call.callee).into_iter().flatten();
+            for arg in statements.filter_map(|i| call.args.get(*i as usize)) {
+                let made = self.statement(arg, At { function: call.by, hole: false, depth: 0 });
+                found.extend(made.wrong.into_iter().map(|(at, hole)| Wrong { at, statement: arg.span, hole }));
+                more.extend(made.params);
+            }
         }
         self.found = found;
         let mut grew = false;
@@ -238,7 +244,7 @@ impl<'p> Look<'p> {
             let seen = !matches!(function.kind, FunctionKind::Handler) && !self.closures.contains_key(&at.function);
             return seen.then(|| Made { params: BTreeSet::from([(at.function, param)]), ..Made::default() });
         }
-        let given = self.sources.get(at.function.index())?.get(&local)?;
+        let given = self.sources.get(at.function.index())?.get_or_init(|| sources(function)).get(&local)?;
         if !self.open.borrow_mut().insert((at.function, local)) {
             return Some(Made::default());
         }
