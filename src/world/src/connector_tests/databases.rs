@@ -93,7 +93,7 @@ async fn mysql_tells_its_health_and_ends_what_hangs() {
   do mysql.execute("create table t (id int primary key)")
   evidence "inserted" = do mysql.execute("insert into t values (?), (?)", params: [1, 2], expect: 2)
   evidence "table" = mysql.tables().any(t => t.name == "t")
-  evidence "before" = do mysql.set_read_only(true)
+  evidence "before" = (do mysql.set_read_only(true)).before
   evidence "read_only" = mysql.read_only()
   do mysql.put_read_only(false)
   evidence "long" = mysql.long_transactions(1h).len()
