@@ -168,6 +168,10 @@ pub fn detail(status: StatusCode, headers: &HeaderMap, text: &str, scrubber: &Sc
     if let Some(seconds) = retry_after(status, headers) {
         detail.push(("retry_after_seconds", Json::Int(seconds)));
     }
+    // What AWS calls the error, where the body does not say it.
+    if let Some(name) = headers.get("x-amzn-errortype").and_then(|v| v.to_str().ok()) {
+        detail.push(("error_type", Json::from(name)));
+    }
     if let Some(location) = headers.get(LOCATION).and_then(|v| v.to_str().ok()) {
         detail.push(("location", Json::from(location)));
     }

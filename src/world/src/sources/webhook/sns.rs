@@ -64,6 +64,7 @@ fn of_aws(url: &str, topic: &str) -> bool {
     let domain = match (arn, partition, service) {
         (Some("arn"), Some("aws" | "aws-us-gov"), Some("sns")) => "amazonaws.com",
         (Some("arn"), Some("aws-cn"), Some("sns")) => "amazonaws.com.cn",
+        (Some("arn"), Some("aws-eusc"), Some("sns")) => "amazonaws.eu",
         _ => return false,
     };
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -153,6 +153,9 @@ fn a_certificate_is_asked_for_only_where_sns_has_them() {
         "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-0.pem",
         "arn:aws-cn:sns:cn-north-1:1:t"
     ));
+    let sovereign = "https://sns.eusc-de-east-1.amazonaws.eu/SimpleNotificationService-0.pem";
+    assert!(of_aws(sovereign, "arn:aws-eusc:sns:eusc-de-east-1:1:t"));
+    assert!(!of_aws(sovereign, "arn:aws:sns:eusc-de-east-1:1:t"));
     for topic in ["arn:aws:sqs:eu-central-1:1:t", "arn:aws:sns::1:t", "arn:aws:sns:evil.example/:1:t", "x"] {
         assert!(!of_aws(URL, topic), "{topic}");
     }

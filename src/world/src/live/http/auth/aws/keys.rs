@@ -218,7 +218,11 @@ impl Search<'_> {
             return parse(&url);
         }
         let region = word(self.args, "region")?;
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = match region {
+            r if r.starts_with("cn-") => "amazonaws.com.cn",
+            r if r.starts_with("eusc-") => "amazonaws.eu",
+            _ => "amazonaws.com",
+        };
         parse(&format!("https://sts.{region}.{domain}/"))
     }
 
