@@ -165,6 +165,8 @@ pub enum Class {
     /// Takes the parameters, gives `Bool?`.
     Probe(FnId),
     Once,
+    /// An action of the project that says nothing: what it calls decides.
+    Unsaid,
 }
 
 /// A connector.

@@ -126,6 +126,8 @@ fn repeatable(class: &Class) -> &'static str {
         Class::Idempotent => "May be done again: twice is as once.",
         Class::Keyed(_) => "May be done again with the same key; by hand, look first whether it happened.",
         Class::Probe(_) => "Look first whether it happened (its `probe` says how), before doing it again.",
-        Class::Once => "Not to be done twice: when it is not clear whether it happened, find out first.",
+        Class::Once | Class::Unsaid => {
+            "Not to be done twice: when it is not clear whether it happened, find out first."
+        }
     }
 }

@@ -149,7 +149,12 @@ impl Checker {
 
     fn class(&mut self, a: &ast::ActionDecl, info: &FnInfo) -> Class {
         let Some((class, at)) = &a.class else {
-            return if info.effect <= Effect::Reads { Class::Harmless } else { Class::Once };
+            let own = info.home.connector.is_none() && !self.modules.get(info.home.module).is_some_and(|m| m.native);
+            return match info.effect {
+                effect if effect <= Effect::Reads => Class::Harmless,
+                _ if own => Class::Unsaid,
+                _ => Class::Once,
+            };
         };
         if info.effect <= Effect::Reads {
             self.error(

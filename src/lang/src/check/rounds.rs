@@ -95,7 +95,8 @@ impl<'a> Heard<'a> {
             return Vec::new();
         }
         let mut out = Vec::new();
-        let makes = matches!(action.class, Class::Once | Class::Keyed(_)) && matches!(*callee.ret, Type::Named(..));
+        let makes = matches!(action.class, Class::Once | Class::Unsaid | Class::Keyed(_))
+            && matches!(*callee.ret, Type::Named(..));
         let events = action.connector.filter(|_| makes).and_then(|c| self.events.get(&c));
         for (event, to) in events.into_iter().flatten() {
             if program.events.get(event.index()).is_some_and(|e| e.ty == callee.ret) {

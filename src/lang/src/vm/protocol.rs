@@ -256,7 +256,7 @@ impl From<&Class> for CallClass {
             Class::Harmless | Class::Idempotent => Self::Idempotent,
             Class::Keyed(_) => Self::Keyed,
             Class::Probe(_) => Self::Probe,
-            Class::Once => Self::Once,
+            Class::Once | Class::Unsaid => Self::Once,
         }
     }
 }

@@ -127,7 +127,8 @@ impl Machine {
             .min()
     }
 
-    /// The class that counts for the call whose scope is the last of `scopes`: the outermost that says other than `once`.
+    /// The class that counts for the call whose scope is the last of `scopes`: the outermost that says anything. Who declares `once` over
+    /// a `PUT` knows that this target takes it for something new each time.
     pub(super) fn repeats(&self, scopes: usize) -> Repeats {
         match self.state.branch.inherit.repeats {
             Above::Freely => return Repeats::Freely,
@@ -141,8 +142,9 @@ impl Machine {
                 Some(Class::Idempotent) => return Repeats::Freely,
                 Some(Class::Keyed(window)) => return Repeats::Keyed(c.began.saturating_add(*window)),
                 Some(Class::Probe(_)) => return Repeats::Probed(i),
+                Some(Class::Once) => return Repeats::Once,
                 // An action that only reads says nothing about the primitives around it.
-                Some(Class::Harmless | Class::Once) | None => {}
+                Some(Class::Harmless | Class::Unsaid) | None => {}
             }
         }
         Repeats::Once

@@ -50,6 +50,8 @@ pub fn runbook(body: &str) -> std::sync::Arc<rrb_lang::program::Program> {
     program(&format!(
         "action put(path: Text) changes {{ do http.post(\"http://h/${{path}}\") }}
          action set(path: Text) changes idempotent {{ do http.post(\"http://h/${{path}}\") }}
+         action write(path: Text) changes {{ do http.put(\"http://h/${{path}}\") }}
+         action sole(path: Text) changes once {{ do http.put(\"http://h/${{path}}\") }}
          action get(path: Text) -> Json reads {{ http.get(\"http://h/${{path}}\").json }}
          connector box {{
            action add(path: Text) changes target \"box/${{path}}\" {{ do http.post(\"http://h/${{path}}\") }}
@@ -58,6 +60,8 @@ pub fn runbook(body: &str) -> std::sync::Arc<rrb_lang::program::Program> {
            action ask(path: Text) changes probe {{ http.get(\"http://h/asked/${{path}}\").json as Bool? }} {{ do http.post(\"http://h/${{path}}\") }}
            action two(path: Text) changes undo {{ do http.post(\"http://h/undo-${{path}}\") }} {{ do http.post(\"http://h/${{path}}-1\")  do http.post(\"http://h/${{path}}-2\") }}
            action drop(path: Text) destroys target \"box/${{path}}\" {{ do http.delete(\"http://h/${{path}}\") }}
+           action note(path: Text) changes once {{ do http.put(\"http://h/${{path}}\") }}
+           action mark(path: Text) changes {{ do keep(path) }}
            action read(path: Text) -> Json reads {{ http.get(\"http://h/${{path}}\").json }}
          }}
          runbook main() {{
@@ -231,6 +235,24 @@ fn what_may_have_happened_goes_by_class() {
     assert_eq!((d.calls().len(), d.end.is_none()), (1, true));
     assert!(matches!(&d.pending[0].1, Effect::Resolve(c) if c.action.action == "box.add" && c.native == "http.post"));
     assert_eq!(d.performed[0].repeat, Repeat::Never);
+}
+
+#[test]
+fn once_holds_for_what_is_called_inside_and_silence_leaves_it_to_that() {
+    for (body, calls, sent_again) in [
+        // A `PUT` by itself sets a state. So it does in an action of the project that says nothing, which is not called anew for that.
+        ("do http.put(\"http://h/a\") retry 2 times", 2, true),
+        ("do write(\"a\") retry 2 times", 1, true),
+        // Who says `once`, or leaves it at that in a connector, knows better.
+        ("do sole(\"a\") retry 2 times", 1, false),
+        ("do box.note(\"a\") retry 2 times", 1, false),
+        ("do box.mark(\"a\") retry 2 times", 1, false),
+    ] {
+        let d = drive(body, failing("a", FailureKind::Timeout, Happened::Maybe, 1));
+        assert_eq!(d.calls().len(), calls, "{body}");
+        assert_eq!(d.performed[0].repeat == Repeat::Always, sent_again, "{body}");
+        assert_eq!(matches!(d.pending.first(), Some((_, Effect::Resolve(_)))), !sent_again, "{body}");
+    }
 }
 
 #[test]
