@@ -62,6 +62,7 @@ async fn deliver(app: &Arc<App>, peer: IpAddr, address: &str, uri: &Uri, headers
         return Ok((Delivered::Accepted, response));
     }
     let delivery = Delivery { path, instance, body, headers: without_credentials(headers), query };
+    let delivery = app.webhooks.without_secrets(delivery).await;
     if let Some(answer) = app.webhooks.answer(&delivery).await {
         return Ok((Delivered::Accepted, told(answer)));
     }

@@ -23,6 +23,11 @@ pub trait Webhooks: Send + Sync + 'static {
         body: &[u8],
     ) -> Result<(), VerifyError>;
 
+    /// A checked delivery as it may be kept: without the secrets that its check compares, which some senders put into the body as well.
+    async fn without_secrets(&self, delivery: Delivery) -> Delivery {
+        delivery
+    }
+
     /// What a checked delivery that only asks is answered, by its event's `answer`; none for every other, which is to be taken.
     async fn answer(&self, _delivery: &Delivery) -> Option<Answer> {
         None

@@ -185,3 +185,32 @@ fn in_shadow_nothing_is_acknowledged_by_a_change() {
     assert_eq!(hook.send(r#"{"kind": "check", "code": "c-1"}"#).0, 200);
     signal(&hook.daemon, "-TERM");
 }
+
+/// Whether a file in a folder holds these characters.
+fn is_kept(folder: &std::path::Path, text: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return is_kept(&path, text);
+        }
+        std::fs::read(path).is_ok_and(|bytes| bytes.windows(text.len()).any(|w| w == text.as_bytes()))
+    })
+}
+
+#[test]
+fn a_secret_that_the_sender_puts_into_the_body_is_kept_nowhere() {
+    let shop = Shop::open();
+    let hook = Hook::open(&shop, &["serve"]);
+    assert_eq!(hook.send(r#"{"id": "order-kept", "count": 1, "token": "geheim", "geheim": "bearer geheim."}"#).0, 202);
+    until(|| hook.runs() == ["order-kept"]);
+    // A dead letter is kept as it came, and shown.
+    let (status, _, said) = hook.send(r#"{"id": "order-dead", "count": "geheim"}"#);
+    assert!(status == 400 && !said.contains("geheim"), "{said}");
+    let dead = ask(hook.dir.path(), &["events", "dead", "--json"]).stdout;
+    let dead = String::from_utf8(dead).unwrap();
+    assert!(dead.contains("secret(file:") && !dead.contains("geheim"), "{dead}");
+    let kept = |text: &str| is_kept(&hook.dir.path().join(".rrb"), text);
+    assert!(kept("order-kept") && kept("order-dead"), "this test looks at the wrong files");
+    assert!(!kept("geheim"));
+    signal(&hook.daemon, "-TERM");
+}
