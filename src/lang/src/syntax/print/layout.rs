@@ -30,6 +30,8 @@ pub(super) enum Step {
     Blank,
     /// The end of the line, when a comment waits for it: what follows is a brace, and no comment goes behind one that it stood before.
     Brace,
+    /// The end of what groups before it share the line with: whether they fit is no matter of what follows.
+    Edge,
     /// Lines from here on stand further in, when the group is broken.
     Indent,
     /// The same in any case, for what has its own lines.
@@ -174,6 +176,7 @@ impl<'d> Setter<'d> {
                 self.flat.push(fits);
             }
             Step::Close => drop(self.flat.pop()),
+            Step::Edge => {}
         }
     }
 
@@ -244,6 +247,7 @@ impl<'d> Setter<'d> {
                     if text.len() <= room { text.len() } else { text.chars().count() }
                 }
                 Step::Hard | Step::Blank => return true,
+                Step::Edge if inside == 0 => return true,
                 Step::Line | Step::Soft => {
                     let broken =
                         inside == 0 && !around.checked_sub(1).and_then(|n| self.flat.get(n)).copied().unwrap_or(false);
@@ -265,7 +269,8 @@ impl<'d> Setter<'d> {
                     around = around.saturating_sub(1);
                     0
                 }
-                Step::Comma | Step::Brace | Step::Trailing(..) | Step::Indent | Step::Nest | Step::Dedent => 0,
+                Step::Comma | Step::Brace | Step::Edge | Step::Trailing(..) => 0,
+                Step::Indent | Step::Nest | Step::Dedent => 0,
             };
             match room.checked_sub(taken) {
                 Some(left) => room = left,

@@ -5,6 +5,7 @@ use super::{
     clauses::{Behind, Clauses},
     effect_word,
     exprs::arg_start,
+    layout::Step,
 };
 use crate::syntax::ast::*;
 
@@ -408,7 +409,12 @@ impl Printer {
             p.pattern(&arm.pattern);
             p.word_expr(" if ", arm.guard.as_ref(), OPERATION);
         });
-        self.push(" => ");
+        self.push(" =>");
+        // A long body breaks itself, not what is asked before it.
+        if arm.guard.is_some() {
+            self.doc.step(Step::Edge);
+        }
+        self.push(" ");
         self.body(&arm.body);
     }
 }
