@@ -14,8 +14,10 @@ methods! {
             "url\"https://a.b/c\".path()" => "\"/c\"";
         "query" "(name: Text) -> Text?" "The first value of a query parameter, decoded."
             "url\"https://a.b/?x=1\".query(\"x\")" => "\"1\"";
-        "join" "(segment: Text) -> Url" "With one more segment, percent-encoded. `.` and `..`, which mean another place, fail."
+        "join" "(segment: Text) -> Url" "With one more segment, percent-encoded. An empty one, `.` and `..`, which mean another place, fail."
             "url\"https://a.b/c\".join(\"d e\")" => "url\"https://a.b/c/d%20e\"";
+        "with_slash" "() -> Url" "With a `/` at the end of its path, where a target wants one."
+            "url\"https://a.b/c\".with_slash()" => "url\"https://a.b/c/\"";
         "with_query" "(name: Text, value: Text) -> Url" "With one more query parameter."
             "url\"https://a.b/\".with_query(\"x\", \"1 2\")" => "url\"https://a.b/?x=1+2\"";
         "origin" "() -> Text" "Scheme, host and port."

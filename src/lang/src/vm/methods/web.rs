@@ -77,6 +77,11 @@ fn url_method(name: &str) -> Option<MethodFn> {
                 if u.cannot_be_a_base() {
                     return Err(invalid(format!("`{u}` has no path to add to")));
                 }
+                if segment.is_empty() {
+                    return Err(invalid(format!(
+                        "an empty text is no segment: `{u}` would stay as it is, and mean all of them"
+                    )));
+                }
                 if is_step(segment) {
                     return Err(invalid(format!("`{segment}` is no segment of a path: it means another place")));
                 }
@@ -86,6 +91,14 @@ fn url_method(name: &str) -> Option<MethodFn> {
                 changed(&u)
             }),
             _ => mistyped("join", a),
+        },
+        "with_slash" => |a| {
+            of_url(a, |mut u| {
+                if let Ok(mut path) = u.path_segments_mut() {
+                    path.pop_if_empty().push("");
+                }
+                changed(&u)
+            })
         },
         "origin" => |a| of_url(a, |u| Ok(Value::text(u.origin().ascii_serialization()))),
         "segments" => |a| {
