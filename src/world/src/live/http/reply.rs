@@ -199,12 +199,13 @@ fn kind(status: StatusCode) -> (FailureKind, Happened) {
         404 | 410 => FailureKind::NotFound,
         408 | 504 => FailureKind::Timeout,
         409 | 412 | 423 => FailureKind::Conflict,
-        429 => FailureKind::Throttled,
+        // 420 is what some (Statuspage) still send for it.
+        420 | 429 => FailureKind::Throttled,
         500..=599 => FailureKind::Unavailable,
         _ => FailureKind::Failed,
     };
     let happened = match status.as_u16() {
-        429 | 503 => Happened::No,
+        420 | 429 | 503 => Happened::No,
         408 | 500..=599 => Happened::Maybe,
         _ => Happened::Answered,
     };

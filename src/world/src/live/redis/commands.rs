@@ -277,21 +277,24 @@ pub fn effect(command: &[&str]) -> Result<(Effect, String), String> {
     for name in two.iter().chain([&first]) {
         for (table, effect) in [(READS, Effect::Reads), (CHANGES, Effect::Changes), (DESTROYS, Effect::Destroys)] {
             if table.contains(&name.as_str()) {
-                return Ok((trimming(effect, name, command), name.clone()));
+                return Ok((with_options(effect, name, command), name.clone()));
             }
         }
     }
     Err(two.filter(|_| has_parts(&first)).unwrap_or(first))
 }
 
-/// `XADD … MAXLEN` throws the oldest entries away, which is what it is asked for; they are gone all the same.
-fn trimming(effect: Effect, name: &str, command: &[&str]) -> Effect {
-    let trims = command
-        .get(2..5)
-        .unwrap_or_default()
-        .iter()
-        .any(|w| matches!(w.to_ascii_uppercase().as_str(), "MAXLEN" | "MINID"));
-    if name == "XADD" && trims { Effect::Destroys } else { effect }
+/// Options that make a command do more than its name says. `XADD … MAXLEN` throws the oldest entries away, which is what it is asked for;
+/// they are gone all the same, as is what `COPY … REPLACE` writes over and the log that `ACL LOG RESET` empties.
+fn with_options(effect: Effect, name: &str, command: &[&str]) -> Effect {
+    let (words, options): (_, &[&str]) = match name {
+        "XADD" => (command.get(2..5), &["MAXLEN", "MINID"]),
+        "COPY" => (command.get(3..), &["REPLACE"]),
+        "ACL LOG" => (command.get(2..), &["RESET"]),
+        _ => return effect,
+    };
+    let has = words.unwrap_or_default().iter().any(|w| options.contains(&w.to_ascii_uppercase().as_str()));
+    if has { Effect::Destroys } else { effect }
 }
 
 /// Whether a command is named by its first two words.
@@ -326,6 +329,10 @@ mod tests {
         assert_eq!(is(&["FLUSHALL"]), Ok((Effect::Destroys, "FLUSHALL".to_owned())));
         assert_eq!(is(&["xadd", "s", "*", "maxlen", "b"]).map(|(e, _)| e), Ok(Effect::Destroys));
         assert_eq!(is(&["xadd", "s", "*", "a", "b", "maxlen", "b"]).map(|(e, _)| e), Ok(Effect::Changes));
+        assert_eq!(is(&["acl", "log", "10"]).map(|(e, _)| e), Ok(Effect::Reads));
+        assert_eq!(is(&["acl", "log", "reset"]).map(|(e, _)| e), Ok(Effect::Destroys));
+        assert_eq!(is(&["COPY", "replace", "b"]).map(|(e, _)| e), Ok(Effect::Changes));
+        assert_eq!(is(&["COPY", "a", "b", "DB", "1", "replace"]).map(|(e, _)| e), Ok(Effect::Destroys));
     }
 
     #[test]

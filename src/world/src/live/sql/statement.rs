@@ -9,7 +9,7 @@ use super::server::Kind;
 const READS: [&str; 9] = ["select", "show", "explain", "describe", "desc", "with", "table", "values", "pragma"];
 
 /// Functions and clauses that act outside of what a transaction takes back.
-const ACTS: [&str; 34] = [
+const ACTS: [&str; 38] = [
     "dblink",
     "dblink_connect",
     "dblink_exec",
@@ -33,7 +33,9 @@ const ACTS: [&str; 34] = [
     "pg_file_unlink",
     "pg_file_write",
     "pg_log_backend_memory_contexts",
+    "pg_log_standby_snapshot",
     "pg_logical_emit_message",
+    "pg_logical_slot_get_binary_changes",
     "pg_logical_slot_get_changes",
     "pg_promote",
     "pg_reload_conf",
@@ -42,8 +44,10 @@ const ACTS: [&str; 34] = [
     "pg_stat_reset",
     "pg_stat_statements_reset",
     "pg_switch_wal",
+    "pg_sync_replication_slots",
     "pg_terminate_backend",
     "pg_wal_replay_pause",
+    "pg_wal_replay_resume",
 ];
 
 /// What changes rows and nothing else, and may stand in a transaction.
