@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rrb_lang::span::Sources;
 use rrb_lang::syntax;
-use rrb_lang::syntax::ast::Effect;
+use rrb_lang::syntax::ast::{Effect, Expr, ExprKind, TextPart};
+use rrb_lang::syntax::walk::Node;
 use rrb_world::test::{Seen, givens};
 
 use super::commands::write_new;
@@ -69,7 +70,7 @@ fn written(console: &Console, name: &str, tested: bool) -> Result<String, CliErr
             }
         };
         // People agree to what destroys before it is done.
-        let statement = match past.effect == Effect::Destroys && !text_has(&past.text, &["approve", "waive"]) {
+        let statement = match needs_approval(past) {
             true => {
                 format!("approve \"{}?\" from group(\"{}\") {{\n{statement}\n}}", question(&past.text), group(console))
             }
@@ -106,10 +107,9 @@ fn a_test(console: &Console, name: &str, done: &[&Past], results: &[(usize, rrb_
         }
     }
     out.push_str(&format!("run {name}()\n"));
-    let asks = done.iter().any(|p| p.effect == Effect::Destroys);
-    if asks {
-        let user = console.session.texts().config.users.keys().next().map_or("ana", smol_str::SmolStr::as_str);
-        out.push_str(&format!("approve by {}\n", quoted(user)));
+    for voters in done.iter().flat_map(|past| votes(console, past)) {
+        let voters: Vec<String> = voters.iter().map(|v| quoted(v)).collect();
+        out.push_str(&format!("approve by {}\n", voters.join(", ")));
     }
     out.push_str("expect outcome resolved\n");
     for (number, value) in results {
@@ -123,6 +123,56 @@ fn a_test(console: &Console, name: &str, done: &[&Past], results: &[(usize, rrb_
     }
     out.push_str("}\n");
     out
+}
+
+/// Who agrees to what was typed, question by question: as many as each wants, of those it asks.
+fn votes(console: &Console, past: &Past) -> Vec<Vec<String>> {
+    let config = &console.session.texts().config;
+    let first = |from: &[(bool, String)], quorum: usize| {
+        let mut people: Vec<String> = Vec::new();
+        for (is_group, name) in from {
+            let members = config.groups.get(name.as_str()).filter(|_| *is_group).map(|g| &g.members);
+            let named = (!is_group).then(|| name.clone());
+            let all = members.into_iter().flatten().map(ToString::to_string).chain(named);
+            people.extend(all.filter(|p| !people.contains(p)).collect::<Vec<_>>());
+        }
+        people.truncate(quorum.max(1));
+        people
+    };
+    let asked = if needs_approval(past) { vec![(vec![(true, group(console))], 1)] } else { questions(&past.text) };
+    asked.iter().map(|(from, quorum)| first(from, *quorum)).filter(|people| !people.is_empty()).collect()
+}
+
+/// What `approve`s in a text ask: groups (true) and people by name, and how many must agree.
+fn questions(text: &str) -> Vec<(Vec<(bool, String)>, usize)> {
+    fn look(node: Node<'_>, out: &mut Vec<(Vec<(bool, String)>, usize)>) {
+        if let Node::Expr(Expr { kind: ExprKind::Approve(approve), .. }) = node {
+            let quorum = match approve.quorum.as_ref().map(|q| &q.kind) {
+                Some(ExprKind::Int(n)) => usize::try_from(*n).unwrap_or(1),
+                _ => 1,
+            };
+            out.push((approve.from.iter().filter_map(principal).collect(), quorum));
+        }
+        node.children(&mut |child| look(child, out));
+    }
+    let (expr, _) = syntax::parse_expression(rrb_lang::span::FileId(0), text);
+    let mut out = Vec::new();
+    look(Node::Expr(&expr), &mut out);
+    out
+}
+
+/// `group("sre")`, `user("ana")`
+fn principal(e: &Expr) -> Option<(bool, String)> {
+    let ExprKind::Call { callee, args, .. } = &e.kind else { return None };
+    let (ExprKind::Name(of), [only]) = (&callee.kind, args.as_slice()) else { return None };
+    let ExprKind::Text(parts) = &only.value.kind else { return None };
+    let [TextPart::Chars(name)] = parts.as_slice() else { return None };
+    Some((of.name == "group", name.to_string()))
+}
+
+/// Whether it destroys and nobody typed who is to agree.
+fn needs_approval(past: &Past) -> bool {
+    past.effect == Effect::Destroys && !text_has(&past.text, &["approve", "waive"])
 }
 
 /// Whether what was typed declares something.

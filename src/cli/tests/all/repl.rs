@@ -296,6 +296,29 @@ fn a_session_that_changes_things_becomes_a_test_with_an_approval() {
 }
 
 #[test]
+fn a_session_in_which_people_are_asked_becomes_a_test_in_which_enough_agree() {
+    let dir = folder(&[(
+        "rrb.toml",
+        "[project]\nname = \"shop\"\n[users.ana]\n[users.bo]\n[users.cy]\n[users.dee]\n[groups]\nsre = [\"bo\", \"cy\"]\n",
+    )]);
+    let gone = dir.path().join("note.txt");
+    std::fs::write(&gone, "12").unwrap();
+    let gone = gone.display();
+    let lines = format!(
+        "approve \"Really?\" from user(\"dee\"), group(\"sre\") quorum 2 {{ do system.delete_file(\"{gone}\") }}\n\
+         waive \"seen\" by \"ana\" until time\"2090-01-01T00:00:00Z\" {{ do system.delete_file(\"{gone}\") }}\n\
+         do system.delete_file(\"{gone}\")\n:save-test asked_test.rrb\n"
+    );
+    let output = piped(dir.path(), &["--as", "ana"], &lines);
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let text = std::fs::read_to_string(dir.path().join("asked_test.rrb")).unwrap();
+    let votes: Vec<&str> = text.lines().map(str::trim).filter(|l| l.starts_with("approve by")).collect();
+    assert_eq!(votes, ["approve by \"dee\", \"bo\"", "approve by \"bo\""], "{text}");
+    let tested = rrb(dir.path(), &["test"]);
+    assert_eq!(code(&tested), 0, "{}{}{text}", stdout(&tested), stderr(&tested));
+}
+
+#[test]
 fn live_is_refused_while_a_daemon_works_on_the_project() {
     let dir = folder(PROJECT);
     let mut serve = super::daemon::command(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
