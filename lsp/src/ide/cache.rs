@@ -13,10 +13,10 @@ use rrb_lang::syntax::{self, Pieces, ast};
 use super::twins::{Declared, declared};
 
 /// Bytes of the project's source whose trees are kept.
-const MOST_READ: usize = 1 << 20;
+const MOST_READ: usize = 1 << 19;
 
 /// How many checked files are kept.
-const MOST_WORLDS: usize = 6;
+const MOST_WORLDS: usize = 4;
 
 /// The stack of a thread that takes down what was read: trees are as deep as the text nests.
 const STACK: usize = 32 << 20;

@@ -33,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const BEHIND: Duration = Duration::from_millis(2);
 const MOST_WAITS: usize = 25;
 
+/// Checks at the same time: one, and the one before it when an edit came meanwhile. Whoever types does not wait for what is old.
+const MOST_CHECKS: usize = 2;
+
 /// How long to wait when there is nothing to do.
 const FOREVER: Duration = Duration::from_secs(3600);
 
@@ -134,6 +137,7 @@ enum Entry {
     Edit(Edit),
     /// What a check found out of a document of a project, as it was then; nothing when it went wrong.
     Found {
+        number: u64,
         project: Key,
         key: Key,
         view: Arc<View>,
@@ -164,7 +168,7 @@ impl Queue {
         let entries = Arc::new(entries);
         let clock = Arc::new(Clock::default());
         let answers = Workers::start("answer", thread::available_parallelism().map_or(2, usize::from).clamp(2, 4))?;
-        let checks = Workers::start("look", 1)?;
+        let checks = Workers::start("look", MOST_CHECKS)?;
         let worker = Worker {
             world,
             out,
@@ -173,7 +177,9 @@ impl Queue {
             clock: Arc::clone(&clock),
             answers,
             checks,
-            checking: false,
+            checking: None,
+            checks_begun: 0,
+            checks_open: 0,
             quiet: false,
             waits: 0,
             refreshes: false,
@@ -251,8 +257,10 @@ struct Worker {
     clock: Arc<Clock>,
     answers: Workers,
     checks: Workers,
-    /// A document is being checked: the next one waits.
-    checking: bool,
+    /// The check that the next one waits for, by its number.
+    checking: Option<u64>,
+    checks_begun: u64,
+    checks_open: usize,
     /// The client has said nothing for a moment.
     quiet: bool,
     /// How often a check was put off since the last edit.
@@ -268,12 +276,15 @@ impl Worker {
                 self.quiet = false;
             }
             match entry {
-                Entry::Found { project, key, view, diagnostics } => {
-                    self.checking = false;
+                Entry::Found { number, project, key, view, diagnostics } => {
+                    self.checks_open = self.checks_open.saturating_sub(1);
+                    self.checking = self.checking.filter(|n| *n != number);
                     let _ = caught(|| self.tell(&project, &key, &view, diagnostics));
                 }
                 Entry::Edit(edit) => {
                     self.waits = 0;
+                    // The check that is under way is about what was before.
+                    self.checking = None;
                     // Whatever the edit broke off, the next full text or reload mends.
                     let _ = caught(|| self.edit(edit));
                 }
@@ -297,7 +308,7 @@ impl Worker {
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}
             }
-            if !self.checking {
+            if self.is_free() {
                 // Whoever types asks something right behind the letter, and waits for that answer.
                 if self.waits < MOST_WAITS && (self.waits == 0 || self.answers.are_busy()) && !self.quiet {
                     self.waits += 1;
@@ -309,7 +320,7 @@ impl Worker {
                 }
                 self.look();
             }
-            if !self.checking && std::mem::take(&mut self.refreshes) {
+            if self.is_free() && std::mem::take(&mut self.refreshes) {
                 self.out.send(Outgoing::Refresh);
             }
             match self.queue.recv_timeout(if self.quiet { FOREVER } else { PAUSE }) {
@@ -328,12 +339,20 @@ impl Worker {
         let due = caught(|| self.world.next_due(self.quiet));
         let (Ok(Some((project, key, view))), Some(entries)) = (due, self.entries.upgrade()) else { return };
         let client = Arc::clone(&self.world.client);
-        self.checking = true;
+        self.checks_begun += 1;
+        let number = self.checks_begun;
+        self.checking = Some(number);
+        self.checks_open += 1;
         self.checks.take(Box::new(move || {
             let diagnostics = caught(|| diagnostics::of(&view, &client, &key)).ok();
             // Only a server that ends has nobody who listens.
-            let _ = entries.send(Entry::Found { project, key, view, diagnostics });
+            let _ = entries.send(Entry::Found { number, project, key, view, diagnostics });
         }));
+    }
+
+    /// Whether another check may begin.
+    fn is_free(&self) -> bool {
+        self.checking.is_none() && self.checks_open < MOST_CHECKS
     }
 
     /// Tells what a check found, unless the document is another one by now: then it is looked at again anyway.
