@@ -219,7 +219,9 @@ fn statements(text: &str) -> Result<Vec<Piece>, Unreadable> {
     let until = item_line(text);
     let text = text.get(..until).unwrap_or(text);
     let parsed = syntax::parse(FILE, &format!("{HEAD}{text}\n}}"));
-    let diagnostics = inside(parsed.diagnostics, text.len());
+    let head = |d: &Diagnostic| d.labels.iter().any(|l| (l.span.start as usize) < HEAD.len());
+    let blames_head = parsed.diagnostics.iter().any(|d| d.code == codes::SYNTAX_UNCLOSED && head(d));
+    let diagnostics = inside(parsed.diagnostics, text);
     let wrong = first_error(&diagnostics);
     let mut found = Vec::new();
     for stmt in body(&parsed.module) {
@@ -236,17 +238,17 @@ fn statements(text: &str) -> Result<Vec<Piece>, Unreadable> {
     }
     match (found.is_empty(), diagnostics.is_empty()) {
         (false, _) => Ok(found),
-        (true, false) => Err(unclosed(text).unwrap_or_else(|| only(diagnostics))),
+        (true, false) => {
+            let brackets = (blames_head || syntax::is_open(text)).then(|| unclosed(text)).flatten();
+            Err(brackets.unwrap_or_else(|| only(diagnostics)))
+        }
         (true, true) => Ok(found),
     }
 }
 
-/// The bracket that an open input does not close. It is looked for in the text alone: the indentation of what stands around a statement
-/// would have the search blame the brace of the head, which nobody typed.
+/// The bracket that an input does not close, or that closes nothing. It is looked for in the text alone: with what stands around a statement the
+/// search would blame the brace of the head, which nobody typed.
 fn unclosed(text: &str) -> Option<Unreadable> {
-    if !syntax::is_open(text) {
-        return None;
-    }
     let alone = syntax::parse(FILE, text).diagnostics;
     let wrong = only(alone.into_iter().filter(|d| d.code == codes::SYNTAX_UNCLOSED).collect());
     (!wrong.diagnostics.is_empty()).then_some(wrong)
@@ -346,12 +348,22 @@ fn only(diagnostics: Vec<Diagnostic>) -> Unreadable {
 }
 
 /// Diagnostics of the text with its head and tail, as ones of the text alone.
-fn inside(diagnostics: Vec<Diagnostic>, len: usize) -> Vec<Diagnostic> {
-    let place = |at: u32| u32::try_from((at as usize).saturating_sub(HEAD.len()).min(len)).unwrap_or(u32::MAX);
+fn inside(diagnostics: Vec<Diagnostic>, text: &str) -> Vec<Diagnostic> {
+    let place = |at: u32| u32::try_from((at as usize).saturating_sub(HEAD.len()).min(text.len())).unwrap_or(u32::MAX);
     diagnostics
         .into_iter()
         .map(|d| moved(d, &|s| Span { file: s.file, start: place(s.start), end: place(s.end) }))
+        .map(|d| without_braces(d, text))
         .collect()
+}
+
+/// What a diagnostic says of a statement where nobody has typed a `{`: of braces it says nothing.
+fn without_braces(mut d: Diagnostic, text: &str) -> Diagnostic {
+    if !text.get(..d.span().start as usize).is_some_and(|before| before.contains('{')) {
+        d.message = d.message.replace("expected `}`, ", "expected ");
+        d.help.retain(|h| !h.contains("after `{`"));
+    }
+    d
 }
 
 fn shifted(wrong: Unreadable, by: usize) -> Unreadable {
@@ -410,6 +422,24 @@ mod tests {
             "{kinds:?}"
         );
         assert!(kinds[5].starts_with("Assign") && kinds[6] == "Run", "{kinds:?}");
+    }
+
+    #[test]
+    fn no_brace_is_spoken_of_that_nobody_typed() {
+        for (text, message) in [
+            (".sum()", "expected a statement or an expression, found `.`"),
+            ("waive else while log ] // fail", "nothing is open for this `]`"),
+            ("f(3", "this `(` is not closed"),
+            ("x }", "nothing is open for this `}`"),
+        ] {
+            let wrong = pieces(text).err().unwrap_or_else(|| panic!("{text} was read"));
+            let [only] = wrong.diagnostics.as_slice() else { panic!("{text}: {:?}", wrong.diagnostics) };
+            assert_eq!(only.message, message, "{text}");
+            assert!(only.help.iter().all(|h| !h.contains('{')), "{text}: {:?}", only.help);
+        }
+        // Of one that somebody typed it is.
+        let typed = pieces("if true { .sum() }").unwrap_err();
+        assert!(typed.diagnostics[0].message.contains('}'), "{:?}", typed.diagnostics);
     }
 
     #[test]

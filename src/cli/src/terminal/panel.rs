@@ -87,29 +87,33 @@ fn bare_columns(line: &str) -> usize {
     seen.map(|c| unicode_width::UnicodeWidthChar::width(c).unwrap_or(0)).sum()
 }
 
-/// At most `width` columns of a line that may hold our own colour codes; they stay whole.
+/// At most `width` columns of a line that may hold our own colour codes; they stay whole, and none stays open.
 pub fn cut(line: &str, width: usize) -> String {
-    let mut out = String::with_capacity(line.len());
+    const RESET: &str = "\x1b[0m";
+    let mut out = String::with_capacity(line.len().min(width.saturating_mul(8)));
     let mut used = 0;
-    let mut full = false;
+    let mut code = String::new();
     let mut chars = line.chars();
     while let Some(c) = chars.next() {
         if c == '\x1b' {
-            out.push(c);
+            code.clear();
+            code.push(c);
             for c in chars.by_ref() {
-                out.push(c);
+                code.push(c);
                 if c.is_ascii_alphabetic() {
                     break;
                 }
             }
+            out.push_str(&code);
             continue;
         }
-        let w = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-        if full || used + w > width {
-            full = true;
-            continue;
+        used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used > width {
+            if !code.is_empty() && code != RESET {
+                out.push_str(RESET);
+            }
+            break;
         }
-        used += w;
         out.push(c);
     }
     out
@@ -134,6 +138,10 @@ mod tests {
         assert_eq!(cut("\x1b[31mreddish\x1b[0m", 3), "\x1b[31mred\x1b[0m");
         assert_eq!(cut("plain", 10), "plain");
         assert_eq!(cut("日本", 3), "日");
+        // What is cut off costs nothing, and no colour goes on behind it.
+        let long = "\x1b[36m1\x1b[0m, ".repeat(100_000);
+        assert_eq!(cut(&long, 4), "\x1b[36m1\x1b[0m, \x1b[36m1\x1b[0m");
+        assert_eq!(cut("\x1b[31mreddish", 3), "\x1b[31mred\x1b[0m");
         assert_eq!(bare_columns("\x1b[31m日本\x1b[0m a"), 6);
     }
 
