@@ -9,6 +9,7 @@
 
 mod backend;
 mod capabilities;
+mod checks;
 mod client;
 mod commands;
 mod diagnostics;

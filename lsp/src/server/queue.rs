@@ -17,6 +17,7 @@ use std::time::Duration;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Result};
 use tower_lsp::ls_types::{Diagnostic, FileChangeType, TextDocumentContentChangeEvent, Uri};
 
+use super::checks::{self, Checks};
 use super::diagnostics;
 use super::key::Key;
 use super::publish::{Outgoing, Publisher};
@@ -32,9 +33,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a check is put off for what is asked right behind an edit, and how often while that is being answered.
 const BEHIND: Duration = Duration::from_millis(2);
 const MOST_WAITS: usize = 25;
-
-/// Checks at the same time: one, and the one before it when an edit came meanwhile. Whoever types does not wait for what is old.
-const MOST_CHECKS: usize = 2;
 
 /// How long to wait when there is nothing to do.
 const FOREVER: Duration = Duration::from_secs(3600);
@@ -168,7 +166,7 @@ impl Queue {
         let entries = Arc::new(entries);
         let clock = Arc::new(Clock::default());
         let answers = Workers::start("answer", thread::available_parallelism().map_or(2, usize::from).clamp(2, 4))?;
-        let checks = Workers::start("look", MOST_CHECKS)?;
+        let lookers = Workers::start("look", checks::MOST)?;
         let worker = Worker {
             world,
             out,
@@ -176,10 +174,8 @@ impl Queue {
             entries: Arc::downgrade(&entries),
             clock: Arc::clone(&clock),
             answers,
-            checks,
-            checking: None,
-            checks_begun: 0,
-            checks_open: 0,
+            lookers,
+            checks: Checks::default(),
             quiet: false,
             waits: 0,
             refreshes: false,
@@ -256,11 +252,8 @@ struct Worker {
     entries: Weak<Sender<Entry>>,
     clock: Arc<Clock>,
     answers: Workers,
-    checks: Workers,
-    /// The check that the next one waits for, by its number.
-    checking: Option<u64>,
-    checks_begun: u64,
-    checks_open: usize,
+    lookers: Workers,
+    checks: Checks,
     /// The client has said nothing for a moment.
     quiet: bool,
     /// How often a check was put off since the last edit.
@@ -277,14 +270,14 @@ impl Worker {
             }
             match entry {
                 Entry::Found { number, project, key, view, diagnostics } => {
-                    self.checks_open = self.checks_open.saturating_sub(1);
-                    self.checking = self.checking.filter(|n| *n != number);
-                    let _ = caught(|| self.tell(&project, &key, &view, diagnostics));
+                    let of = (project, key);
+                    if self.checks.end(&of, number) {
+                        let _ = caught(|| self.tell(&of.0, &of.1, &view, diagnostics));
+                    }
                 }
                 Entry::Edit(edit) => {
                     self.waits = 0;
-                    // The check that is under way is about what was before.
-                    self.checking = None;
+                    self.checks.edited();
                     // Whatever the edit broke off, the next full text or reload mends.
                     let _ = caught(|| self.edit(edit));
                 }
@@ -308,7 +301,7 @@ impl Worker {
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}
             }
-            if self.is_free() {
+            if self.checks.is_free() {
                 // Whoever types asks something right behind the letter, and waits for that answer.
                 if self.waits < MOST_WAITS && (self.waits == 0 || self.answers.are_busy()) && !self.quiet {
                     self.waits += 1;
@@ -320,7 +313,7 @@ impl Worker {
                 }
                 self.look();
             }
-            if self.is_free() && std::mem::take(&mut self.refreshes) {
+            if self.checks.is_free() && std::mem::take(&mut self.refreshes) {
                 self.out.send(Outgoing::Refresh);
             }
             match self.queue.recv_timeout(if self.quiet { FOREVER } else { PAUSE }) {
@@ -339,20 +332,12 @@ impl Worker {
         let due = caught(|| self.world.next_due(self.quiet));
         let (Ok(Some((project, key, view))), Some(entries)) = (due, self.entries.upgrade()) else { return };
         let client = Arc::clone(&self.world.client);
-        self.checks_begun += 1;
-        let number = self.checks_begun;
-        self.checking = Some(number);
-        self.checks_open += 1;
-        self.checks.take(Box::new(move || {
+        let number = self.checks.begin((project.clone(), key.clone()));
+        self.lookers.take(Box::new(move || {
             let diagnostics = caught(|| diagnostics::of(&view, &client, &key)).ok();
             // Only a server that ends has nobody who listens.
             let _ = entries.send(Entry::Found { number, project, key, view, diagnostics });
         }));
-    }
-
-    /// Whether another check may begin.
-    fn is_free(&self) -> bool {
-        self.checking.is_none() && self.checks_open < MOST_CHECKS
     }
 
     /// Tells what a check found, unless the document is another one by now: then it is looked at again anyway.
