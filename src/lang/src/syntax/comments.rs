@@ -40,26 +40,29 @@ impl<'i> Comments<'i> {
     /// The `//!` lines, wherever they stand.
     pub(super) fn take_module_docs(&mut self) -> String {
         let mut lines = Vec::new();
-        for found in self.all.iter_mut().filter(|f| f.text.starts_with("//!")) {
+        for found in self.all.iter_mut().filter(|f| is_module_doc(f.text)) {
             found.taken = true;
             lines.push(doc_line(found.text));
         }
         lines.join("\n")
     }
 
-    /// The `///` lines right before the byte `at`, with nothing but space between.
+    /// The `///` lines right before the byte `at`, with nothing but space and `//!` lines between.
     pub(super) fn take_docs(&mut self, at: usize) -> String {
         let mut lines = Vec::new();
         let mut before = at;
         let count = self.all.partition_point(|f| f.start < at);
         for found in self.all.iter_mut().take(count).rev() {
             let between = self.text.get(found.start + found.text.len()..before).unwrap_or("x");
-            if found.taken || !is_doc(found.text) || !between.trim().is_empty() {
+            let of_module = is_module_doc(found.text);
+            if !between.trim().is_empty() || !(of_module || is_doc(found.text) && !found.taken) {
                 break;
             }
-            found.taken = true;
             before = found.start;
-            lines.push(doc_line(found.text));
+            if !of_module {
+                found.taken = true;
+                lines.push(doc_line(found.text));
+            }
         }
         lines.reverse();
         lines.join("\n")
@@ -78,8 +81,14 @@ impl<'i> Comments<'i> {
     }
 }
 
-fn is_doc(text: &str) -> bool {
+/// Whether a comment says what the declaration behind it is.
+pub(super) fn is_doc(text: &str) -> bool {
     text.starts_with("///") && !text.starts_with("////")
+}
+
+/// Whether a comment says what the module is: it belongs at the top, wherever it stands, and parts nothing.
+pub(super) fn is_module_doc(text: &str) -> bool {
+    text.starts_with("//!")
 }
 
 fn doc_line(text: &str) -> &str {

@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::{Parsed, ast::Module, parse, print, raw_file, strip};
+use super::{Parsed, ast::Module, comments::is_doc, parse, print, raw_file, strip};
 use crate::{diag::Diagnostic, span::FileId};
 
 /// The stack for it: the printer goes as deep as the text nests, and a caller's thread may have little.
@@ -20,7 +20,8 @@ pub enum FormatError {
     Changed,
 }
 
-/// Formats a source file. What it gives has the same meaning and the same comments, and formats to itself.
+/// Formats a source file. What it gives has the same meaning and the same comments, and formats to itself. Only a `///` that belongs
+/// to no declaration may become a `//`: where it would come to stand above one.
 ///
 /// # Errors
 /// When the text cannot be read; and when the formatter made a mistake, which it looks for each time.
@@ -36,6 +37,32 @@ pub fn format(file: FileId, text: &str) -> Result<String, FormatError> {
 }
 
 fn format_here(file: FileId, text: &str) -> Result<String, FormatError> {
+    let formatted = format_as_it_is(file, text);
+    let unsaid = || with_plain_remarks(file, text).and_then(|text| format_as_it_is(file, &text).ok());
+    match formatted {
+        // A `///` that says nothing of a declaration may have come to stand above one.
+        Err(FormatError::Changed) => unsaid().ok_or(FormatError::Changed),
+        other => other,
+    }
+}
+
+/// The text in which every `///` that belongs to no declaration is a plain remark; None when there is no such thing.
+fn with_plain_remarks(file: FileId, text: &str) -> Option<String> {
+    let mut module = parse(file, text).module;
+    let mut plain = text.to_owned();
+    for remark in module.comments.iter().rev().filter(|c| is_doc(&c.text)) {
+        let start = remark.span.start as usize;
+        if plain.as_bytes().get(start) == Some(&b'/') {
+            plain.remove(start);
+        }
+    }
+    let mut same = parse(file, &plain).module;
+    strip(&mut module);
+    strip(&mut same);
+    (plain != text && same == module).then_some(plain)
+}
+
+fn format_as_it_is(file: FileId, text: &str) -> Result<String, FormatError> {
     let read = parse(file, text);
     if read.diagnostics.iter().any(Diagnostic::is_error) {
         return Err(FormatError::Syntax(read.diagnostics));

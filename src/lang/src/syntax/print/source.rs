@@ -3,7 +3,10 @@
 use super::{Pending, Printer};
 use crate::{
     span::Span,
-    syntax::ast::{Block, Comment, Stmt},
+    syntax::{
+        ast::{Block, Comment, Stmt},
+        comments::{is_doc, is_module_doc},
+    },
 };
 
 /// Where the elements between two brackets stand.
@@ -133,15 +136,16 @@ impl Printer {
 
     /// Where the doc comments begin that stand right before the byte `at`.
     pub(super) fn docs_start(&self, at: u32) -> u32 {
-        let mut start = at;
+        let (mut start, mut before) = (at, at);
         loop {
-            let code = self.before_byte(start).trim_end();
+            let code = self.before_byte(before).trim_end();
             let line = code.rsplit('\n').next().unwrap_or("");
             let doc = line.trim_start();
-            let ours = doc.starts_with("///") && !doc.starts_with("////");
-            match u32::try_from(code.len() - doc.len()) {
-                Ok(found) if ours => start = found,
-                _ => return start,
+            before = u32::try_from(code.len() - doc.len()).unwrap_or(0);
+            if is_doc(doc) {
+                start = before;
+            } else if !is_module_doc(doc) {
+                return start;
             }
         }
     }

@@ -130,7 +130,8 @@ fn with_comments(text: &str, seed: u64) -> Option<String> {
             count += 1;
             let own = if random(2) == 0 { "\n" } else { "" };
             let gap = if random(4) == 0 { "\n" } else { "" };
-            result.push_str(&format!("{own}// note {count}\n{gap}"));
+            let mark = ["//", "//", "//", "///", "//!"][random(5) as usize];
+            result.push_str(&format!("{own}{mark} note {count}\n{gap}"));
         }
     }
     Some(result).filter(|r| count > 0 && parse(FileId(0), r).diagnostics.is_empty())
@@ -156,6 +157,18 @@ fn comments_survive_wherever_they_stand() {
         }
     }
     assert!(tried > 50, "{tried}");
+}
+
+#[test]
+fn docs_of_nothing_do_not_become_docs_of_what_follows() {
+    let text = "fn f(\n  a:\n  /// lost\n  Int,\n  b: Int,\n) -> Int {\n  a\n}\n\n/// lost, too\n";
+    let neat = "fn f(\n  a: Int,\n  // lost\n  b: Int,\n) -> Int {\n  a\n}\n\n// lost, too\n";
+    assert_eq!(stable(text), neat);
+    // Nothing has to be done about those that stay where they say nothing.
+    let harmless = "fn f(a: Int) -> Int {\n  /// lost\n  a\n}\n\n/// lost, too\n";
+    assert_eq!(stable(harmless), harmless);
+    // What follows may be held off by docs of the module only.
+    assert_eq!(stable("/// Of G.\n//! Of all.\ntype G = {}\n"), "//! Of all.\n\n/// Of G.\ntype G = { }\n");
 }
 
 /// Every place between two characters of which one does not go on with the other as a word.

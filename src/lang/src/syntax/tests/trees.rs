@@ -225,6 +225,14 @@ fn docs_and_comments_are_kept() {
 }
 
 #[test]
+fn docs_go_on_behind_docs_of_the_module() {
+    let module = valid("/// Of G.\n//! Of the module.\n\n/// Of G too.\n//! Of it too.\ntype G = {}\n//! And this.\n");
+    assert_eq!(module.docs, "Of the module.\nOf it too.\nAnd this.");
+    assert_eq!(module.items.first().unwrap().docs, "Of G.\nOf G too.");
+    assert!(module.comments.is_empty());
+}
+
+#[test]
 fn spans_end_where_the_code_ends() {
     let text = "fn f() {\n  let a = g(1)   // note\n\n  a\n}\n";
     let module = valid(text);
