@@ -319,6 +319,29 @@ fn a_session_in_which_people_are_asked_becomes_a_test_in_which_enough_agree() {
 }
 
 #[test]
+fn services_of_aws_are_found_in_every_partition() {
+    let dir = folder(PROJECT);
+    let expr = |service: &str, region: &str| format!("http.aws_endpoint({service:?}, {region:?})");
+    for (service, region, host) in [
+        ("ec2", "eu-central-1", "ec2.eu-central-1.amazonaws.com"),
+        ("ec2", "us-gov-west-1", "ec2.us-gov-west-1.amazonaws.com"),
+        ("rds", "cn-northwest-1", "rds.cn-northwest-1.amazonaws.com.cn"),
+        ("sns", "eusc-de-east-1", "sns.eusc-de-east-1.amazonaws.eu"),
+        ("iam", "eu-central-1", "iam.amazonaws.com"),
+        ("iam", "us-gov-east-1", "iam.us-gov.amazonaws.com"),
+        ("iam", "cn-northwest-1", "iam.cn-north-1.amazonaws.com.cn"),
+        ("iam", "eusc-de-east-1", "iam.eusc-de-east-1.amazonaws.eu"),
+    ] {
+        let output = rrb(dir.path(), &["eval", &expr(service, region)]);
+        assert_eq!(stdout(&output).trim(), format!("https://{host}/"), "{}", stderr(&output));
+    }
+    for region in ["", "evil.example/", "eu-central-1@evil", "EU"] {
+        let output = rrb(dir.path(), &["eval", &expr("ec2", region)]);
+        assert!(code(&output) != 0 && stderr(&output).contains("no service and region"), "{region}");
+    }
+}
+
+#[test]
 fn live_is_refused_while_a_daemon_works_on_the_project() {
     let dir = folder(PROJECT);
     let mut serve = super::daemon::command(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
