@@ -116,6 +116,7 @@ codes! {
     error TYPE_UNITS = "type", "units", "the operator does not take these types";
     error TYPE_COMPARE = "type", "compare", "these two cannot be compared";
     error TYPE_INTERPOLATE = "type", "interpolate", "this cannot be put into a text";
+    warning TEXT_HOLE = "text", "hole", "a variable stands in a text without its `${…}`";
     error TYPE_SECRET = "type", "secret", "a Secret stays a Secret";
     warning SECRET_LITERAL = "secret", "literal", "a secret stands in the source";
     warning SECRET_PLAIN = "secret", "plain", "a secret is held as plain text";

@@ -200,7 +200,10 @@ pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> 
     }
     mark(context, found, before)
         .or_else(|| equals(context, found, before))
+        .or_else(|| field_with_equals(context, found, before, rules))
         .or_else(|| arrow(context, found, before, rules))
+        .or_else(|| condition(context, found, before))
+        .or_else(|| parameters(context, found, rules))
         .or_else(|| keyword(context, found, before, rules))
         .or_else(|| head_missing(context, found))
         .or_else(|| incomplete(context, found, before, rules))
@@ -225,6 +228,13 @@ fn statement_as_body(context: &Context<'_>, found: Token<'_>) -> Option<Diagnost
     )
 }
 
+/// What stands for something of rrb, or for nothing: the fix writes that.
+fn replaced(context: &Context<'_>, token: Token<'_>, message: &str, help: &str, better: &str) -> Diagnostic {
+    let title = if better.is_empty() { format!("remove `{}`", token.text.trim()) } else { format!("write `{better}`") };
+    let edit = (context.token_span(token), better.to_owned());
+    error(context, token, codes::SYNTAX_FOREIGN, message, "not rrb").help(help).fix(title, vec![edit])
+}
+
 /// A mark that rrb does not have.
 fn mark(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
     let foreign =
@@ -235,13 +245,24 @@ fn mark(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Di
         "\u{201c}" | "\u{201d}" | "\u{2018}" | "\u{2019}" => {
             foreign("these are curly quotes", "write straight quotes: `\"…\"`")
         }
-        ":=" => foreign("rrb has no `:=`", "write `let x = …`, or `x = …` for a `var`"),
+        ":=" => Some(replaced(context, found, "rrb has no `:=`", "write `let x = …`, or `x = …` for a `var`", "=")),
+        "=" if before.text == ":" && before.start + 1 == found.start => {
+            let both = Token { text: ":=", start: before.start };
+            Some(replaced(context, both, "rrb has no `:=`", "write `let x = …`, or `x = …` for a `var`", "="))
+        }
+        "." if before.text == ".." => {
+            Some(replaced(context, found, "rrb has no `...`", "a range is written `1..3`, a spread `..xs`", ""))
+        }
+        word if before.text == ";" && super::begins_clause(word) => {
+            Some(replaced(context, before, "there are no semicolons in rrb", "remove it; a new line is enough", ""))
+        }
+        ";" => Some(replaced(context, found, "there are no semicolons in rrb", "remove it; a new line is enough", "")),
         "::" => foreign("rrb has no `::`", "write `.`"),
         "<-" => foreign("rrb has no `<-`", "write `=`"),
         "|>" => foreign("rrb has no `|>`", "call the method: `xs.map(f)`"),
         "**" => foreign("rrb has no `**`", "multiply: `x * x`"),
         "++" | "--" => foreign("rrb has no `++` and `--`", "write `x += 1` or `x -= 1`"),
-        "..." => foreign("rrb has no `...`", "a spread is written `..xs`"),
+        "..." => Some(replaced(context, found, "rrb has no `...`", "a range is written `1..3`, a spread `..xs`", "..")),
         "&" | "|" | "^" | "~" | "<<" | ">>" => {
             foreign("rrb has no bit operators", "for conditions write `and`, `or`, `not`")
         }
@@ -270,7 +291,14 @@ fn equals(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<
     let around = context.around(found.start).filter(|o| o.at >= context.start || o.kind != Open::Curly);
     let named = before.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let condition = ["if ", "while ", "where ", "when ", "until ", "elif "].iter().any(|w| head.contains(w));
+    // Of several clauses on the line the last one counts.
+    let arguments = head.rfind("with ").is_some_and(|at| !head.get(at..).unwrap_or("").contains("where "));
     match around.map(|o| o.kind) {
+        _ if arguments && named && !matches!(around.map(|o| o.kind), Some(Open::Round)) => Some(
+            Diagnostic::error(codes::SYNTAX_FOREIGN, "a named argument is written with `:`", span, "`:` goes here")
+                .help(format!("write `{}: …`", before.text))
+                .fix("write `:`", vec![(span, ":".into())]),
+        ),
         Some(Open::Round) if named && !condition && !head.trim_start().starts_with("fn ") => Some(
             Diagnostic::error(codes::SYNTAX_FOREIGN, "a named argument is written with `:`", span, "`:` goes here")
                 .help(format!("write `{}: …`", before.text))
@@ -283,6 +311,52 @@ fn equals(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<
         ),
         _ => None,
     }
+}
+
+/// `quota = Size`, `{ before = 3 }`
+fn field_with_equals(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let named = before.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if found.text != "=" || !named || !rules.contains(&Rule::colon) {
+        return None;
+    }
+    let help = format!("write `{}: …`", before.text);
+    Some(replaced(context, found, "what a name stands for is written behind a `:`", &help, ":"))
+}
+
+/// `if c then {`, `if (let x = y) {`, `if const x = y {`
+fn condition(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
+    let head = context.head(found.start);
+    if found.text == "then" && ["if ", "while ", "elif "].iter().any(|w| head.contains(w)) {
+        let start = before.start + before.text.len();
+        let text = context.text.get(start..found.start + found.text.len())?;
+        let help = "remove it: the body stands in braces, `if c { … }`";
+        let d = replaced(context, Token { text, start }, "rrb has no `then` behind a condition", help, "");
+        return Some(d);
+    }
+    let opens = context.before(before.start).text;
+    if matches!(opens, "if" | "while" | "and") && is_foreign(before.text) {
+        return statement(before.text, context.token_span(before));
+    }
+    if found.text == "let" && before.text == "(" && matches!(opens, "if" | "while" | "and") {
+        let message = format!("`let` stands right behind `{opens}`");
+        let d = error(context, before, codes::SYNTAX_FOREIGN, message, "no parentheses here");
+        return Some(d.label(context.token_span(found), "what it is to be").help("write `if let x = y { … }`"));
+    }
+    None
+}
+
+/// `runbook restart {`
+fn parameters(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let declared = context.token(context.start).text;
+    if found.text.is_empty() || !rules.contains(&Rule::params) || !matches!(declared, "runbook" | "action" | "fn") {
+        return None;
+    }
+    let name = context.before(found.start);
+    let at = context.token_span(name).after();
+    let d = error(context, name, codes::SYNTAX_UNEXPECTED, format!("this `{declared}` has no parameters"), "`()` here");
+    Some(
+        d.help(format!("write `{}()`, also when there are none", name.text)).fix("write `()`", vec![(at, "()".into())]),
+    )
 }
 
 /// `->`, `=>` and `:` mixed up.

@@ -268,8 +268,12 @@ impl Search {
             let text = place.text();
             let before = text.get(..at).unwrap_or("").trim_end();
             let word = token(text, at);
-            // What stands there twice is one too many.
-            if before.ends_with(word) || before.ends_with('\u{1}') || near.iter().any(|s| s.start == at) {
+            // What stands there twice is one too many; and behind a dot every word is a name.
+            if before.ends_with('.')
+                || before.ends_with(word)
+                || before.ends_with('\u{1}')
+                || near.iter().any(|s| s.start == at)
+            {
                 continue;
             }
             let Some(known) = self.allowed(text, &near, at) else { continue };

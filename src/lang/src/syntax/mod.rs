@@ -20,6 +20,7 @@ mod scan;
 mod shift;
 mod slips;
 mod split;
+mod stand_ins;
 mod strip;
 mod test_forms;
 #[cfg(test)]

@@ -1,20 +1,29 @@
 //! Whole forms that people bring from YAML, Python, Go, Terraform and Ansible.
 
 use super::{
-    explain::{Context, Token},
+    explain::{Context, Token, keyword},
     grammar::Rule,
     habits,
     scan::Open,
+    slips,
 };
 use crate::diag::{Diagnostic, codes};
 
 /// What is said of a file that is not one of rrb at all.
 const NO_YAML: &str = "a file of rrb is no YAML";
 
+/// What is said of `owner: "platform"`.
+const NO_COLON: &str = "statements are not written with a `:`";
+
+/// What is said where a block begins as in Python.
+const NO_INDENTATION: &str = "a block stands in braces, not behind a `:`";
+
 /// The diagnostic for a form that we know.
 pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
     let before = context.before(found.start);
-    yaml(context, found, before)
+    indented(context, found, rules)
+        .or_else(|| yaml(context, found, before))
+        .or_else(|| clause_with_colon(context, found, rules))
         .or_else(|| several_results(context, found))
         .or_else(|| counted_loop(context, found))
         .or_else(|| arm(context, found))
@@ -28,6 +37,39 @@ pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> 
 /// Whether everything behind it is in another language.
 pub(super) fn ends_reading(d: &Diagnostic) -> bool {
     d.message == NO_YAML
+}
+
+/// Whether what belongs to it stands further in below, and ends without a bracket.
+pub(super) fn opens_by_indentation(d: &Diagnostic) -> bool {
+    d.message == NO_INDENTATION
+}
+
+/// `if x == 3:`, `def f(a):`
+fn indented(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let behind = context.text.get(found.start..)?.lines().next()?;
+    let opens = rules.iter().any(|r| matches!(r, Rule::block | Rule::lbrace));
+    if !opens || behind.trim_end() != ":" {
+        return None;
+    }
+    let help = "write `{` instead of the `:`, and `}` where the block ends";
+    foreign(context, found, NO_INDENTATION, "not rrb", help)
+}
+
+/// `within: 30m` among the clauses of a statement.
+fn clause_with_colon(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let before = context.before(found.start);
+    let in_block = context.around(found.start).is_some_and(|o| o.kind == Open::Curly);
+    let (word, colon) = if found.text == ":" && in_block && slips::is_word(before.text) {
+        (before, found)
+    } else {
+        (found, Token { text: ":", start: found.start + found.text.len() })
+    };
+    let clause = word == before || rules.iter().filter_map(|r| keyword(*r)).any(|known| known == word.text);
+    if !clause || !context.text.get(colon.start..)?.starts_with(": ") {
+        return None;
+    }
+    let d = foreign(context, colon, NO_COLON, "not here", format!("write `{} …`", word.text))?;
+    Some(d.fix("remove `:`", vec![(context.token_span(colon), String::new())]))
 }
 
 fn foreign(
@@ -61,10 +103,14 @@ fn yaml(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Di
             "a key of YAML",
             "a runbook is declared like this: `runbook relieve(node: Text) { owner \"platform\" … }`",
         ),
+        Some(o) if o.kind == Open::Curly && found.text == ":" && slips::is_word(key.text) => {
+            let d = foreign(context, found, NO_COLON, "not here", format!("write `{} …`", key.text))?;
+            Some(d.fix("remove `:`", vec![(context.token_span(found), String::new())]))
+        }
         Some(o) if o.kind == Open::Curly && found.text == ":" => foreign(
             context,
             found,
-            "statements are not written with a `:`",
+            NO_COLON,
             "not here",
             format!(
                 "a clause stands without it (`owner \"platform\"`), steps are written `step \"{}\" {{ … }}`",

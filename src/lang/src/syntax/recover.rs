@@ -153,6 +153,14 @@ fn attempt<T>(
                 let nodes = Nodes::new(&reader.source, &pairs, |at| spelt.place(at));
                 drop(pairs);
                 if diagnostics.len() < MAX_ERRORS
+                    && let Some((slip, said)) =
+                        Reader::apart_on_line(file, &mut reader.search, &reader.source, &reader.slips, &nodes)
+                {
+                    diagnostics.push(said);
+                    reader.slips.push(slip);
+                    continue;
+                }
+                if diagnostics.len() < MAX_ERRORS
                     && let Some(slip) =
                         Reader::second_on_line(&mut reader.search, &reader.source, &reader.slips, &nodes)
                 {
@@ -346,6 +354,15 @@ impl Reader<'_> {
         let place = explain::Context { file: self.file, text: &self.source, groups: &groups, start: found };
         let element = self.element(&groups, explain::anchor(&place, found, error));
         let reported = self.is_consequence(found, element) || goes_on(&place, found);
+        let said = (!reported && diagnostics.len() < MAX_ERRORS)
+            .then(|| explain::unexpected(&explain::Context { start: element.start, ..place }, found, error));
+        if let Some(said) = &said
+            && let Some((slip, said)) = self.stands_for_another(found, said)
+        {
+            diagnostics.push(said);
+            self.slips.push(slip);
+            return true;
+        }
         if !reported
             && diagnostics.len() < MAX_ERRORS
             && let Some(slip) = self.search.before(&self.source, &self.slips, found)
@@ -362,22 +379,53 @@ impl Reader<'_> {
             self.slips.push(slip);
             return true;
         }
-        if !reported && diagnostics.len() < MAX_ERRORS {
-            let d = explain::unexpected(&explain::Context { start: element.start, ..place }, found, error);
+        if let Some(d) = said {
             // A word that can be no name is said once, and arms without their `match` are.
             let again = d.code == codes::SYNTAX_RESERVED || d.message.starts_with("this `=>` belongs");
             let other_language = others::ends_reading(&d);
+            let indents = others::opens_by_indentation(&d);
             if !(again && diagnostics.iter().any(|said| said.message == d.message)) {
                 diagnostics.push(d);
             }
             if other_language {
                 return self.give_up(element.start, &groups);
             }
+            if indents {
+                self.cover_indented(element, found);
+                return true;
+            }
         }
         if self.work > EXTRA_WORK + self.source.len() || diagnostics.len() >= MAX_ERRORS {
             return self.give_up(element.start, &groups);
         }
         self.cover_element(element, &groups, reported) || self.give_up(0, &groups)
+    }
+
+    /// What stands for something else of rrb at the byte `found`, of which `said` would be said; and what is said of it.
+    fn stands_for_another(&mut self, found: usize, said: &Diagnostic) -> Option<(Slip, Diagnostic)> {
+        // What is missed first may stand on the next line.
+        let code = self.source.get(..found).unwrap_or("").trim_end().len();
+        let apart =
+            [found, code].iter().find_map(|at| self.search.unit_apart(self.file, &self.source, &self.slips, *at));
+        apart.or_else(|| Some((self.search.stand_in(&self.source, &self.slips, said)?, said.clone())))
+    }
+
+    /// Covers an element with the lines behind the one of `found` that stand further in than its own.
+    fn cover_indented(&mut self, element: Element, found: usize) {
+        let own = element.start - self.line_start(element.start);
+        let mut end = self.line_end(found);
+        while let Some(rest) = self.source.get(end + 1..).filter(|r| !r.is_empty()) {
+            let line = rest.lines().next().unwrap_or("");
+            let code = line.trim_start();
+            let goes_on = ["else:", "elif ", "except", "finally:"].iter().any(|word| code.starts_with(word));
+            let inside = line.len() - code.len() > own || (line.len() - code.len() == own && goes_on);
+            if code.starts_with('}') || !(inside || code.is_empty()) {
+                break;
+            }
+            end += 1 + line.len();
+        }
+        self.covered.push(Element { end, done: end, ..element });
+        self.edit(element.start, end);
     }
 
     /// A misspelt word because of which a statement reads as two.
@@ -387,6 +435,20 @@ impl Reader<'_> {
         misspelt.or_else(|| {
             let groups = scan::scan(source, usize::MAX, Guess::Nothing).groups;
             nodes.idle_on_line().take(LINES).find_map(|at| missing(search, source, slips, &groups, (at, true)))
+        })
+    }
+
+    /// A unit that stands apart from its number, or a word of another language, because of which a statement reads as two.
+    fn apart_on_line(
+        file: FileId,
+        search: &mut Search,
+        source: &str,
+        slips: &[Slip],
+        nodes: &Nodes<'_>,
+    ) -> Option<(Slip, Diagnostic)> {
+        nodes.second_on_line().take(LINES).find_map(|at| {
+            let unit = search.unit_apart(file, source, slips, at);
+            unit.or_else(|| search.foreign_word(file, source, slips, at))
         })
     }
 

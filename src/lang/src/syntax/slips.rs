@@ -40,6 +40,11 @@ impl Slip {
         Self { start, end, better, others: [""; OTHERS] }
     }
 
+    /// What is read instead of a place that is not empty.
+    pub(super) fn instead(start: usize, end: usize, better: &'static str) -> Self {
+        Self::misspelt(start, end, better)
+    }
+
     /// A word that lacks before the byte `at`.
     pub(super) fn missing(at: usize, better: &'static str) -> Self {
         Self::misspelt(at, at, better)

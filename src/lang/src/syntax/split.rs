@@ -106,7 +106,9 @@ fn together(parts: Vec<Parsed>, ends: &[usize], text: &str) -> Option<Parsed> {
         let bad = |item: Option<&Item>| item.is_some_and(|item| item.kind == ItemKind::Bad);
         let open_end = i < last && (part.diagnostics.iter().any(at_its_end) || bad(part.module.items.last()));
         let open_start = i > 0 && (!part.module.docs.is_empty() || bad(part.module.items.first()));
-        if open_end || open_start {
+        // Of a part that was given up nothing is known.
+        let given_up = part.module.items.is_empty() && !part.diagnostics.is_empty();
+        if open_end || open_start || given_up {
             return None;
         }
         if i == 0 {

@@ -4,6 +4,7 @@ mod control;
 mod data;
 mod durable;
 mod events;
+mod holes;
 mod names;
 mod text;
 mod together;

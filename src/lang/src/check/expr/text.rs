@@ -16,6 +16,7 @@ use crate::value::Value;
 impl Checker {
     /// A text literal; where a Url is expected, one that is made of it.
     pub(super) fn text(&mut self, parts: &[ast::TextPart], want: &Want, span: Span) -> hir::Expr {
+        self.warn_of_foreign_holes(parts, span);
         if self.hint(want).is_some_and(|t| matches!(*t, Type::Url)) {
             return self.url_text(parts, span);
         }

@@ -49,12 +49,32 @@ impl<'i> Lower<'i> {
             let bad = matches!(target.kind, ExprKind::Missing) && p.as_str().starts_with('\u{1}');
             return Some(if bad { StmtKind::Bad } else { StmtKind::Expr(target) });
         };
-        let op = match kid(p, Rule::assign_op).map(|o| o.as_str()) {
+        let assigns = kid(p, Rule::assign_op);
+        let op = match assigns.as_ref().map(P::as_str) {
             Some("+=") => AssignOp::Add,
             Some("-=") => AssignOp::Sub,
             _ => AssignOp::Set,
         };
+        let done = matches!(target.kind, ExprKind::Call { .. } | ExprKind::WaitFor { .. });
+        if let (Some(assigns), AssignOp::Set, true) = (assigns, op, done) {
+            let right = self.expr(value);
+            return Some(StmtKind::Expr(self.meant_to_compare(target, self.span(&assigns), right)));
+        }
         Some(StmtKind::Assign { target, op, value: self.expr(value) })
+    }
+
+    /// `f(x) = y`, `wait for A as a where a.name = y`: what stands before the `=` is no place.
+    fn meant_to_compare(&mut self, left: Expr, at: Span, right: Expr) -> Expr {
+        let message = "`=` assigns, it does not compare";
+        let d = self.error(codes::SYNTAX_OPERATOR, message, at, "no variable stands before it");
+        d.help.push("write `==`".into());
+        d.fixes.push(crate::diag::Fix { title: "write `==`".into(), edits: vec![(at, "==".to_owned())] });
+        let span = left.span.to(right.span);
+        if !matches!(left.kind, ExprKind::Call { .. }) {
+            return self.missing(span);
+        }
+        let (left, right) = (Box::new(left), Box::new(right));
+        Expr { kind: ExprKind::Binary { op: BinaryOp::Eq, op_span: at, left, right }, span }
     }
 
     /// An expression that begins with a keyword.

@@ -265,7 +265,8 @@ impl<'i> Lower<'i> {
         match if rrb.is_empty() { text } else { rrb } {
             "or" => BinaryOp::Or,
             "and" => BinaryOp::And,
-            "==" => BinaryOp::Eq,
+            // A single one has been reported.
+            "==" | "=" => BinaryOp::Eq,
             "!=" => BinaryOp::Ne,
             "<" => BinaryOp::Lt,
             "<=" => BinaryOp::Le,
@@ -297,7 +298,8 @@ impl<'i> Lower<'i> {
         let spoken = rrb.trim_end();
         let message = format!("rrb has no operator `{written}`");
         let d = self.error(codes::SYNTAX_OPERATOR, message, span, "another language's operator");
-        d.help.push(format!("write `{spoken}`"));
+        let default = if written == "||" { "; a value for what may be missing stands behind `??`" } else { "" };
+        d.help.push(format!("write `{spoken}`{default}"));
         d.fixes.push(Fix { title: format!("write `{spoken}`"), edits: vec![(span, rrb.to_owned())] });
     }
 

@@ -14,7 +14,7 @@ mod together;
 mod triggers;
 mod types;
 
-pub(super) use numbers::{DURATIONS, SIZES};
+pub(super) use numbers::{DURATIONS, SIZES, unit};
 use smol_str::SmolStr;
 
 use super::{
@@ -47,15 +47,6 @@ pub(super) struct Lower<'i> {
     /// Those of these places that turned out to be consequences of something before them.
     pub(super) consequences: Vec<u32>,
 }
-
-/// Units as people say them.
-const SPOKEN: &[(&str, &[&str])] = &[
-    ("s", &["second", "seconds", "sec", "secs"]),
-    ("m", &["minute", "minutes", "min", "mins"]),
-    ("h", &["hour", "hours", "hr", "hrs"]),
-    ("d", &["day", "days"]),
-    ("w", &["week", "weeks"]),
-];
 
 impl<'i> Lower<'i> {
     /// `reported` are the places of what has been found wrong and was covered.
@@ -204,7 +195,6 @@ impl<'i> Lower<'i> {
 
     fn stmts(&mut self, p: P<'i>) -> Vec<Stmt> {
         let stmts: Vec<Stmt> = p.into_inner().filter_map(|k| self.stmt(k)).collect();
-        self.check_units(&stmts);
         self.check_neighbours(&stmts, habits::statement);
         self.check_idle(&stmts);
         stmts
@@ -229,34 +219,6 @@ impl<'i> Lower<'i> {
                     .help
                     .push("something lacks before it or in it: the line behind it cannot begin a statement".into());
             }
-        }
-    }
-
-    /// `3 m`: a number and its unit with space between.
-    fn check_units(&mut self, stmts: &[Stmt]) {
-        for stmt in stmts {
-            let StmtKind::Expr(Expr { kind: ExprKind::Name(word), span }) = &stmt.kind else { continue };
-            let spoken = SPOKEN.iter().find(|(_, names)| names.contains(&word.name.as_str())).map(|(unit, _)| *unit);
-            let unit = spoken.is_some() || DURATIONS.iter().chain(SIZES).any(|(unit, _)| *unit == word.name);
-            let before = self.text.get(..span.start as usize).unwrap_or("");
-            let code = before.trim_end_matches([' ', '\t']);
-            let digits = code.len() - code.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-            if !unit || code.len() == before.len() || digits == 0 {
-                continue;
-            }
-            let number = code.get(code.len() - digits..).unwrap_or("");
-            let better = format!("{number}{}", spoken.unwrap_or(&word.name));
-            let place = self.span_at(code.len() - digits, span.end as usize);
-            let gap = self.span_at(code.len(), span.start as usize);
-            let d = self.error(codes::SYNTAX_UNEXPECTED, "a number and its unit touch", place, "a space between");
-            d.help.push(format!("write `{better}`"));
-            d.fixes.push(crate::diag::Fix {
-                title: format!("write `{better}`"),
-                edits: match spoken {
-                    Some(unit) => vec![(gap.to(*span), unit.to_owned())],
-                    None => vec![(gap, String::new())],
-                },
-            });
         }
     }
 

@@ -78,7 +78,7 @@ enum Wrong {
 
 impl Lower<'_> {
     pub(super) fn number(&mut self, text: &str, span: Span) -> ExprKind {
-        match read(text) {
+        match read(&touching(text)) {
             Ok(kind) => kind,
             Err(wrong) => {
                 self.wrong_number(text, wrong, span);
@@ -129,6 +129,21 @@ impl Lower<'_> {
             _ => {}
         }
         d.help.push(help);
+    }
+}
+
+/// The unit that people mean by this word.
+pub(in crate::syntax) fn unit(word: &str) -> Option<&'static str> {
+    let all = DURATIONS.iter().chain(SIZES).map(|(name, _)| *name);
+    let said = SLIPS.iter().filter(|(slip, _)| *slip == word).map(|(_, right)| *right);
+    all.clone().find(|name| *name == word).or_else(|| said.clone().next())
+}
+
+/// A number that stands apart from its unit, which has been reported, as it is written.
+fn touching(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.split_once([' ', '\t']) {
+        Some((number, rest)) => format!("{number}{}", unit(rest.trim_start()).unwrap_or("")).into(),
+        None => text.into(),
     }
 }
 

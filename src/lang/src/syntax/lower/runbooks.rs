@@ -22,7 +22,6 @@ impl<'i> Lower<'i> {
             self.runbook_part(&mut runbook, part);
         }
         self.check_idle(&runbook.body);
-        self.check_units(&runbook.body);
         if let Some(first) = self.check_neighbours(&runbook.body, habits::header_word) {
             // What was to be a clause is a statement now, so that the clauses behind it seem to come too late.
             let header = |s: &Span| *s == first || runbook.header.iter().any(|h| h.span == *s);
