@@ -333,7 +333,7 @@ fn services_of_aws_are_found_in_every_partition() {
         ("iam", "eusc-de-east-1", "iam.eusc-de-east-1.amazonaws.eu"),
     ] {
         let output = rrb(dir.path(), &["eval", &expr(service, region)]);
-        assert_eq!(stdout(&output).trim(), format!("https://{host}/"), "{}", stderr(&output));
+        assert_eq!(stdout(&output).trim(), format!("https://{host}"), "{}", stderr(&output));
     }
     for region in ["", "evil.example/", "eu-central-1@evil", "EU"] {
         let output = rrb(dir.path(), &["eval", &expr("ec2", region)]);
