@@ -257,7 +257,7 @@ fn mark(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Di
             Some(replaced(context, before, "there are no semicolons in rrb", "remove it; a new line is enough", ""))
         }
         ";" => Some(replaced(context, found, "there are no semicolons in rrb", "remove it; a new line is enough", "")),
-        "::" => foreign("rrb has no `::`", "write `.`"),
+        "::" => Some(replaced(context, found, "rrb has no `::`", "write `.`", ".")),
         "<-" => foreign("rrb has no `<-`", "write `=`"),
         "|>" => foreign("rrb has no `|>`", "call the method: `xs.map(f)`"),
         "**" => foreign("rrb has no `**`", "multiply: `x * x`"),
@@ -320,7 +320,7 @@ fn field_with_equals(context: &Context<'_>, found: Token<'_>, before: Token<'_>,
         return None;
     }
     let help = format!("write `{}: …`", before.text);
-    Some(replaced(context, found, "what a name stands for is written behind a `:`", &help, ":"))
+    Some(replaced(context, found, "`:` goes behind a name here", &help, ":"))
 }
 
 /// `if c then {`, `if (let x = y) {`, `if const x = y {`

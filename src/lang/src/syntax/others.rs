@@ -1,7 +1,7 @@
 //! Whole forms that people bring from YAML, Python, Go, Terraform and Ansible.
 
 use super::{
-    explain::{Context, Token, keyword},
+    explain::{Context, DECLARATIONS, Token, keyword},
     grammar::Rule,
     habits,
     scan::Open,
@@ -24,6 +24,8 @@ pub(super) fn known(context: &Context<'_>, found: Token<'_>, rules: &[Rule]) -> 
     indented(context, found, rules)
         .or_else(|| yaml(context, found, before))
         .or_else(|| clause_with_colon(context, found, rules))
+        .or_else(|| name_in_quotes(context, found, before, rules))
+        .or_else(|| end_of_block(context, found))
         .or_else(|| several_results(context, found))
         .or_else(|| counted_loop(context, found))
         .or_else(|| arm(context, found))
@@ -119,6 +121,29 @@ fn yaml(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Di
         ),
         Some(_) => None,
     }
+}
+
+/// `runbook "restart" {`
+fn name_in_quotes(context: &Context<'_>, found: Token<'_>, before: Token<'_>, rules: &[Rule]) -> Option<Diagnostic> {
+    let name = found.text.strip_prefix('"')?.strip_suffix('"')?;
+    let plain = is_name(name) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let names = rules.iter().any(|r| matches!(r, Rule::ident | Rule::word));
+    if !plain || !names || !DECLARATIONS.contains(&before.text) {
+        return None;
+    }
+    let message = format!("the name of a `{}` stands without quotes", before.text);
+    let d = foreign(context, found, &message, "a text", format!("write `{} {name}`", before.text))?;
+    Some(d.fix(format!("write `{name}`"), vec![(context.token_span(found), name.to_owned())]))
+}
+
+/// `end` on a line of its own
+fn end_of_block(context: &Context<'_>, found: Token<'_>) -> Option<Diagnostic> {
+    let line = context.text.get(..found.start)?.rsplit('\n').next()?;
+    let behind = context.text.get(found.start + found.text.len()..)?.lines().next().unwrap_or("");
+    if found.text != "end" || !line.trim().is_empty() || !behind.trim().is_empty() {
+        return None;
+    }
+    foreign(context, found, "rrb has no `end`", "another language's word", "blocks begin with `{` and end with `}`")
 }
 
 /// `pods, err := k8s.pods(ns)`
