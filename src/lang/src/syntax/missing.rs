@@ -272,7 +272,7 @@ impl Search {
             if before.ends_with('.')
                 || before.ends_with(word)
                 || before.ends_with('\u{1}')
-                || near.iter().any(|s| s.start == at)
+                || near.iter().any(|s| s.start == at || (s.start < at && at < s.end))
             {
                 continue;
             }
