@@ -341,7 +341,9 @@ impl Checker {
                     format!("bring it into scope: `use {std}`"),
                 );
             } else {
-                self.unknown("connector", first, &names, "declare it, or bring it into scope with `use`");
+                let near = self.advice_of_module_near(&first.name);
+                let help = near.as_deref().unwrap_or("declare it, or bring it into scope with `use`");
+                self.unknown("connector", first, &names, help);
             }
             return None;
         };

@@ -153,6 +153,15 @@ impl Checker {
         }
     }
 
+    /// The number that a text in quotes holds.
+    fn quoted_number(&self, e: &hir::Expr) -> Option<String> {
+        let source = self.sources.text(value_span(e));
+        let inside = source.strip_prefix('"')?.strip_suffix('"')?;
+        let digits = inside.bytes().any(|b| b.is_ascii_digit());
+        (digits && inside.bytes().all(|b| b.is_ascii_digit() || b == b'.') && inside.parse::<f64>().is_ok())
+            .then(|| inside.to_owned())
+    }
+
     /// The error for a value that does not fit, with advice by the pair of types.
     pub fn mismatch(&self, e: &hir::Expr, to: &Ty, role: &str) -> Diagnostic {
         let at = value_span(e);
@@ -212,6 +221,12 @@ impl Checker {
                 .help("secrets come from settings: declare `settings { token: Secret }` and set it in the environment"),
             (Type::Text, Type::Url) => plain(codes::TYPE_MISMATCH)
                 .help("write the literal `url\"https://…\"`, a text that begins with a Url (`\"${base}/path\"`), or convert with `.to_url()`"),
+            (Type::Text, Type::Int | Type::Float) if self.quoted_number(e).is_some() => {
+                let number = self.quoted_number(e).unwrap_or_default();
+                plain(codes::TYPE_MISMATCH)
+                    .help(format!("write it without quotes: `{number}`"))
+                    .fix(format!("write `{number}`"), vec![(at, number)])
+            }
             (Type::Text, Type::Int) => plain(codes::TYPE_MISMATCH).help("convert it with `.to_int()`, which gives an `Int?`"),
             (Type::Text, Type::Float) => plain(codes::TYPE_MISMATCH).help("convert it with `.to_float()`, which gives a `Float?`"),
             (Type::Text, Type::Duration | Type::Size) => plain(codes::TYPE_MISMATCH).help("write it without quotes: `5m`, `10MiB`"),

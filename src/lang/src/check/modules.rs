@@ -362,6 +362,11 @@ impl Checker {
             d.help(format!(
                 "the primitives need no `use`: remove this line, and call them by their name, e.g. `{primitive}`"
             ))
+        } else if let Some(module) = stdlib::names().find(|m| m.strip_prefix("std.") == Some(name)) {
+            d.help(format!("it is a module of the library: write `use {module}`"))
+                .fix(format!("write `{module}`"), vec![(u.path.span, module.to_owned())])
+        } else if let Some(family) = family(name) {
+            d.help(format!("the library has {family}"))
         } else if let Some(near) = nearest(name, known.iter().map(SmolStr::as_str)) {
             d.help(format!("did you mean `{near}`?"))
                 .fix(format!("write `{near}`"), vec![(u.path.span, near.to_owned())])
@@ -439,6 +444,20 @@ impl Checker {
         own.chain(stdlib::names().map(SmolStr::new_static)).find(|m| m.rsplit('.').next() == Some(name))
     }
 
+    /// The module of the library whose name is near this one.
+    pub fn module_near(&self, name: &str) -> Option<&'static str> {
+        let last = |module: &'static str| module.rsplit('.').next().unwrap_or(module);
+        let near = nearest(name, stdlib::names().map(last))?;
+        stdlib::names().find(|module| last(module) == near)
+    }
+
+    /// Advice to somebody who wrote the name of a module nearly: what to write, and what brings it into scope.
+    pub fn advice_of_module_near(&self, name: &str) -> Option<String> {
+        let module = self.module_near(name)?;
+        let last = module.rsplit('.').next().unwrap_or(module);
+        Some(format!("did you mean `{last}`? Bring it into scope: `use {module}`"))
+    }
+
     /// The connector that a name before `.` or `[` stands for.
     pub fn as_connector(&self, def: Def) -> Option<crate::ids::ConnectorId> {
         match def {
@@ -472,6 +491,19 @@ impl Checker {
         known
     }
 
+    /// The names that could stand at `place`, in a module or connector: where something is called, its actions before its functions.
+    fn members_for(&self, of: Def, place: Span) -> Vec<SmolStr> {
+        let behind = self.sources.get(place.file).and_then(|s| s.text.get(place.end as usize..));
+        let called = behind.is_some_and(|text| text.starts_with('('));
+        let mut members = self.members(of);
+        if called && members.iter().any(|(_, d)| matches!(d, Def::Fn(_))) {
+            members.retain(|(_, d)| matches!(d, Def::Fn(_)));
+        }
+        let action = |d: &Def| matches!(d, Def::Fn(id) if self.fn_info(*id).is_some_and(|i| i.action));
+        members.sort_by_key(|(_, d)| !action(d));
+        members.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// What can be called in a module or connector, as advice to somebody who called the whole of it: "`exec.run(…)`".
     pub fn calls_in(&self, of: Def, said: &str) -> String {
         const SHOWN: usize = 4;
@@ -490,7 +522,7 @@ impl Checker {
         if name.name.is_empty() {
             return;
         }
-        let known: Vec<SmolStr> = self.members(of).into_iter().map(|(name, _)| name).collect();
+        let known = self.members_for(of, name.span);
         let owner = self.namespace_name(of);
         let near = nearest(&name.name, known.iter().map(SmolStr::as_str)).map(str::to_owned);
         let mut d = Diagnostic::error(
@@ -513,6 +545,16 @@ impl Checker {
         };
         self.report(d);
     }
+}
+
+/// The modules of the library that begin with this name, as `std.aws_ec2` with `std.aws`.
+fn family(name: &str) -> Option<String> {
+    const SHOWN: usize = 4;
+    let all: Vec<&str> =
+        stdlib::names().filter(|module| module.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'))).collect();
+    let shown: Vec<String> = all.iter().take(SHOWN).map(|module| format!("`{module}`")).collect();
+    let more = if all.len() > SHOWN { ", …" } else { "" };
+    (!all.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ impl Checker {
                     got.span,
                     format!("there is no value for `{name}`"),
                     "gives nothing",
-                    "",
+                    "leave out what stands before the call: it is made for what it does",
                 );
                 bad(got.span)
             }

@@ -218,6 +218,7 @@ fn severities_stop_what_must_not_run() {
         "warn_secret_token",
         "warn_secret_unencrypted",
         "warn_secret_url",
+        "warn_text_holes",
         "warn_unused_import",
         "warn_unused_parameter",
         "warn_unused_parameter_of_action",

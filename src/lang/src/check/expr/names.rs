@@ -131,6 +131,12 @@ impl Checker {
             {
                 "write the text without `f`: every text in double quotes may have holes, `\"node ${node}\"`"
             }
+            "std" => "to use a module of the library, bring it into scope: `use std.slack`, then `slack.post(…)`",
+            "math" | "Math" => "to compute, call methods: `x.round()`, `[a, b].max()`",
+            "json" | "JSON" => "to read Json, write `text.parse_json()`; to print it, `value.to_json()`",
+            "requests" | "axios" | "fetch" | "curl" => {
+                "to ask over HTTP, write `http.get(url)`; to change something, `do http.post(url, json: …)`"
+            }
             "when" => "to do it only then, put it into an `if`: `if node == \"n1\" { do f(node) }`",
             "result" => "`result` is what an `undo { … }` gets from its call",
             "approval" => "`approval` is known inside the block of an `approve`",
@@ -169,7 +175,14 @@ impl Checker {
                 format!("to mean the clause, write it whole: {clause}"),
             );
         }
-        self.unknown("variable or function", name, &names, help);
+        let near = self.advice_of_module_near(&name.name).filter(|_| self.is_qualifier(name));
+        self.unknown("variable or function", name, &names, near.as_deref().unwrap_or(help));
+    }
+
+    /// Whether a name stands before a dot.
+    fn is_qualifier(&self, name: &ast::Ident) -> bool {
+        let source = self.sources.get(name.span.file);
+        source.and_then(|s| s.text.get(name.span.end as usize..)).is_some_and(|t| t.starts_with('.'))
     }
 
     /// The enum in scope that has a variant of this name.
