@@ -444,18 +444,12 @@ impl Checker {
         own.chain(stdlib::names().map(SmolStr::new_static)).find(|m| m.rsplit('.').next() == Some(name))
     }
 
-    /// The module of the library whose name is near this one.
-    pub fn module_near(&self, name: &str) -> Option<&'static str> {
-        let last = |module: &'static str| module.rsplit('.').next().unwrap_or(module);
-        let near = nearest(name, stdlib::names().map(last))?;
-        stdlib::names().find(|module| last(module) == near)
-    }
-
     /// Advice to somebody who wrote the name of a module nearly: what to write, and what brings it into scope.
     pub fn advice_of_module_near(&self, name: &str) -> Option<String> {
-        let module = self.module_near(name)?;
-        let last = module.rsplit('.').next().unwrap_or(module);
-        Some(format!("did you mean `{last}`? Bring it into scope: `use {module}`"))
+        let last = |module: &'static str| module.rsplit('.').next().unwrap_or(module);
+        let near = nearest(name, stdlib::names().map(last))?;
+        let module = stdlib::names().find(|module| last(module) == near)?;
+        Some(format!("did you mean `{near}`? Bring it into scope: `use {module}`"))
     }
 
     /// The connector that a name before `.` or `[` stands for.

@@ -235,28 +235,41 @@ fn replaced(context: &Context<'_>, token: Token<'_>, message: &str, help: &str, 
     error(context, token, codes::SYNTAX_FOREIGN, message, "not rrb").help(help).fix(title, vec![edit])
 }
 
+/// What is said of a `;`.
+pub(super) fn semicolon(span: Span) -> Diagnostic {
+    Diagnostic::error(codes::SYNTAX_FOREIGN, "there are no semicolons in rrb", span, "not needed")
+        .help("remove it; a new line is enough")
+        .fix("remove `;`", vec![(span, String::new())])
+}
+
+/// What is said of a `=` that was meant to compare.
+pub(super) fn comparison(span: Span, label: &str) -> Diagnostic {
+    Diagnostic::error(codes::SYNTAX_OPERATOR, "`=` assigns, it does not compare", span, label)
+        .help("write `==`")
+        .fix("write `==`", vec![(span, "==".into())])
+}
+
 /// A mark that rrb does not have.
 fn mark(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Diagnostic> {
     let foreign =
         |message: &str, help: &str| Some(error(context, found, codes::SYNTAX_FOREIGN, message, "not rrb").help(help));
+    let colon_equals = |start: usize| {
+        let help = "write `let x = …`, or `x = …` for a `var`";
+        Some(replaced(context, Token { text: ":=", start }, "rrb has no `:=`", help, "="))
+    };
     match found.text {
         "#" | "/*" | "*/" => foreign("comments begin with `//`", "write `// …` on each line of the comment"),
         "'" | "`" => foreign("texts stand between double quotes", "write `\"…\"`"),
         "\u{201c}" | "\u{201d}" | "\u{2018}" | "\u{2019}" => {
             foreign("these are curly quotes", "write straight quotes: `\"…\"`")
         }
-        ":=" => Some(replaced(context, found, "rrb has no `:=`", "write `let x = …`, or `x = …` for a `var`", "=")),
-        "=" if before.text == ":" && before.start + 1 == found.start => {
-            let both = Token { text: ":=", start: before.start };
-            Some(replaced(context, both, "rrb has no `:=`", "write `let x = …`, or `x = …` for a `var`", "="))
-        }
+        ":=" => colon_equals(found.start),
+        "=" if before.text == ":" && before.start + 1 == found.start => colon_equals(before.start),
         "." if before.text == ".." => {
             Some(replaced(context, found, "rrb has no `...`", "a range is written `1..3`, a spread `..xs`", ""))
         }
-        word if before.text == ";" && super::begins_clause(word) => {
-            Some(replaced(context, before, "there are no semicolons in rrb", "remove it; a new line is enough", ""))
-        }
-        ";" => Some(replaced(context, found, "there are no semicolons in rrb", "remove it; a new line is enough", "")),
+        word if before.text == ";" && super::begins_clause(word) => Some(semicolon(context.token_span(before))),
+        ";" => Some(semicolon(context.token_span(found))),
         "::" => Some(replaced(context, found, "rrb has no `::`", "write `.`", ".")),
         "<-" => foreign("rrb has no `<-`", "write `=`"),
         "|>" => foreign("rrb has no `|>`", "call the method: `xs.map(f)`"),
@@ -293,24 +306,18 @@ fn equals(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<
     let condition = ["if ", "while ", "where ", "when ", "until ", "elif "].iter().any(|w| head.contains(w));
     // Of several clauses on the line the last one counts.
     let arguments = head.rfind("with ").is_some_and(|at| !head.get(at..).unwrap_or("").contains("where "));
-    match around.map(|o| o.kind) {
-        _ if arguments && named && !matches!(around.map(|o| o.kind), Some(Open::Round)) => Some(
+    let named_argument = match around.map(|o| o.kind) {
+        Some(Open::Round) => named && !condition && !head.trim_start().starts_with("fn "),
+        _ => named && arguments,
+    };
+    if named_argument {
+        return Some(
             Diagnostic::error(codes::SYNTAX_FOREIGN, "a named argument is written with `:`", span, "`:` goes here")
                 .help(format!("write `{}: …`", before.text))
                 .fix("write `:`", vec![(span, ":".into())]),
-        ),
-        Some(Open::Round) if named && !condition && !head.trim_start().starts_with("fn ") => Some(
-            Diagnostic::error(codes::SYNTAX_FOREIGN, "a named argument is written with `:`", span, "`:` goes here")
-                .help(format!("write `{}: …`", before.text))
-                .fix("write `:`", vec![(span, ":".into())]),
-        ),
-        _ if condition => Some(
-            Diagnostic::error(codes::SYNTAX_OPERATOR, "`=` assigns, it does not compare", span, "in a condition")
-                .help("write `==`")
-                .fix("write `==`", vec![(span, "==".into())]),
-        ),
-        _ => None,
+        );
     }
+    condition.then(|| comparison(span, "in a condition"))
 }
 
 /// `quota = Size`, `{ before = 3 }`

@@ -105,11 +105,7 @@ fn yaml(context: &Context<'_>, found: Token<'_>, before: Token<'_>) -> Option<Di
             "a key of YAML",
             "a runbook is declared like this: `runbook relieve(node: Text) { owner \"platform\" … }`",
         ),
-        Some(o) if o.kind == Open::Curly && found.text == ":" && slips::is_word(key.text) => {
-            let d = foreign(context, found, NO_COLON, "not here", format!("write `{} …`", key.text))?;
-            Some(d.fix("remove `:`", vec![(context.token_span(found), String::new())]))
-        }
-        Some(o) if o.kind == Open::Curly && found.text == ":" => foreign(
+        Some(o) if o.kind == Open::Curly && found.text == ":" && !slips::is_word(key.text) => foreign(
             context,
             found,
             NO_COLON,

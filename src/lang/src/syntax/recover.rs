@@ -357,25 +357,9 @@ impl Reader<'_> {
         let said = (!reported && diagnostics.len() < MAX_ERRORS)
             .then(|| explain::unexpected(&explain::Context { start: element.start, ..place }, found, error));
         if let Some(said) = &said
-            && let Some((slip, said)) = self.stands_for_another(found, said)
+            && let Some((slip, told)) = self.read_as(found, &groups, said)
         {
-            diagnostics.push(said);
-            self.slips.push(slip);
-            return true;
-        }
-        if !reported
-            && diagnostics.len() < MAX_ERRORS
-            && let Some(slip) = self.search.before(&self.source, &self.slips, found)
-        {
-            diagnostics.push(self.explain(slip));
-            self.slips.push(slip);
-            return true;
-        }
-        if !reported
-            && diagnostics.len() < MAX_ERRORS
-            && let Some(slip) = missing(&mut self.search, &self.source, &self.slips, &groups, (found, false))
-        {
-            diagnostics.push(self.explain(slip));
+            diagnostics.push(told);
             self.slips.push(slip);
             return true;
         }
@@ -399,6 +383,17 @@ impl Reader<'_> {
             return self.give_up(element.start, &groups);
         }
         self.cover_element(element, &groups, reported) || self.give_up(0, &groups)
+    }
+
+    /// What the mistake at the byte `found`, of which `said` would be said, can be read as: what stands for something else of rrb, a
+    /// misspelt word, or one that lacks; and what is said of it.
+    fn read_as(&mut self, found: usize, groups: &[(Opener, usize)], said: &Diagnostic) -> Option<(Slip, Diagnostic)> {
+        if let Some(known) = self.stands_for_another(found, said) {
+            return Some(known);
+        }
+        let misspelt = self.search.before(&self.source, &self.slips, found);
+        let slip = misspelt.or_else(|| missing(&mut self.search, &self.source, &self.slips, groups, (found, false)))?;
+        Some((slip, self.explain(slip)))
     }
 
     /// What stands for something else of rrb at the byte `found`, of which `said` would be said; and what is said of it.

@@ -36,18 +36,14 @@ pub(super) struct Slip {
 pub(super) const OTHERS: usize = 2;
 
 impl Slip {
-    fn misspelt(start: usize, end: usize, better: &'static str) -> Self {
-        Self { start, end, better, others: [""; OTHERS] }
-    }
-
-    /// What is read instead of a place that is not empty.
+    /// What is read instead of what stands from `start` to `end`.
     pub(super) fn instead(start: usize, end: usize, better: &'static str) -> Self {
-        Self::misspelt(start, end, better)
+        Self { start, end, better, others: [""; OTHERS] }
     }
 
     /// A word that lacks before the byte `at`.
     pub(super) fn missing(at: usize, better: &'static str) -> Self {
-        Self::misspelt(at, at, better)
+        Self::instead(at, at, better)
     }
 
     /// The same in a text that begins at the byte `from` of this one.
@@ -250,7 +246,7 @@ impl Search {
         for better in near(word) {
             let Some(left) = self.budget.checked_sub(source.len()) else { break };
             self.budget = left;
-            let slip = Slip::misspelt(start, end, better);
+            let slip = Slip::instead(start, end, better);
             let with: Vec<Slip> = slips.iter().copied().chain([slip]).collect();
             let spelt = Spelt::new(source, &with);
             match Grammar::parse(self.rule, &spelt.text) {
@@ -350,7 +346,7 @@ mod tests {
     #[test]
     fn places_in_the_spelt_text_are_places_in_the_source() {
         let source = "stp x roolback y";
-        let slips = [Slip::misspelt(6, 14, "rollback"), Slip::misspelt(0, 3, "step")];
+        let slips = [Slip::instead(6, 14, "rollback"), Slip::instead(0, 3, "step")];
         let spelt = Spelt::new(source, &slips[..]);
         assert_eq!(spelt.text, "step x rollback y");
         let places: Vec<usize> = [0, 3, 4, 5, 7, 15, 16, 17].iter().map(|at| spelt.place(*at)).collect();
@@ -379,7 +375,7 @@ mod tests {
 
     #[test]
     fn what_was_covered_stays_covered() {
-        let slips = [Slip::misspelt(0, 3, "step")];
+        let slips = [Slip::instead(0, 3, "step")];
         assert_eq!(Spelt::new("\u{1}\u{1}\u{1} x", &slips).text, "\u{1}\u{1}\u{1} x");
     }
 

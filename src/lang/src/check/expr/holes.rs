@@ -53,7 +53,7 @@ fn foreign(source: &str) -> Vec<Foreign<'_>> {
     while let Some(rest) = source.get(at..).filter(|r| !r.is_empty()) {
         let hole = if rest.starts_with("${") { None } else { shell(rest).or_else(|| braced(rest)) };
         let skipped = match rest.chars().next() {
-            _ if rest.starts_with("${") => own_hole(rest),
+            _ if rest.starts_with("${") || rest.starts_with("\\u{") => own_hole(rest),
             Some('\\') => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
             Some(c) => c.len_utf8(),
             None => break,
@@ -68,7 +68,7 @@ fn foreign(source: &str) -> Vec<Foreign<'_>> {
     found
 }
 
-/// How long a hole of rrb is, with the braces in it.
+/// How long a hole of rrb or an escape is, with the braces in it.
 fn own_hole(rest: &str) -> usize {
     let mut open = 0_usize;
     for (i, c) in rest.char_indices() {
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(found(r#""{d.e}{{ f }}""#), [("{d.e}", "d.e"), ("{{ f }}", "f")]);
         for none in [
             r#""a ${b} ${ { c: 1 } } é""#,
-            r#""\$b 5$ $5 $""#,
+            r#""\$b 5$ $5 $ \u{e9}""#,
             r#"r"$b""#,
             r#""{ \"a\": 1 } {} {a b} {a.} {Upper} {{a {a""#,
         ] {

@@ -4,7 +4,7 @@ use super::{super::ast::*, Lower, P, clauses, exprs, has, kid, kids};
 use crate::{
     diag::{Fix, codes},
     span::Span,
-    syntax::grammar::Rule,
+    syntax::{grammar::Rule, habits},
 };
 
 impl<'i> Lower<'i> {
@@ -65,10 +65,7 @@ impl<'i> Lower<'i> {
 
     /// `f(x) = y`, `wait for A as a where a.name = y`: what stands before the `=` is no place.
     fn meant_to_compare(&mut self, left: Expr, at: Span, right: Expr) -> Expr {
-        let message = "`=` assigns, it does not compare";
-        let d = self.error(codes::SYNTAX_OPERATOR, message, at, "no variable stands before it");
-        d.help.push("write `==`".into());
-        d.fixes.push(crate::diag::Fix { title: "write `==`".into(), edits: vec![(at, "==".to_owned())] });
+        self.diagnostics.push(habits::comparison(at, "no variable stands before it"));
         let span = left.span.to(right.span);
         if !matches!(left.kind, ExprKind::Call { .. }) {
             return self.missing(span);

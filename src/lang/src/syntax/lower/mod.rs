@@ -268,10 +268,8 @@ impl<'i> Lower<'i> {
     }
 
     fn semicolon(&mut self, p: &P<'i>) {
-        let span = self.span(p);
-        let d = self.error(codes::SYNTAX_FOREIGN, "there are no semicolons in rrb", span, "not needed");
-        d.help.push("remove it; a new line is enough".into());
-        d.fixes.push(crate::diag::Fix { title: "remove `;`".into(), edits: vec![(span, String::new())] });
+        let said = habits::semicolon(self.span(p));
+        self.diagnostics.push(said);
     }
 }
 

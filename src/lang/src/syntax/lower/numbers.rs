@@ -134,9 +134,8 @@ impl Lower<'_> {
 
 /// The unit that people mean by this word.
 pub(in crate::syntax) fn unit(word: &str) -> Option<&'static str> {
-    let all = DURATIONS.iter().chain(SIZES).map(|(name, _)| *name);
-    let said = SLIPS.iter().filter(|(slip, _)| *slip == word).map(|(_, right)| *right);
-    all.clone().find(|name| *name == word).or_else(|| said.clone().next())
+    let units = DURATIONS.iter().chain(SIZES).map(|(name, _)| (*name, *name));
+    units.chain(SLIPS.iter().copied()).find(|(said, _)| *said == word).map(|(_, unit)| unit)
 }
 
 /// A number that stands apart from its unit, which has been reported, as it is written.
@@ -147,14 +146,11 @@ fn touching(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-fn suggestion(unit: &str) -> Option<&'static str> {
-    if let Some((_, right)) = SLIPS.iter().find(|(slip, _)| *slip == unit) {
-        return Some(right);
-    }
+fn suggestion(word: &str) -> Option<&'static str> {
     let all = DURATIONS.iter().chain(SIZES).map(|(name, _)| *name);
-    all.clone()
-        .find(|u| u.eq_ignore_ascii_case(unit))
-        .or_else(|| all.clone().find(|u| unit.len() > 2 && unit.starts_with(u)))
+    unit(word)
+        .or_else(|| all.clone().find(|u| u.eq_ignore_ascii_case(word)))
+        .or_else(|| all.clone().find(|u| word.len() > 2 && word.starts_with(u)))
 }
 
 fn read(text: &str) -> Result<ExprKind, Wrong> {
